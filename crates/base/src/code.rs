@@ -129,6 +129,7 @@ codes! {
     AuthorityRejected = "authority_rejected", 502, Refused, Authority, false;
     BreakerOpen = "breaker_open", 503, Later, Authority, true;
     LoginCooling = "login_cooling", 503, Later, Authority, true;
+    AttemptsExhausted = "attempts_exhausted", 409, Refused, Installation, false;
     SoapMalformed = "soap_malformed", 502, Later, Authority, true;
     PackageTruncated = "package_truncated", 502, Later, Authority, false;
     // Storage and jobs.

@@ -1,0 +1,138 @@
+//! The audit chain as the services use it: entries, checkpoints, exports, verification.
+
+use crate::App;
+use crate::descarga::transition::Moment;
+use crate::error::{AppError, AppResult};
+use crate::ports::Tx;
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use fedatario_audit::{Checkpoint, ChainVerifier, Event, ExportHeader, ExportWriter, Head, Merkle, PublicKey, Row, Verdict};
+use fedatario_base::{Permission, Scope};
+use fedatario_vault::NotePurpose;
+use std::io::{Read, Write};
+
+/// Rows of the chain read at once.
+const PAGE: u32 = 1_000;
+/// Bytes hashed at once.
+const CHUNK: usize = 256 * 1024;
+
+/// An event of the services: `what.result`, done to `object`.
+pub fn entry(now: &Moment, what: &str, object: &str, result: &str) -> Event {
+    Event::new(now.wall, &now.actor, &format!("{what}.{result}")).object(object)
+}
+
+/// SHA-256 of bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().unwrap_or_default()
+}
+
+/// SHA-256 (lower-case hex) and length of what a reader gives.
+pub fn sha256_of(reader: &mut dyn Read) -> std::io::Result<(String, u64)> {
+    let mut context = Context::new(&SHA256);
+    let mut buffer = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        let read = reader.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hex(context.finish().as_ref()), size));
+        }
+        context.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// A digest from its lower-case hex.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// RFC 8785 form of a JSON value.
+pub fn canonical(value: &serde_json::Value) -> AppResult<Vec<u8>> {
+    serde_json_canonicalizer::to_vec(value).map_err(|error| AppError::Internal(error.to_string()))
+}
+
+/// The tenant's public key of checkpoints and reports.
+pub async fn public_key(app: &App, scope: &Scope) -> AppResult<PublicKey> {
+    let key = app.vault.public_key(scope).await?;
+    Ok(PublicKey::new(&fedatario_audit::note::origin(scope.tenant().bytes()), key)?)
+}
+
+/// Verifies the chain in the database: entries, columns, head row, anchored checkpoints.
+pub async fn verify(app: &App, scope: &Scope) -> AppResult<Verdict> {
+    let key = public_key(app, scope).await?;
+    let mut tx = app.store.read(scope).await?;
+    let head = tx.audit_head().await?;
+    let known = (head.n > 0).then_some(head);
+    let mut verifier = ChainVerifier::new(scope.tenant().bytes(), known);
+    for (_, note, anchored) in tx.checkpoints().await? {
+        if anchored {
+            verifier.anchor(&note, &key);
+        }
+    }
+    feed(tx.as_mut(), &mut verifier).await?;
+    Ok(verifier.finish())
+}
+
+async fn feed(tx: &mut dyn Tx, verifier: &mut ChainVerifier) -> AppResult<()> {
+    let mut from = 0;
+    loop {
+        let rows = tx.audit_rows(from, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        from = last.n + 1;
+        for row in &rows {
+            verifier.feed(Row { n: row.n, prev: &row.prev, hash: &row.hash, entry: &row.entry });
+        }
+    }
+}
+
+/// Writes the whole chain as an export, with a fresh signed checkpoint, and remembers the
+/// checkpoint as anchored: a copy is outside now.
+pub async fn export(app: &App, scope: &Scope, out: &mut (dyn Write + Send)) -> AppResult<Head> {
+    if !scope.may(Permission::AuditExport) {
+        return Err(AppError::Denied(Permission::AuditExport));
+    }
+    let key = public_key(app, scope).await?;
+    let mut tx = app.store.read(scope).await?;
+    let head = tx.audit_head().await?;
+    let header = ExportHeader { tenant: scope.tenant().bytes(), first: 1, last: head.n, prev: Head::EMPTY.hash, key: key.clone() };
+    let mut writer = ExportWriter::new(out, header, Merkle::new())?;
+    write_entries(tx.as_mut(), &mut writer, head.n).await?;
+    drop(tx);
+    let checkpoint = writer.checkpoint(app.clock.wall())?;
+    let note = sign(app, scope, &checkpoint, &key).await?;
+    writer.finish(&note)?;
+    keep(app, scope, head.n, &note).await?;
+    Ok(head)
+}
+
+async fn write_entries<W: Write>(tx: &mut dyn Tx, writer: &mut ExportWriter<W>, last: u64) -> AppResult<()> {
+    let mut from = 1;
+    while from <= last {
+        let rows = tx.audit_rows(from, PAGE).await?;
+        let Some(end) = rows.last().map(|it| it.n) else { break };
+        for row in rows.iter().filter(|it| it.n <= last) {
+            writer.entry(&row.entry)?;
+        }
+        from = end + 1;
+    }
+    Ok(())
+}
+
+async fn sign(app: &App, scope: &Scope, checkpoint: &Checkpoint, key: &PublicKey) -> AppResult<String> {
+    let text = checkpoint.text();
+    let signature = app.vault.sign_note(scope, NotePurpose::Checkpoint, text.as_bytes()).await?;
+    Ok(fedatario_audit::assemble_note(&text, key, &signature))
+}
+
+/// The export is chained too, so that the chain tells who took it out.
+async fn keep(app: &App, scope: &Scope, size: u64, note: &str) -> AppResult<()> {
+    let now = Moment::now(app, scope);
+    let mut tx = app.store.begin(scope).await?;
+    tx.add_checkpoint(size, note, true).await?;
+    tx.append(entry(&now, "audit", &scope.tenant().to_string(), "exported").field("size", size), None).await?;
+    Ok(tx.commit().await?)
+}

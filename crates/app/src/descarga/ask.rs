@@ -1,0 +1,143 @@
+//! Asking SAT for a window, once.
+//!
+//! A request that might have reached SAT is never sent again as it was. Before sending, the attempt
+//! that an earlier life of this job may have left is looked up: answered (the answer is taken),
+//! open (*uncertain*: the window is widened and asked anew), or none.
+
+use super::transition::{self, Moment, end, end_and_widen, note_codes, step};
+use super::{handlers, verify};
+use crate::App;
+use crate::error::{AppError, AppResult};
+use crate::jobs::JobFailure;
+use crate::model::*;
+use crate::ports::{CallError, LeaseProof, Recalled, SatAccount, SatAsked, SatRequest, Tx};
+use fedatario_base::Scope;
+use fedatario_base::id::SolicitudId;
+use fedatario_fiscal::mx::sat_codes::{self, Operation, Reaction, TRIES_BEFORE_BLOCK};
+use std::time::Duration;
+
+/// The delay before the n-th of those tries, in polling units (half an hour at SAT's pace).
+const REFUSED_CERTIFICATE_DELAY_UNITS: u32 = 30;
+
+/// The job `sat.ask`.
+pub async fn ask(app: &App, scope: &Scope, id: SolicitudId, lease: LeaseProof, failures: u32) -> Result<(), JobFailure> {
+    let mut tx = app.store.begin(scope).await?;
+    let found = tx.solicitud(id).await?;
+    let Some(mut s) = found.filter(|it| matches!(it.state, SolicitudState::Planned | SolicitudState::Asked)) else {
+        tx.finish_job(lease).await?;
+        return Ok(tx.commit().await?);
+    };
+    let account = match transition::account(tx.as_mut(), scope, &s).await {
+        Ok(account) => account,
+        Err(AppError::CredentialBlocked { reason, .. }) => return Ok(block(app, scope, tx, s, lease, &reason).await?),
+        Err(error) => return Err(error.into()),
+    };
+    step(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Asked).await?;
+    tx.commit().await?;
+    match answer(app, &account, &s, lease).await? {
+        Some(asked) => settle(app, scope, s, asked, lease, failures).await,
+        None => Ok(uncertain(app, scope, s, lease).await?),
+    }
+}
+
+/// SAT's answer, of an earlier life or of now; `None` when nobody knows.
+async fn answer(app: &App, account: &SatAccount, s: &Solicitud, lease: LeaseProof) -> Result<Option<SatAsked>, JobFailure> {
+    match app.sat.recall_ask(account, s.id).await.map_err(AppError::from)? {
+        // A certificate that was refused for a passing reason is tried again; all else stands.
+        Recalled::Answered(asked) if !is_passing(&asked.cod_estatus) => return Ok(Some(asked)),
+        Recalled::Uncertain(_) => return Ok(None),
+        Recalled::Answered(_) | Recalled::Nothing => {}
+    }
+    let request = SatRequest { direction: s.direction, content: s.content, estado: s.estado, from: s.from, to: s.to };
+    match app.sat.ask(account, &request, s.id, Some(lease)).await {
+        Ok(asked) => Ok(Some(asked)),
+        Err(CallError::Uncertain { .. }) => Ok(None),
+        Err(error) => Err(AppError::from(error).into()),
+    }
+}
+
+fn is_passing(cod_estatus: &str) -> bool {
+    matches!(sat_codes::reaction(Operation::Solicita, cod_estatus), Reaction::BlockCredential | Reaction::RetryLater)
+}
+
+async fn settle(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, lease: LeaseProof, failures: u32) -> Result<(), JobFailure> {
+    let now = Moment::now(app, scope);
+    if asked.cod_estatus == "305" && failures < TRIES_BEFORE_BLOCK {
+        let after = app.settings.poll_unit * REFUSED_CERTIFICATE_DELAY_UNITS * (failures + 1);
+        return Ok(try_again(app, scope, s, asked, lease, after).await?);
+    }
+    note_codes(&mut s, &asked.cod_estatus, &asked.mensaje);
+    let mut tx = app.store.begin(scope).await?;
+    match (sat_codes::reaction(Operation::Solicita, &asked.cod_estatus), asked.id_solicitud) {
+        (Reaction::Accepted, Some(id)) => accept(app, tx.as_mut(), &now, &mut s, id).await?,
+        // Accepted without an id cannot be followed: nobody knows what became of it.
+        (Reaction::Accepted | Reaction::Uncertain | Reaction::AskAgain, id) => {
+            s.authority_id = id;
+            end_and_widen(tx.as_mut(), &now, &mut s, SolicitudState::Uncertain).await?;
+        }
+        (Reaction::NextVariant | Reaction::ReuseActive, _) => {
+            end_and_widen(tx.as_mut(), &now, &mut s, SolicitudState::Rejected).await?
+        }
+        (Reaction::Empty, _) => end(tx.as_mut(), &now, &mut s, SolicitudState::Empty).await?,
+        (Reaction::Split, _) => transition::split(tx.as_mut(), &now, &mut s).await?,
+        (Reaction::BlockCredential, _) => {
+            let reason = asked.cod_estatus.clone();
+            block_credential(tx.as_mut(), &s, &reason).await?;
+            end(tx.as_mut(), &now, &mut s, SolicitudState::Blocked).await?;
+        }
+        (Reaction::Permanent, _) => end(tx.as_mut(), &now, &mut s, SolicitudState::Rejected).await?,
+        (Reaction::RetryLater | Reaction::Reauthenticate, _) => {
+            drop(tx);
+            return Ok(try_again(app, scope, s, SatAsked { id_solicitud: None, ..asked }, lease, app.settings.poll_unit * 10).await?);
+        }
+        // SAT said something that nobody here has heard before: it is shown, and a person decides.
+        (Reaction::Unknown, id) => {
+            s.authority_id = id;
+            end(tx.as_mut(), &now, &mut s, SolicitudState::Blocked).await?
+        }
+    }
+    tx.finish_job(lease).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn accept(app: &App, tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, id: String) -> AppResult<()> {
+    s.authority_id = Some(id);
+    s.accepted_at = Some(now.service);
+    let due = now.after(verify::poll_delay(0, Duration::ZERO, app.settings.poll_unit, rand::random()));
+    s.next_check = Some(due);
+    step(tx, now, s, SolicitudState::Accepted).await?;
+    tx.enqueue(&handlers::job(handlers::VERIFY, s.id, due, &s.run), now.service).await?;
+    Ok(())
+}
+
+/// Asked, and the answer was lost: never sent again as it was.
+async fn uncertain(app: &App, scope: &Scope, mut s: Solicitud, lease: LeaseProof) -> AppResult<()> {
+    let mut tx = app.store.begin(scope).await?;
+    end_and_widen(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Uncertain).await?;
+    tx.finish_job(lease).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn try_again(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, lease: LeaseProof, after: Duration) -> AppResult<()> {
+    let now = Moment::now(app, scope);
+    note_codes(&mut s, &asked.cod_estatus, &asked.mensaje);
+    let mut tx = app.store.begin(scope).await?;
+    step(tx.as_mut(), &now, &mut s, SolicitudState::Planned).await?;
+    tx.fail_job(lease, now.after(after), &format!("{} {}", asked.cod_estatus, asked.mensaje)).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn block(app: &App, scope: &Scope, mut tx: Box<dyn Tx>, mut s: Solicitud, lease: LeaseProof, reason: &str) -> AppResult<()> {
+    s.codes.cod_estatus = Some(reason.to_owned());
+    end(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Blocked).await?;
+    tx.finish_job(lease).await?;
+    Ok(tx.commit().await?)
+}
+
+/// SAT refuses the certificate: no further call is made with it.
+pub async fn block_credential(tx: &mut dyn Tx, s: &Solicitud, reason: &str) -> AppResult<()> {
+    if let Some(current) = tx.current_credential(s.taxpayer, CredentialKind::Fiel).await? {
+        tx.set_credential_state(current.id, CredentialState::Blocked, Some(reason)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! The kinds of jobs of this line, and who does them.
+
+use super::{ask, fetch, import, report, verify};
+use crate::App;
+use crate::jobs::{Handler, JobFailure};
+use crate::model::{ClaimedJob, NewJob};
+use crate::ports::LeaseProof;
+use async_trait::async_trait;
+use fedatario_base::Scope;
+use fedatario_base::id::{PackageId, SolicitudId, TaxpayerId};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// Ask SAT for a window.
+pub const ASK: &str = "sat.ask";
+/// Ask how a request stands.
+pub const VERIFY: &str = "sat.verify";
+/// Fetch a package.
+pub const FETCH: &str = "sat.fetch";
+/// Read a package.
+pub const IMPORT: &str = "sat.import";
+/// Compare metadata and documents of a year.
+pub const REPORT: &str = "sat.report";
+/// Plan the running year's remainder, from a schedule.
+pub const SYNC: &str = "sat.sync";
+
+const KINDS: &[&str] = &[ASK, VERIFY, FETCH, IMPORT, REPORT, SYNC];
+
+/// Does the jobs of this line.
+pub struct Descarga(pub App);
+
+#[async_trait]
+impl Handler for Descarga {
+    fn kinds(&self) -> &'static [&'static str] {
+        KINDS
+    }
+
+    async fn handle(&self, job: &ClaimedJob, scope: Scope) -> Result<(), JobFailure> {
+        let lease = LeaseProof { job: job.id, token: job.token };
+        match job.kind.as_str() {
+            ASK => ask::ask(&self.0, &scope, id::<SolicitudId>(job)?, lease, job.failures).await,
+            VERIFY => verify::verify(&self.0, &scope, id::<SolicitudId>(job)?, lease).await,
+            FETCH => fetch::fetch(&self.0, &scope, id::<PackageId>(job)?, lease).await,
+            IMPORT => import::import(&self.0, &scope, id::<PackageId>(job)?, lease).await,
+            REPORT => report::after_import(&self.0, &scope, id::<TaxpayerId>(job)?, year(job)?, lease).await,
+            SYNC => super::plan::sync(&self.0, &scope, id::<TaxpayerId>(job)?, lease).await,
+            other => Err(JobFailure::Failed { code: fedatario_base::Code::Internal, text: format!("unknown kind {other}") }),
+        }
+    }
+}
+
+fn id<T: std::str::FromStr>(job: &ClaimedJob) -> Result<T, JobFailure> {
+    let text = job.payload.get("id").and_then(|it| it.as_str()).unwrap_or_default();
+    text.parse().map_err(|_| malformed(job))
+}
+
+fn year(job: &ClaimedJob) -> Result<i16, JobFailure> {
+    job.payload.get("year").and_then(|it| it.as_i64()).and_then(|it| i16::try_from(it).ok()).ok_or_else(|| malformed(job))
+}
+
+fn malformed(job: &ClaimedJob) -> JobFailure {
+    JobFailure::Failed { code: fedatario_base::Code::Internal, text: format!("payload of {} not understood", job.kind) }
+}
+
+/// A job of this line about one thing.
+pub fn job(kind: &'static str, id: impl std::fmt::Display, due: Timestamp, run: &str) -> NewJob {
+    let id = id.to_string();
+    NewJob { kind, key: id.clone(), payload: json!({ "id": id }), due, run: Some(run.to_owned()) }
+}
+
+/// The job that compares a year, once for each request that ends: only the last finds all ended,
+/// and a shared key would lose the one enqueued while another runs.
+pub fn report_job(taxpayer: TaxpayerId, year: i16, cause: SolicitudId, due: Timestamp, run: &str) -> NewJob {
+    let payload = json!({ "id": taxpayer.to_string(), "year": year });
+    NewJob { kind: REPORT, key: format!("{taxpayer}:{year}:{cause}"), payload, due, run: Some(run.to_owned()) }
+}

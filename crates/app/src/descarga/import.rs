@@ -1,0 +1,264 @@
+//! Reading packages into the tables: zip → XML → JSON and columns, or lines of metadata.
+//!
+//! A package is read in one pass by a blocking thread that hands over bounded batches; each batch
+//! is one transaction, so that memory is the same for twenty documents and for two hundred
+//! thousand. Reading is idempotent by UUID: after a crash the same package is read again, and what
+//! it already brought is recognised as its own. One bad entry is set aside with its reason and
+//! does not stop the rest.
+
+use super::reading::{self, Batch};
+use super::transition::{self, Moment, end};
+use super::layout;
+use crate::App;
+use crate::audit_trail::entry;
+use crate::error::{AppError, AppResult};
+use crate::jobs::JobFailure;
+use crate::model::*;
+use crate::ports::{BlobError, LeaseProof, ReadSeek, Slot, Tx};
+use fedatario_base::id::{PackageId, TaxpayerId};
+use fedatario_base::{Code, Scope};
+use fedatario_fiscal::mx::rfc::Rfc;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+/// Batches on their way from the reader to the database.
+const BATCHES_IN_FLIGHT: usize = 2;
+
+/// Why a whole package could not be read.
+#[derive(Debug)]
+struct Unreadable {
+    code: Code,
+    text: String,
+}
+
+/// The job `sat.import`.
+pub async fn import(app: &App, scope: &Scope, id: PackageId, lease: LeaseProof) -> Result<(), JobFailure> {
+    let mut tx = app.store.read(scope).await?;
+    let found = tx.package(id).await?.filter(|it| it.state == PackageState::Stored);
+    let Some((package, path)) = found.and_then(|it| it.path.clone().map(|path| (it, path))) else {
+        drop(tx);
+        let mut tx = app.store.begin(scope).await?;
+        tx.finish_job(lease).await?;
+        return Ok(tx.commit().await?);
+    };
+    let taxpayer = tx.taxpayer(package.taxpayer).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    drop(tx);
+    let archive = app.blobs.open(&path).await.map_err(AppError::from)?;
+    let outcome = read(app, scope, &package, &taxpayer.tax_id, archive).await?;
+    Ok(settle(app, scope, package, outcome, lease).await?)
+}
+
+/// Reads an archive into the tables; the tally, or why it could not be read to its end.
+async fn read(
+    app: &App,
+    scope: &Scope,
+    package: &PackageRow,
+    rfc: &str,
+    archive: Box<dyn ReadSeek>,
+) -> AppResult<(Tally, Option<Unreadable>)> {
+    let (send, mut receive) = mpsc::channel::<Batch>(BATCHES_IN_FLIGHT);
+    let (of, rfc) = (reading::Of { taxpayer: package.taxpayer, package: package.id }, rfc.to_owned());
+    let reader = tokio::task::spawn_blocking(move || reading::read(archive, of, &rfc, &mut |batch| send.blocking_send(batch).is_ok()));
+    let mut tally = Tally::default();
+    let mut again = 0;
+    while let Some(batch) = receive.recv().await {
+        again += write(app, scope, batch, &mut tally).await?;
+    }
+    let ended = reader.await.map_err(|error| AppError::Internal(error.to_string()))?;
+    if package.state == PackageState::Imported {
+        tally.duplicates += again; // Given a second time: all of it is already here.
+    }
+    Ok((tally, ended.err().map(|error| Unreadable { code: error.code(), text: error.to_string() })))
+}
+
+/// Writes one batch in one transaction; how many of its rows this package had already brought.
+async fn write(app: &App, scope: &Scope, batch: Batch, tally: &mut Tally) -> AppResult<u64> {
+    let mut tx = app.store.begin(scope).await?;
+    let documents = tx.add_documents(&batch.documents).await?;
+    let foreign = tx.add_documents(&batch.foreign).await?;
+    let metadata = tx.put_metadata(&batch.metadata).await?;
+    for row in &batch.quarantine {
+        tx.quarantine(row).await?;
+    }
+    tx.commit().await?;
+    tally.files += batch.files;
+    tally.ignored += batch.ignored;
+    tally.quarantined += batch.quarantine.len() as u64;
+    tally.cfdi += documents.new;
+    tally.foreign += foreign.new;
+    tally.metadata += metadata.new;
+    tally.duplicates += documents.duplicates + foreign.duplicates + metadata.duplicates;
+    Ok(documents.again + foreign.again + metadata.again)
+}
+
+async fn settle(
+    app: &App,
+    scope: &Scope,
+    mut package: PackageRow,
+    (tally, unreadable): (Tally, Option<Unreadable>),
+    lease: LeaseProof,
+) -> AppResult<()> {
+    let now = Moment::now(app, scope);
+    let mut tx = app.store.begin(scope).await?;
+    package.tally = tally;
+    match &unreadable {
+        None => package.state = PackageState::Imported,
+        Some(it) => {
+            package.state = PackageState::Unreadable;
+            package.problem = Some(it.code.slug().to_owned());
+            tx.quarantine(&whole_package(&package, it)).await?;
+        }
+    }
+    tx.update_package(&package).await?;
+    tx.append(told(&now, &package), None).await?;
+    if let Some(id) = package.solicitud
+        && let Some(s) = tx.solicitud(id).await?
+    {
+        advance(tx.as_mut(), &now, s).await?;
+    }
+    tx.finish_job(lease).await?;
+    Ok(tx.commit().await?)
+}
+
+fn whole_package(package: &PackageRow, why: &Unreadable) -> QuarantineRow {
+    QuarantineRow {
+        taxpayer: package.taxpayer,
+        package: package.id,
+        entry: String::new(),
+        code: why.code.slug().to_owned(),
+        detail: why.text.clone(),
+    }
+}
+
+fn told(now: &Moment, package: &PackageRow) -> fedatario_audit::Event {
+    entry(now, "sat.package", &package.id.to_string(), package.state.text())
+        .field("id_paquete", package.id_paquete.clone())
+        .field("cfdi", package.tally.cfdi)
+        .field("metadata", package.tally.metadata)
+        .field("duplicates", package.tally.duplicates)
+        .field("quarantined", package.tally.quarantined)
+        .field("foreign", package.tally.foreign)
+}
+
+/// Once every package of a request was read, the request is imported. One that could not be read
+/// leaves documents missing: the window is asked again, once; then a person is needed.
+async fn advance(tx: &mut dyn Tx, now: &Moment, mut s: Solicitud) -> AppResult<()> {
+    let packages = tx.packages_of(s.id).await?;
+    let open = packages.iter().any(|it| matches!(it.state, PackageState::Known | PackageState::Stored));
+    if open || !matches!(s.state, SolicitudState::Ready | SolicitudState::Fetched) {
+        return Ok(());
+    }
+    let unreadable = packages.iter().any(|it| it.state == PackageState::Unreadable);
+    match (unreadable, s.k) {
+        (false, _) => end(tx, now, &mut s, SolicitudState::Imported).await,
+        (true, 0) => transition::end_and_widen(tx, now, &mut s, SolicitudState::Failed).await,
+        (true, _) => end(tx, now, &mut s, SolicitudState::Blocked).await,
+    }
+}
+
+/// Reads a package given by hand: no account anywhere, no credential needed.
+pub async fn by_hand(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppResult<Tally> {
+    let rfc: Rfc = rfc.parse().map_err(|_| AppError::RfcFormat(rfc.to_owned()))?;
+    let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
+    let seen = survey(file, &rfc.to_string()).await?;
+    let package = keep(app, scope, &taxpayer, file, &seen).await?;
+    let archive = app.blobs.open(package.path.as_deref().unwrap_or_default()).await?;
+    let (tally, unreadable) = read(app, scope, &package, &taxpayer.tax_id, archive).await?;
+    finish(app, scope, package, tally, &unreadable).await?;
+    match unreadable {
+        None => Ok(tally),
+        Some(it) => Err(AppError::Input { code: it.code, text: it.text }),
+    }
+}
+
+async fn taxpayer_for(app: &App, scope: &Scope, rfc: &str) -> AppResult<Taxpayer> {
+    let mut tx = app.store.begin(scope).await?;
+    if let Some(found) = tx.taxpayer_by_tax_id(TaxpayerKind::Rfc, rfc).await? {
+        return Ok(found);
+    }
+    let now = Moment::now(app, scope);
+    let taxpayer = Taxpayer {
+        id: TaxpayerId::fresh(now.wall),
+        kind: TaxpayerKind::Rfc,
+        tax_id: rfc.to_owned(),
+        name: String::new(),
+        environment: app.settings.environment,
+        created: now.wall,
+    };
+    tx.add_taxpayer(&taxpayer).await?;
+    tx.append(entry(&now, "taxpayer", &taxpayer.id.to_string(), "added"), None).await?;
+    tx.commit().await?;
+    Ok(taxpayer)
+}
+
+async fn survey(file: &Path, rfc: &str) -> AppResult<reading::Survey> {
+    let (file, rfc) = (file.to_owned(), rfc.to_owned());
+    let looked = tokio::task::spawn_blocking(move || {
+        let archive = std::fs::File::open(&file).map_err(|error| not_read(&file, &error))?;
+        reading::survey(archive, &rfc).map_err(|error| AppError::Input { code: error.code(), text: error.to_string() })
+    });
+    looked.await.map_err(|error| AppError::Internal(error.to_string()))?
+}
+
+fn not_read(file: &Path, error: &std::io::Error) -> AppError {
+    AppError::Input { code: Code::Usage, text: format!("cannot read {}: {error}", file.display()) }
+}
+
+/// Copies the file under `import-{sha256}.zip`, in the year of its earliest document.
+async fn keep(app: &App, scope: &Scope, taxpayer: &Taxpayer, file: &Path, seen: &reading::Survey) -> AppResult<PackageRow> {
+    let year = seen.earliest_year.unwrap_or_else(|| transition::mexico(app.clock.service()).map(|it| it.year()).unwrap_or_default());
+    let content = if seen.cfdi > 0 || seen.metadata == 0 { Content::Cfdi } else { Content::Metadata };
+    let folder = layout::packages(scope.tenant(), &taxpayer.tax_id, year, content);
+    let mut slot = app.blobs.slot(&folder, Box::new(|sha256| format!("import-{sha256}.zip")), super::fetch::PACKAGE_BYTES_AT_MOST).await?;
+    copy(file, slot.as_mut()).await?;
+    let kept = slot.keep().await?;
+    let mut package = PackageRow {
+        id: PackageId::fresh(app.clock.wall()),
+        solicitud: None,
+        taxpayer: taxpayer.id,
+        id_paquete: format!("import-{}", kept.sha256),
+        content,
+        state: PackageState::Stored,
+        sha256: crate::audit_trail::unhex(&kept.sha256),
+        size: i64::try_from(kept.size).ok(),
+        path: Some(kept.path),
+        tally: Tally::default(),
+        problem: None,
+        revision: 0,
+    };
+    let mut tx = app.store.begin(scope).await?;
+    if !tx.add_package(&package).await? {
+        let earlier = tx.package_by_id_paquete(taxpayer.id, &package.id_paquete).await?;
+        package = earlier.ok_or_else(|| AppError::Internal("a package that is there is not found".to_owned()))?;
+    }
+    tx.commit().await?;
+    Ok(package)
+}
+
+async fn copy(file: &Path, slot: &mut dyn Slot) -> AppResult<()> {
+    use tokio::io::AsyncReadExt;
+    let mut source = tokio::fs::File::open(file).await.map_err(|error| not_read(file, &error))?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let read = source.read(&mut buffer).await.map_err(|error| AppError::Blob(BlobError::Unavailable(error.to_string())))?;
+        if read == 0 {
+            return Ok(());
+        }
+        slot.write(&buffer[..read]).await?;
+    }
+}
+
+async fn finish(app: &App, scope: &Scope, mut package: PackageRow, tally: Tally, unreadable: &Option<Unreadable>) -> AppResult<()> {
+    let now = Moment::now(app, scope);
+    let mut tx = app.store.begin(scope).await?;
+    package.tally = tally;
+    package.state = if unreadable.is_some() { PackageState::Unreadable } else { PackageState::Imported };
+    if let Some(why) = unreadable {
+        package.problem = Some(why.code.slug().to_owned());
+        tx.quarantine(&whole_package(&package, why)).await?;
+    }
+    tx.update_package(&package).await?;
+    tx.append(told(&now, &package), None).await?;
+    Ok(tx.commit().await?)
+}
+

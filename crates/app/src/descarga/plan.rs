@@ -1,0 +1,226 @@
+//! *Año completo*: which windows a year needs, and which of them were never asked.
+//!
+//! Fourteen requests a direction: two of metadata, then twelve of CFDI. A window that any request
+//! ever asked for is not planned again; the answer says which request holds it and how many
+//! variants are left.
+
+use super::handlers;
+use super::transition::{Moment, mexico};
+use crate::App;
+use crate::audit_trail::entry;
+use crate::error::{AppError, AppResult};
+use crate::jobs::JobFailure;
+use crate::model::*;
+use crate::ports::{LeaseProof, Tx};
+use fedatario_base::Scope;
+use fedatario_base::id::{SolicitudId, TaxpayerId};
+use fedatario_fiscal::mx::window::{self, MAX_VARIANTS, PlannedRequest, Window};
+use jiff::SignedDuration;
+
+/// A window that was not planned, because a request holds it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Held {
+    /// From whose side.
+    pub direction: Direction,
+    /// What it brings.
+    pub content: Content,
+    /// Start of the window.
+    pub from: String,
+    /// End of the window.
+    pub to: String,
+    /// The request that holds it.
+    pub held_by: String,
+    /// Its state.
+    pub state: SolicitudState,
+    /// Variants of the window that are left of what we allow ourselves of SAT's lifetime allowance.
+    pub variants_left: u32,
+}
+
+/// What planning did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Plan {
+    /// Requests that are new.
+    pub planned: Vec<String>,
+    /// Windows that were held already.
+    pub held: Vec<Held>,
+}
+
+/// The run that a year's jobs belong to, the same whenever it is asked for.
+pub fn run_of(taxpayer: TaxpayerId, year: i16) -> String {
+    format!("sat.year:{taxpayer}:{year}")
+}
+
+/// Plans what a year needs and was never asked for, and takes over what an earlier run left open.
+pub async fn year(app: &App, scope: &Scope, taxpayer: TaxpayerId, year: i16, directions: &[Direction]) -> AppResult<Plan> {
+    let now = Moment::now(app, scope);
+    let mut tx = app.store.begin(scope).await?;
+    let plan = plan_year(tx.as_mut(), &now, taxpayer, year, directions).await?;
+    tx.commit().await?;
+    Ok(plan)
+}
+
+async fn plan_year(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16, directions: &[Direction]) -> AppResult<Plan> {
+    tx.taxpayer(taxpayer).await?.ok_or_else(|| AppError::NotFound(taxpayer.to_string()))?;
+    let asked = tx.solicitudes(taxpayer, None).await?;
+    let mut plan = Plan::default();
+    for direction in directions {
+        let needed = needed(&asked, now, year, *direction)?;
+        for (content, slot) in window::slots(year) {
+            let asked_for = needed.iter().find(|it| (it.content, it.slot) == (content, slot));
+            match asked_for {
+                Some(request) => add(tx, now, taxpayer, year, *direction, request, &mut plan).await?,
+                None => plan.held.extend(holder(&asked, *direction, ours(content), slot)),
+            }
+        }
+    }
+    reopen_blocked(tx, now, taxpayer, year).await?;
+    let event = entry(now, "sat.year", &taxpayer.to_string(), "planned")
+        .field("year", year.to_string())
+        .field("planned", plan.planned.len().to_string())
+        .field("held", plan.held.len().to_string());
+    if !plan.planned.is_empty() {
+        tx.append(event, None).await?;
+    }
+    Ok(plan)
+}
+
+/// What the year needs, given what was asked and where earlier runs cut the running windows.
+fn needed(asked: &[Solicitud], now: &Moment, year: i16, direction: Direction) -> AppResult<Vec<PlannedRequest>> {
+    let meant = |it: &&Solicitud| it.family == Family::Cfdi && it.direction == direction && it.relation != Some(Relation::Part);
+    let prior: Vec<window::Asked> = asked
+        .iter()
+        .filter(meant)
+        .map(|it| window::Asked { content: content(it.content), window: Window { from: it.base_from, to: it.to } })
+        .collect();
+    let planned = window::year_plan(year, side(direction), mexico(now.service)?, &prior);
+    planned.iter().try_for_each(|it| allowed(it.window, mexico(now.service)?))?;
+    Ok(planned)
+}
+
+/// The rules of the service, before asking: strict order, six years, no future.
+fn allowed(window: Window, now: jiff::civil::DateTime) -> AppResult<()> {
+    window::check(window, now).map_err(|error| AppError::Window { code: error.code(), text: format!("{window}: {error}") })
+}
+
+async fn add(
+    tx: &mut dyn Tx,
+    now: &Moment,
+    taxpayer: TaxpayerId,
+    year: i16,
+    direction: Direction,
+    request: &PlannedRequest,
+    plan: &mut Plan,
+) -> AppResult<()> {
+    let fresh = planned(now, taxpayer, year, direction, request);
+    if !tx.add_solicitud(&fresh).await? {
+        return Ok(());
+    }
+    // A millisecond apart, so that metadata is asked first and months in order.
+    let due = now.service + SignedDuration::from_millis(plan.planned.len() as i64);
+    tx.enqueue(&handlers::job(handlers::ASK, fresh.id, due, &fresh.run), now.service).await?;
+    plan.planned.push(fresh.id.to_string());
+    Ok(())
+}
+
+fn planned(now: &Moment, taxpayer: TaxpayerId, year: i16, direction: Direction, request: &PlannedRequest) -> Solicitud {
+    Solicitud {
+        id: SolicitudId::fresh(now.wall),
+        taxpayer,
+        family: Family::Cfdi,
+        direction,
+        content: ours(request.content),
+        estado: match request.estado {
+            window::Estado::Todos => Estado::Todos,
+            window::Estado::Vigente => Estado::Vigente,
+        },
+        base_from: request.window.from,
+        from: request.window.from,
+        to: request.window.to,
+        k: 0,
+        year,
+        state: SolicitudState::Planned,
+        authority_id: None,
+        codes: AuthorityCodes::default(),
+        announced: None,
+        replaces: None,
+        relation: (request.window.from != request.slot.from).then_some(Relation::Remainder),
+        run: run_of(taxpayer, year),
+        accepted_at: None,
+        ended_at: None,
+        checks: 0,
+        next_check: None,
+        revision: 0,
+        created: now.wall,
+    }
+}
+
+/// The request that holds a slot, if any: the last variant of the last window in it.
+fn holder(asked: &[Solicitud], direction: Direction, content: Content, slot: Window) -> Option<Held> {
+    let inside = |it: &&Solicitud| {
+        (it.family, it.direction, it.content) == (Family::Cfdi, direction, content) && slot.contains(it.base_from) && slot.contains(it.to)
+    };
+    let last = asked.iter().filter(inside).max_by_key(|it| (it.to, it.k))?;
+    Some(Held {
+        direction,
+        content,
+        from: last.from.to_string(),
+        to: last.to.to_string(),
+        held_by: last.id.to_string(),
+        state: last.state,
+        variants_left: MAX_VARIANTS.saturating_sub(last.k + 1),
+    })
+}
+
+/// Requests that waited for a person because the certificate was refused go on once there is an
+/// e.firma that may be used. They were never accepted, so that nothing is asked twice.
+async fn reopen_blocked(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16) -> AppResult<()> {
+    let current = tx.current_credential(taxpayer, CredentialKind::Fiel).await?;
+    if current.is_none_or(|it| it.state == CredentialState::Blocked) {
+        return Ok(());
+    }
+    for mut s in tx.solicitudes(taxpayer, Some(year)).await? {
+        let refused = matches!(s.codes.cod_estatus.as_deref(), Some("304" | "305"));
+        if s.state == SolicitudState::Blocked && refused {
+            let (state, kind) = match s.authority_id {
+                Some(_) => (SolicitudState::Accepted, handlers::VERIFY),
+                None => (SolicitudState::Planned, handlers::ASK),
+            };
+            s.ended_at = None;
+            super::transition::step(tx, now, &mut s, state).await?;
+            tx.enqueue(&handlers::job(kind, s.id, now.service, &s.run), now.service).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The job `sat.sync`: what a schedule does for a taxpayer, the running year in both directions.
+pub async fn sync(app: &App, scope: &Scope, taxpayer: TaxpayerId, lease: LeaseProof) -> Result<(), JobFailure> {
+    let now = Moment::now(app, scope);
+    let mut tx = app.store.begin(scope).await?;
+    let year = mexico(now.service)?.year();
+    plan_year(tx.as_mut(), &now, taxpayer, year, &[Direction::Issued, Direction::Received]).await?;
+    tx.finish_job(lease).await?;
+    Ok(tx.commit().await?)
+}
+
+fn side(direction: Direction) -> window::Direction {
+    match direction {
+        Direction::Issued => window::Direction::Issued,
+        Direction::Received => window::Direction::Received,
+    }
+}
+
+/// The planner's word for what a request brings.
+pub fn content(content: Content) -> window::Content {
+    match content {
+        Content::Cfdi => window::Content::Cfdi,
+        Content::Metadata => window::Content::Metadata,
+    }
+}
+
+fn ours(content: window::Content) -> Content {
+    match content {
+        window::Content::Cfdi => Content::Cfdi,
+        window::Content::Metadata => Content::Metadata,
+    }
+}

@@ -1,0 +1,263 @@
+//! From an archive to batches of rows, on a blocking thread.
+//!
+//! One entry is in memory at a time, and one batch of rows. Nothing here touches the database: a
+//! batch goes to `take`, which answers whether anybody still wants more.
+
+use crate::model::*;
+use fedatario_base::id::{PackageId, TaxpayerId};
+use fedatario_fiscal::mx::cfdi::{Cfdi, Complement, Party, read_cfdi};
+use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader};
+use fedatario_fiscal::mx::package::{ArchiveError, Entry, EntryReader, Package};
+use fedatario_fiscal::mx::time;
+use std::io::{Read, Seek};
+
+/// Rows in one batch: large enough that a commit costs little beside its rows.
+const BATCH_ROWS: usize = 500;
+/// Bytes of JSON in one batch, so that 500 giants do not fill the memory.
+const BATCH_BYTES: usize = 8 << 20;
+/// The longest reason kept in words, in characters.
+const DETAIL_CHARS: usize = 500;
+
+/// Whose rows, from which package.
+#[derive(Debug, Clone, Copy)]
+pub struct Of {
+    /// Whose.
+    pub taxpayer: TaxpayerId,
+    /// From where.
+    pub package: PackageId,
+}
+
+/// Rows on their way to the database.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Entries looked at.
+    pub files: u64,
+    /// Entries that are neither CFDI nor metadata.
+    pub ignored: u64,
+    /// CFDI with the taxpayer in them.
+    pub documents: Vec<DocumentRow>,
+    /// CFDI of others.
+    pub foreign: Vec<DocumentRow>,
+    /// Lines of metadata.
+    pub metadata: Vec<MetadataRow>,
+    /// What could not be read.
+    pub quarantine: Vec<QuarantineRow>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        let rows = self.documents.len() + self.foreign.len() + self.metadata.len() + self.quarantine.len();
+        rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    fn set_aside(&mut self, of: Of, entry: String, code: fedatario_base::Code, detail: &str) {
+        let detail = detail.chars().take(DETAIL_CHARS).collect();
+        self.quarantine.push(QuarantineRow { taxpayer: of.taxpayer, package: of.package, entry, code: code.slug().to_owned(), detail });
+    }
+}
+
+/// Reads a whole archive. An `Err` says why it could not be read to its end; what was read before
+/// that has been handed over.
+pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(Batch) -> bool) -> Result<(), ArchiveError> {
+    let mut package = Package::open(archive)?;
+    let mut batch = Batch::default();
+    let mut entries = package.entries()?;
+    while let Some(entry) = entries.next_entry()? {
+        batch.files += 1;
+        let name = entry.name().to_owned();
+        match entry {
+            Entry::Xml(mut reader) => match EntryReader::bytes(&mut reader) {
+                Ok(bytes) => document(&mut batch, of, rfc, name, &bytes),
+                Err(error) => batch.set_aside(of, name, error.code(), &error.to_string()),
+            },
+            Entry::Metadata(reader) => {
+                if !lines(&mut batch, of, &name, reader, take) {
+                    return Ok(());
+                }
+            }
+            Entry::Refused { name, error } => batch.set_aside(of, name, error.code(), &error.to_string()),
+            Entry::ThirdParty(_) | Entry::Ignored { .. } => batch.ignored += 1,
+        }
+        if batch.is_full() && !take(std::mem::take(&mut batch)) {
+            return Ok(());
+        }
+    }
+    take(batch);
+    Ok(())
+}
+
+fn document(batch: &mut Batch, of: Of, rfc: &str, entry: String, bytes: &[u8]) {
+    match read_cfdi(bytes) {
+        Ok(cfdi) => {
+            let Some(uuid) = cfdi.uuid.map(|it| it.to_string()) else {
+                let reason = "the document has no stamp: it is not fiscal and has no UUID";
+                return batch.set_aside(of, entry, fedatario_base::Code::CfdiUnstamped, reason);
+            };
+            let row = row(of, rfc, entry, uuid, cfdi);
+            batch.bytes += row.json.len();
+            let rows = if row.role == Role::Foreign { &mut batch.foreign } else { &mut batch.documents };
+            rows.push(row);
+        }
+        Err(error) => batch.set_aside(of, entry, error.code(), &error.to_string()),
+    }
+}
+
+fn role(rfc: &str, issuer: &str, receiver: &str) -> Role {
+    match (issuer == rfc, receiver == rfc) {
+        (true, true) => Role::Both,
+        (true, false) => Role::Issued,
+        (false, true) => Role::Received,
+        (false, false) => Role::Foreign,
+    }
+}
+
+fn row(of: Of, rfc: &str, entry: String, uuid: String, cfdi: Cfdi) -> DocumentRow {
+    let names: Vec<&str> = cfdi.complements.iter().map(|it: &Complement| it.name.as_str()).collect();
+    let warnings: Vec<&str> = cfdi.warnings.iter().map(|it| it.slug()).collect();
+    DocumentRow {
+        taxpayer: of.taxpayer,
+        uuid,
+        role: role(rfc, tax_id(&cfdi.issuer), tax_id(&cfdi.receiver)),
+        kind: if cfdi.is_retenciones() { format!("R{}", cfdi.kind.text()) } else { cfdi.kind.text().to_owned() },
+        complements: names.join(","),
+        warnings: warnings.join(","),
+        issuer: tax_id(&cfdi.issuer).to_owned(),
+        issuer_name: cfdi.issuer.name.unwrap_or_default(),
+        receiver: tax_id(&cfdi.receiver).to_owned(),
+        receiver_name: cfdi.receiver.name.unwrap_or_default(),
+        date: cfdi.date.map(time::format).unwrap_or_default(),
+        period: cfdi.period.unwrap_or_default(),
+        currency: cfdi.currency.unwrap_or_default(),
+        total_e6: millionths(&cfdi.total_text),
+        total: cfdi.total_text,
+        version: cfdi.version,
+        package: of.package,
+        entry,
+        json: cfdi.json,
+    }
+}
+
+fn tax_id(party: &Party) -> &str {
+    party.rfc.as_ref().map_or(party.id.as_str(), |it| it.as_str())
+}
+
+/// An amount as written, in millionths; what does not fit is clamped (the text keeps the truth).
+fn millionths(amount: &str) -> i64 {
+    let (whole, fraction) = amount.trim().split_once('.').unwrap_or((amount.trim(), ""));
+    let negative = whole.starts_with('-');
+    let digits: String = whole.trim_start_matches(['-', '+']).chars().chain(fraction.chars().chain("000000".chars()).take(6)).collect();
+    let value = digits.parse::<i64>().unwrap_or(if digits.bytes().all(|it| it.is_ascii_digit()) { i64::MAX } else { 0 });
+    if negative { -value } else { value }
+}
+
+/// Reads lines of metadata; false when nobody wants more.
+fn lines(batch: &mut Batch, of: Of, name: &str, reader: impl Read, take: &mut dyn FnMut(Batch) -> bool) -> bool {
+    let rows = match MetadataReader::new(reader) {
+        Ok(rows) => rows,
+        Err(error) => {
+            batch.set_aside(of, name.to_owned(), error.code(), &error.to_string());
+            return true;
+        }
+    };
+    for row in rows {
+        match row {
+            Ok(row) => batch.metadata.push(line(of, row)),
+            Err(problem) => {
+                // What ends the file has no line: it is said of the file.
+                let entry = if problem.ends_file() { name.to_owned() } else { format!("{name}#{}", batch.quarantine.len()) };
+                batch.set_aside(of, entry, problem.code(), &problem.to_string());
+            }
+        }
+        if batch.is_full() && !take(std::mem::take(batch)) {
+            return false;
+        }
+    }
+    true
+}
+
+fn line(of: Of, row: metadata::MetadataRow) -> MetadataRow {
+    let extra: serde_json::Map<String, serde_json::Value> = row.extra.into_iter().map(|(name, value)| (name, value.into())).collect();
+    MetadataRow {
+        taxpayer: of.taxpayer,
+        uuid: row.uuid.to_string(),
+        issuer: row.issuer_rfc,
+        issuer_name: row.issuer_name,
+        receiver: row.receiver_rfc,
+        receiver_name: row.receiver_name,
+        pac: row.pac_rfc,
+        period: time::period(row.issued_at),
+        issued_at: time::format(row.issued_at),
+        stamped_at: row.certified_at.map(time::format).unwrap_or_default(),
+        amount: row.amount.to_string(),
+        effect: row.effect,
+        status: match row.estatus {
+            Estatus::Vigente => DocumentStatus::Vigente,
+            Estatus::Cancelado => DocumentStatus::Cancelado,
+            Estatus::Unknown(_) => DocumentStatus::Unknown,
+        },
+        cancelled_at: row.cancelled_at.map(time::format),
+        extra: serde_json::Value::Object(extra).to_string(),
+        package: of.package,
+    }
+}
+
+/// What a package holds, as far as it decides where it is kept.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Year of the earliest document or line.
+    pub earliest_year: Option<i16>,
+    /// How many CFDI.
+    pub cfdi: u64,
+    /// How many lines of metadata.
+    pub metadata: u64,
+}
+
+/// Looks through a package given by hand. What cannot be read is left to the reading proper.
+pub fn survey(archive: impl Read + Seek, rfc: &str) -> Result<Survey, ArchiveError> {
+    let nil = Of { taxpayer: TaxpayerId(Default::default()), package: PackageId(Default::default()) };
+    let mut survey = Survey::default();
+    let mut look = |batch: Batch| {
+        let documents = batch.documents.iter().chain(&batch.foreign).map(|it| it.period);
+        let earliest = documents.chain(batch.metadata.iter().map(|it| it.period)).filter(|it| *it > 0).min();
+        let earliest = earliest.and_then(|it| i16::try_from(it / 100).ok());
+        survey.earliest_year = survey.earliest_year.into_iter().chain(earliest).min();
+        survey.cfdi += (batch.documents.len() + batch.foreign.len()) as u64;
+        survey.metadata += batch.metadata.len() as u64;
+        true
+    };
+    match read(archive, nil, rfc, &mut look) {
+        Err(error) if survey.cfdi + survey.metadata == 0 => Err(error),
+        _ => Ok(survey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_become_millionths_and_never_overflow() {
+        let cases = [
+            ("1160.00", 1_160_000_000),
+            ("0", 0),
+            ("0.000001", 1),
+            ("1.23456789", 1_234_567),
+            ("-5.5", -5_500_000),
+            ("99999999999999999999", i64::MAX),
+            ("abc", 0),
+            ("", 0),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(millionths(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_party_is_known_by_its_rfc() {
+        let cases = [("A", "B", Role::Issued), ("B", "A", Role::Received), ("A", "A", Role::Both), ("B", "C", Role::Foreign)];
+        for (issuer, receiver, expected) in cases {
+            assert_eq!(role("A", issuer, receiver), expected);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How a taxpayer's year stands, for people and programs.
+
+use crate::App;
+use crate::error::AppResult;
+use crate::model::*;
+use crate::ports::DocumentCounts;
+use fedatario_base::Scope;
+use fedatario_base::text::{Language, say};
+use fedatario_fiscal::mx::sat_codes::{self, Operation};
+use serde_json::{Value, json};
+
+/// A year of a taxpayer.
+#[derive(Debug, Clone)]
+pub struct YearStatus {
+    /// Its requests, with their packages.
+    pub solicitudes: Vec<(Solicitud, Vec<PackageRow>)>,
+    /// What is here.
+    pub counts: DocumentCounts,
+    /// Jobs of the year that are open.
+    pub open_jobs: u64,
+}
+
+impl YearStatus {
+    /// Requests that SAT or we still work on.
+    pub fn open(&self) -> usize {
+        self.solicitudes.iter().filter(|(s, _)| s.state.is_open()).count()
+    }
+
+    /// Requests that wait for a person.
+    pub fn blocked(&self) -> usize {
+        self.solicitudes.iter().filter(|(s, _)| s.state == SolicitudState::Blocked).count()
+    }
+
+    /// How many of each state, in the order of a request's life.
+    pub fn by_state(&self) -> Vec<(SolicitudState, usize)> {
+        let count = |state: &SolicitudState| self.solicitudes.iter().filter(|(s, _)| s.state == *state).count();
+        SolicitudState::ALL.iter().map(|state| (*state, count(state))).filter(|(_, n)| *n > 0).collect()
+    }
+}
+
+/// Reads how a year stands (all years without one).
+pub async fn year(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: Option<i16>) -> AppResult<YearStatus> {
+    let mut tx = app.store.read(scope).await?;
+    let mut solicitudes = Vec::new();
+    for s in tx.solicitudes(taxpayer.id, year).await? {
+        let packages = tx.packages_of(s.id).await?;
+        solicitudes.push((s, packages));
+    }
+    let counts = tx.document_counts(taxpayer.id).await?;
+    let open_jobs = match year {
+        Some(year) => tx.open_jobs(&super::plan::run_of(taxpayer.id, year)).await?,
+        None => 0,
+    };
+    Ok(YearStatus { solicitudes, counts, open_jobs })
+}
+
+/// The record of a request, as written under `solicitudes/` and shown by `sat status`.
+pub fn record(s: &Solicitud, packages: &[PackageRow]) -> Value {
+    json!({
+        "id": s.id.to_string(),
+        "id_solicitud": s.authority_id,
+        "family": s.family,
+        "direction": s.direction,
+        "content": s.content,
+        "estado_comprobante": s.estado,
+        "from": s.from.to_string(),
+        "to": s.to.to_string(),
+        "k": s.k,
+        "year": s.year,
+        "state": s.state,
+        "sat": s.codes,
+        "announced": s.announced,
+        "replaces": s.replaces.map(|it| it.to_string()),
+        "relation": s.relation,
+        "checks": s.checks,
+        "accepted_at": s.accepted_at.map(|it| it.to_string()),
+        "next_check": s.next_check.map(|it| it.to_string()),
+        "ended_at": s.ended_at.map(|it| it.to_string()),
+        "packages": packages.iter().map(package).collect::<Vec<_>>(),
+    })
+}
+
+fn package(p: &PackageRow) -> Value {
+    json!({
+        "id": p.id.to_string(),
+        "id_paquete": p.id_paquete,
+        "state": p.state,
+        "path": p.path,
+        "sha256": p.sha256.map(|it| crate::audit_trail::hex(&it)),
+        "size": p.size,
+        "tally": p.tally,
+        "problem": p.problem,
+    })
+}
+
+/// SAT's code and words, what they mean, and who must act.
+pub fn explain(s: &Solicitud, language: Language) -> String {
+    let (operation, code) = match (&s.codes.codigo_estado, s.codes.estado) {
+        (Some(reason), Some(5)) => (Operation::VerificaReason, reason.as_str()),
+        (_, Some(_)) => (Operation::Verifica, s.codes.cod_estatus.as_deref().unwrap_or_default()),
+        _ => (Operation::Solicita, s.codes.cod_estatus.as_deref().unwrap_or_default()),
+    };
+    let words = s.codes.mensaje.as_deref().unwrap_or_default();
+    match sat_codes::fact(operation, code) {
+        None if code.is_empty() => say(language, "sat-no-answer", &[]),
+        None => say(language, "sat-unknown-code", &[("code", code.to_owned()), ("words", words.to_owned())]),
+        Some(fact) => {
+            let meaning = if language == Language::Es { fact.es } else { fact.en };
+            format!("{code} «{words}» {meaning} {}", say(language, &format!("sat-who-{}", fact.who.slug()), &[]))
+        }
+    }
+}

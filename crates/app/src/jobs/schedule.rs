@@ -1,0 +1,56 @@
+//! When a schedule fires next: five cron fields and an IANA time zone.
+
+use fedatario_base::Code;
+use jiff::Timestamp;
+
+/// The expression is not one we can follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a schedule (five cron fields and a time zone, as `0 23 * * * America/Mexico_City`): {0}")]
+pub struct ScheduleError(String);
+
+impl ScheduleError {
+    /// Its place in the table of codes.
+    pub fn code(&self) -> Code {
+        Code::ScheduleFormat
+    }
+}
+
+/// The first instant after `after` at which the expression fires. Fires that fell into a time
+/// when nobody ran are not made up for: they collapse into the next one.
+pub fn next_after(expression: &str, after: Timestamp) -> Result<Timestamp, ScheduleError> {
+    let bad = |error: cronexpr::Error| ScheduleError(error.to_string());
+    let crontab = cronexpr::parse_crontab(expression).map_err(bad)?;
+    let millis = after.as_millisecond();
+    let after = cronexpr::MakeTimestamp::from_millisecond(millis).map_err(bad)?;
+    let next = crontab.find_next(after).map_err(bad)?;
+    Ok(next.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fires_at_local_time_in_both_seasons_and_zones() {
+        let cases = [
+            ("0 23 * * * America/Mexico_City", "2026-01-15T12:00:00Z", "2026-01-16T05:00:00Z"),
+            ("0 23 * * * America/Mexico_City", "2026-07-15T12:00:00Z", "2026-07-16T05:00:00Z"),
+            ("0 8 * * MON America/Santo_Domingo", "2026-11-21T00:00:00Z", "2026-11-23T12:00:00Z"),
+            // New York leaves standard time at 02:00 on 8 March 2026.
+            ("30 2 * * * America/New_York", "2026-03-07T12:00:00Z", "2026-03-08T07:30:00Z"),
+            ("*/15 * * * * UTC", "2026-03-08T07:30:00Z", "2026-03-08T07:45:00Z"),
+        ];
+        for (expression, after, expected) in cases {
+            let next = next_after(expression, after.parse().unwrap()).unwrap();
+            assert_eq!(next.to_string(), expected, "{expression} after {after}");
+        }
+        fedatario_testkit::covers!("jobs: cron with time zones");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for expression in ["", "hola", "61 * * * * UTC", "* * * * * Mars/Olympus", "* * * *"] {
+            assert!(next_after(expression, Timestamp::UNIX_EPOCH).is_err(), "{expression}");
+        }
+    }
+}

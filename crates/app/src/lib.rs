@@ -1,0 +1,41 @@
+//! The services, and the ports they need.
+//!
+//! A service decides; a port does. Everything that must be true together is written through one
+//! [`ports::Tx`]: a state change, the job that follows it and its audit entry commit together or
+//! not at all. The services never ask whether they run embedded or scaled.
+
+pub mod audit_trail;
+pub mod custody;
+pub mod descarga;
+pub mod error;
+pub mod jobs;
+pub mod model;
+pub mod ports;
+pub mod settings;
+pub mod tenancy;
+
+pub use error::AppError;
+pub use settings::Settings;
+
+use fedatario_base::Clock;
+use fedatario_vault::Vault;
+use std::sync::Arc;
+
+/// The services with everything they were wired to. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: Arc<dyn ports::Store>,
+    /// The installation's own hands.
+    pub system: Arc<dyn ports::System>,
+    /// The objects.
+    pub blobs: Arc<dyn ports::Blobs>,
+    /// SAT's mass download.
+    pub sat: Arc<dyn ports::Sat>,
+    /// Keys and what is done with them.
+    pub vault: Arc<Vault>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What an operator may set.
+    pub settings: Arc<Settings>,
+}
