@@ -1,0 +1,7 @@
+//! What the tax authorities write and ask for, as values: `mx` for Mexico's SAT.
+//!
+//! Everything here is pure: bytes in, values out. Nothing performs I/O beyond the reader it is
+//! handed, nothing reads a clock (`now` is a parameter), and whatever a stranger's bytes meet has a
+//! named bound. Storage, sending and deciding when belong to the services.
+
+pub mod mx;
