@@ -6,7 +6,7 @@ use crate::error::{AppError, AppResult};
 use crate::ports::Tx;
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use fedatario_audit::{Checkpoint, ChainVerifier, Event, ExportHeader, ExportWriter, Head, Merkle, PublicKey, Row, Verdict};
-use fedatario_base::{Permission, Scope};
+use fedatario_base::{Code, Permission, Scope};
 use fedatario_vault::NotePurpose;
 use std::io::{Read, Write};
 
@@ -66,8 +66,7 @@ pub async fn verify(app: &App, scope: &Scope) -> AppResult<Verdict> {
     let key = public_key(app, scope).await?;
     let mut tx = app.store.read(scope).await?;
     let head = tx.audit_head().await?;
-    let known = (head.n > 0).then_some(head);
-    let mut verifier = ChainVerifier::new(scope.tenant().bytes(), known);
+    let mut verifier = ChainVerifier::new(scope.tenant().bytes(), Some(head));
     for (_, note, anchored) in tx.checkpoints().await? {
         if anchored {
             verifier.anchor(&note, &key);
@@ -103,6 +102,11 @@ pub async fn export(app: &App, scope: &Scope, out: &mut (dyn Write + Send)) -> A
     write_entries(tx.as_mut(), &mut writer, head.n).await?;
     drop(tx);
     let checkpoint = writer.checkpoint(app.clock.wall())?;
+    if checkpoint.chain_head() != head {
+        // What lies in the rows is not what was appended: nothing is signed over it.
+        let text = format!("the chain's rows do not lead to its head at n = {}; run `audit verify`", head.n);
+        return Err(AppError::Input { code: Code::AuditAltered, text });
+    }
     let note = sign(app, scope, &checkpoint, &key).await?;
     writer.finish(&note)?;
     keep(app, scope, head.n, &note).await?;

@@ -244,6 +244,9 @@ pub struct ClaimFilter {
     pub kinds: Vec<&'static str>,
 }
 
+/// The time of an expression that follows an instant; none if it has none.
+pub type NextTime<'a> = dyn Fn(&str, Timestamp) -> Option<Timestamp> + Send + Sync + 'a;
+
 /// The installation's own hands: what happens across tenants, and reads ids only.
 #[async_trait]
 pub trait System: Send + Sync {
@@ -273,7 +276,7 @@ pub trait System: Send + Sync {
         &self,
         scope: &SystemScope,
         now: Timestamp,
-        next: &(dyn Fn(&str, Timestamp) -> Option<Timestamp> + Send + Sync),
+        next: &NextTime<'_>,
     ) -> Stored<u64>;
     /// Every tenant there is.
     async fn tenants(&self, scope: &SystemScope) -> Stored<Vec<(TenantId, String)>>;

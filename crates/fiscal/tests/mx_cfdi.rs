@@ -228,7 +228,7 @@ fn what_cannot_be_a_cfdi_is_refused_with_its_reason() {
         (b"<Comprobante xmlns='urn:otro'/>".to_vec(), Code::CfdiFormat),
         (TINY.replace("\"A\"", "\"\u{1}\"").replace('\u{1}', "\0").into_bytes(), Code::XmlMalformed),
         (format!("<!DOCTYPE x>{TINY}").into_bytes(), Code::XmlDoctype),
-        (TINY[..TINY.len() - 3].as_bytes().to_vec(), Code::XmlMalformed),
+        (TINY.as_bytes()[..TINY.len() - 3].to_vec(), Code::XmlMalformed),
         ([TINY.as_bytes(), TINY.as_bytes()].concat(), Code::XmlMalformed),
         (vec![b' '; 64 * 1024 * 1024 + 1], Code::XmlTooLarge),
         (format!("<?xml version='1.0' encoding='EBCDIC'?>{TINY}").into_bytes(), Code::XmlMalformed),

@@ -234,7 +234,7 @@ fn sizes_are_counted_and_never_believed() {
 
 /// A directory of `count` entries, in the form that archives of more than 65,535 need.
 fn directory_of(count: u64) -> Vec<u8> {
-    let mut header = vec![0u8; 46];
+    let mut header = [0u8; 46];
     header[..4].copy_from_slice(b"PK\x01\x02");
     let mut bytes = header.repeat(count as usize);
     let size = bytes.len() as u64;

@@ -5,7 +5,8 @@
 //! open (*uncertain*: the window is widened and asked anew), or none.
 
 use super::transition::{self, Moment, end, end_and_widen, note_codes, step};
-use super::{handlers, verify};
+use super::handlers::{self, Gates};
+use super::verify;
 use crate::App;
 use crate::error::{AppError, AppResult};
 use crate::jobs::JobFailure;
@@ -20,7 +21,16 @@ use std::time::Duration;
 const REFUSED_CERTIFICATE_DELAY_UNITS: u32 = 30;
 
 /// The job `sat.ask`.
-pub async fn ask(app: &App, scope: &Scope, id: SolicitudId, lease: LeaseProof, failures: u32) -> Result<(), JobFailure> {
+pub async fn ask(
+    app: &App,
+    gates: &Gates,
+    scope: &Scope,
+    id: SolicitudId,
+    lease: LeaseProof,
+    failures: u32,
+) -> Result<(), JobFailure> {
+    let seen = app.store.read(scope).await?.solicitud(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    let _gate = gates.pass(seen.taxpayer).await;
     let mut tx = app.store.begin(scope).await?;
     let found = tx.solicitud(id).await?;
     let Some(mut s) = found.filter(|it| matches!(it.state, SolicitudState::Planned | SolicitudState::Asked)) else {

@@ -10,6 +10,8 @@ use fedatario_base::Scope;
 use fedatario_base::id::{PackageId, SolicitudId, TaxpayerId};
 use jiff::Timestamp;
 use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Ask SAT for a window.
 pub const ASK: &str = "sat.ask";
@@ -27,7 +29,35 @@ pub const SYNC: &str = "sat.sync";
 const KINDS: &[&str] = &[ASK, VERIFY, FETCH, IMPORT, REPORT, SYNC];
 
 /// Does the jobs of this line.
-pub struct Descarga(pub App);
+pub struct Descarga {
+    app: App,
+    gates: Gates,
+}
+
+impl Descarga {
+    /// Over the services of this process.
+    pub fn new(app: App) -> Self {
+        Self { app, gates: Gates::default() }
+    }
+}
+
+/// One request of a taxpayer is open at a time: a process that dies leaves one uncertain, not four.
+#[derive(Default)]
+pub struct Gates(Mutex<HashMap<TaxpayerId, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Gates {
+    /// The taxpayer's gate, held until dropped.
+    pub async fn pass(&self, taxpayer: TaxpayerId) -> tokio::sync::OwnedMutexGuard<()> {
+        let gate = {
+            let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            gates.retain(|_, gate| gate.strong_count() > 0);
+            let gate = gates.get(&taxpayer).and_then(Weak::upgrade).unwrap_or_default();
+            gates.insert(taxpayer, Arc::downgrade(&gate));
+            gate
+        };
+        gate.lock_owned().await
+    }
+}
 
 #[async_trait]
 impl Handler for Descarga {
@@ -37,13 +67,14 @@ impl Handler for Descarga {
 
     async fn handle(&self, job: &ClaimedJob, scope: Scope) -> Result<(), JobFailure> {
         let lease = LeaseProof { job: job.id, token: job.token };
+        let app = &self.app;
         match job.kind.as_str() {
-            ASK => ask::ask(&self.0, &scope, id::<SolicitudId>(job)?, lease, job.failures).await,
-            VERIFY => verify::verify(&self.0, &scope, id::<SolicitudId>(job)?, lease).await,
-            FETCH => fetch::fetch(&self.0, &scope, id::<PackageId>(job)?, lease).await,
-            IMPORT => import::import(&self.0, &scope, id::<PackageId>(job)?, lease).await,
-            REPORT => report::after_import(&self.0, &scope, id::<TaxpayerId>(job)?, year(job)?, lease).await,
-            SYNC => super::plan::sync(&self.0, &scope, id::<TaxpayerId>(job)?, lease).await,
+            ASK => ask::ask(app, &self.gates, &scope, id::<SolicitudId>(job)?, lease, job.failures).await,
+            VERIFY => verify::verify(app, &scope, id::<SolicitudId>(job)?, lease).await,
+            FETCH => fetch::fetch(app, &scope, id::<PackageId>(job)?, lease).await,
+            IMPORT => import::import(app, &scope, id::<PackageId>(job)?, lease).await,
+            REPORT => report::after_import(app, &scope, id::<TaxpayerId>(job)?, year(job)?, lease).await,
+            SYNC => super::plan::sync(app, &scope, id::<TaxpayerId>(job)?, lease).await,
             other => Err(JobFailure::Failed { code: fedatario_base::Code::Internal, text: format!("unknown kind {other}") }),
         }
     }

@@ -74,6 +74,7 @@ async fn plan_year(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i1
         }
     }
     reopen_blocked(tx, now, taxpayer, year).await?;
+    revive(tx, now, taxpayer, year).await?;
     let event = entry(now, "sat.year", &taxpayer.to_string(), "planned")
         .field("year", year.to_string())
         .field("planned", plan.planned.len().to_string())
@@ -189,6 +190,36 @@ async fn reopen_blocked(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, yea
             super::transition::step(tx, now, &mut s, state).await?;
             tx.enqueue(&handlers::job(kind, s.id, now.service, &s.run), now.service).await?;
         }
+    }
+    Ok(())
+}
+
+/// Gives every open request of the year the job that its state needs: one that was given up is
+/// taken up again, one that waits joins this run. A job that is open already is left as it is.
+async fn revive(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16) -> AppResult<()> {
+    for s in tx.solicitudes(taxpayer, Some(year)).await? {
+        let kind = match s.state {
+            SolicitudState::Planned | SolicitudState::Asked => handlers::ASK,
+            SolicitudState::Accepted | SolicitudState::Running | SolicitudState::Stuck => handlers::VERIFY,
+            SolicitudState::Ready | SolicitudState::Fetched => {
+                revive_packages(tx, now, &s).await?;
+                continue;
+            }
+            _ => continue,
+        };
+        tx.enqueue(&handlers::job(kind, s.id, now.service, &s.run), now.service).await?;
+    }
+    Ok(())
+}
+
+async fn revive_packages(tx: &mut dyn Tx, now: &Moment, s: &Solicitud) -> AppResult<()> {
+    for package in tx.packages_of(s.id).await? {
+        let kind = match package.state {
+            PackageState::Known => handlers::FETCH,
+            PackageState::Stored => handlers::IMPORT,
+            PackageState::Imported | PackageState::Lost | PackageState::Unreadable => continue,
+        };
+        tx.enqueue(&handlers::job(kind, package.id, now.service, &s.run), now.service).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::model::*;
 use fedatario_base::id::{PackageId, TaxpayerId};
 use fedatario_fiscal::mx::cfdi::{Cfdi, Complement, Party, read_cfdi};
 use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader};
-use fedatario_fiscal::mx::package::{ArchiveError, Entry, EntryReader, Package};
+use fedatario_fiscal::mx::package::{ArchiveError, Entry, Package};
 use fedatario_fiscal::mx::time;
 use std::io::{Read, Seek};
 
@@ -67,7 +67,7 @@ pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(B
         batch.files += 1;
         let name = entry.name().to_owned();
         match entry {
-            Entry::Xml(mut reader) => match EntryReader::bytes(&mut reader) {
+            Entry::Xml(mut reader) => match reader.read_all() {
                 Ok(bytes) => document(&mut batch, of, rfc, name, &bytes),
                 Err(error) => batch.set_aside(of, name, error.code(), &error.to_string()),
             },

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn marks_junk_and_code_pages() {
-        let cases: &[(&[u8], Result<(&str, usize, bool), DecodeError>)] = &[
+        type Case<'a> = (&'a [u8], Result<(&'a str, usize, bool), DecodeError>);
+        let cases: &[Case<'_>] = &[
             (b"<a/>", Ok(("<a/>", 0, false))),
             (b"\xEF\xBB\xBF<a/>", Ok(("<a/>", 1, false))),
             (b"\xEF\xBB\xBF\xEF\xBB\xBF<a/>", Ok(("<a/>", 2, false))),

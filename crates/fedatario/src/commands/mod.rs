@@ -1,0 +1,34 @@
+//! The commands, one module each.
+
+mod audit;
+mod demo;
+mod explain;
+mod jobs;
+mod sandbox;
+mod sat;
+mod schedule;
+mod serve;
+pub mod tokens;
+mod vault;
+mod year;
+
+use crate::cli::{Arguments, Command};
+use crate::failure::Failure;
+use crate::present::Screen;
+use fedatario_base::code::Exit;
+
+/// Runs the command.
+pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    let globals = &arguments.globals;
+    match arguments.command {
+        Command::Demo(demo) => demo::run(globals, demo, screen).await,
+        Command::Serve => serve::run(globals, screen).await,
+        Command::Sat { command } => sat::run(globals, command, screen).await,
+        Command::Sandbox { command } => sandbox::run(command, screen).await,
+        Command::Audit { command } => audit::run(globals, command, screen).await,
+        Command::Vault { command } => vault::run(globals, command, screen).await,
+        Command::Jobs { command } => jobs::run(globals, command, screen).await,
+        Command::Schedule { command } => schedule::run(globals, command, screen).await,
+        Command::Explain { slug } => explain::run(&slug, screen),
+    }
+}

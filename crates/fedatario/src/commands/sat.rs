@@ -1,0 +1,268 @@
+//! `sat …`: the Mexican line from the shell.
+
+use super::year;
+use crate::cli::{Globals, Sat};
+use crate::failure::Failure;
+use crate::house::House;
+use crate::present::Screen;
+use crate::config;
+use fedatario_app::descarga::{handlers, import, plan, register, report, status, transition};
+use fedatario_app::model::{Direction, Family, PackageState, SolicitudState, Tally, Taxpayer};
+use fedatario_app::ports::ClaimFilter;
+use fedatario_base::Code;
+use fedatario_base::code::Exit;
+use fedatario_credentials::Pair;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// The largest file of a certificate, a key or a report that is read whole, in bytes.
+const FILE_BYTES_AT_MOST: u64 = 256 << 20;
+
+/// Runs one of the commands.
+pub async fn run(globals: &Globals, command: Sat, screen: &Screen) -> Result<Exit, Failure> {
+    let house = House::open(globals).await?;
+    match command {
+        Sat::Register { cer, key, p12, password_file } => admit(&house, screen, cer, key, p12, &password_file).await,
+        Sat::Auth { rfc } => auth(&house, screen, &rfc).await,
+        Sat::Year { rfc, year, issued, received, both: _, detach } => {
+            let directions = directions(issued, received);
+            whole_year(&house, screen, &rfc, year, &directions, detach).await
+        }
+        Sat::Verify { rfc } => pass(&house, screen, &rfc, handlers::VERIFY).await,
+        Sat::Download { rfc } => pass(&house, screen, &rfc, handlers::FETCH).await,
+        Sat::Import { rfc, packages } => by_hand(&house, screen, &rfc, &packages).await,
+        Sat::Status { rfc, year } => show(&house, screen, rfc.as_deref(), year).await,
+        Sat::Report { check: Some(file), .. } => check(&house, screen, &file).await,
+        Sat::Report { rfc: Some(rfc), year: Some(year), check: None } => make_report(&house, screen, &rfc, year).await,
+        Sat::Report { .. } => Err(Failure::new(Code::Usage, "sat report --rfc RFC --year YEAR, or --check FILE")),
+    }
+}
+
+fn directions(issued: bool, received: bool) -> Vec<Direction> {
+    match (issued, received) {
+        (true, _) => vec![Direction::Issued],
+        (_, true) => vec![Direction::Received],
+        _ => vec![Direction::Issued, Direction::Received],
+    }
+}
+
+async fn admit(
+    house: &House,
+    screen: &Screen,
+    cer: Option<PathBuf>,
+    key: Option<PathBuf>,
+    p12: Option<PathBuf>,
+    password_file: &Path,
+) -> Result<Exit, Failure> {
+    let password = config::password(password_file)?;
+    let pair = match (cer, key, p12) {
+        (Some(cer), Some(key), None) => Pair::from_files(&read(&cer)?, &read(&key)?, &password)?,
+        (None, None, Some(p12)) => Pair::from_pkcs12(&read(&p12)?, &password)?,
+        _ => return Err(Failure::new(Code::Usage, "--cer FILE --key FILE, or --p12 FILE")),
+    };
+    let done = register::register(&house.app, &house.scope, pair).await?;
+    let key = if done.changed { "cli-registered" } else { "cli-registered-already" };
+    screen.say(key, &[("rfc", done.rfc.clone()), ("name", done.name.clone()), ("number", done.number.clone()), ("until", done.not_after.clone())]);
+    screen.result(&json!(done));
+    Ok(Exit::Good)
+}
+
+/// A file of a person, read whole within a bound.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let size = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?.len();
+    if size > FILE_BYTES_AT_MOST {
+        return Err(Failure::new(Code::Usage, format!("{}: {size} bytes are too many", path.display())));
+    }
+    std::fs::read(path).map_err(|error| Failure::file(path, &error))
+}
+
+async fn auth(house: &House, screen: &Screen, rfc: &str) -> Result<Exit, Failure> {
+    let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
+    let mut tx = house.app.store.read(&house.scope).await?;
+    let account = transition::account_of(tx.as_mut(), &house.scope, &taxpayer, Family::Cfdi).await?;
+    drop(tx);
+    let expires = house.app.sat.login(&account).await.map_err(fedatario_app::AppError::from)?;
+    screen.say("cli-authenticated", &[("rfc", rfc.to_owned()), ("until", expires.to_string())]);
+    screen.result(&json!({ "rfc": rfc, "expires": expires.to_string(), "environment": taxpayer.environment }));
+    Ok(Exit::Good)
+}
+
+async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directions: &[Direction], detach: bool) -> Result<Exit, Failure> {
+    let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
+    house.sat.sweep(&house.scope).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let plan = plan::year(&house.app, &house.scope, taxpayer.id, of, directions).await?;
+    screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);
+    for held in &plan.held {
+        let window = format!("{} {} {}/{}", held.direction, held.content, held.from, held.to);
+        let arguments = [("window", window), ("id", held.held_by.clone()), ("state", held.state.to_string()), ("left", held.variants_left.to_string())];
+        screen.say("cli-held", &arguments);
+    }
+    if detach {
+        screen.result(&json!({ "rfc": rfc, "year": of, "planned": plan.planned, "held": plan.held, "detached": true }));
+        return Ok(Exit::Good);
+    }
+    let status = year::to_its_end(house, screen, &taxpayer, of).await?;
+    let made = report::make(&house.app, &house.scope, &taxpayer, of).await?;
+    tell_year(screen, &status, &made);
+    let mut summary = summary(&status, &made);
+    summary["rfc"] = json!(rfc);
+    summary["year"] = json!(of);
+    summary["planned"] = json!(plan.planned.len());
+    summary["held"] = json!(plan.held);
+    screen.result(&summary);
+    Ok(year::exit_of(&status, made.totals.missing))
+}
+
+/// Says how a year stands.
+pub fn tell_year(screen: &Screen, status: &status::YearStatus, made: &report::Made) {
+    screen.say("cli-states", &[("states", year::states(status))]);
+    let arguments = [
+        ("cfdi", status.counts.cfdi.to_string()),
+        ("metadata", status.counts.metadata.to_string()),
+        ("missing", made.totals.missing.to_string()),
+        ("apart", made.totals.not_delivered.to_string()),
+        ("path", made.path.clone()),
+    ];
+    screen.say("cli-report", &arguments);
+}
+
+/// The numbers of a year for programs.
+pub fn summary(status: &status::YearStatus, made: &report::Made) -> Value {
+    let packages: Vec<_> = status.solicitudes.iter().flat_map(|(_, packages)| packages).collect();
+    json!({
+        "requests": status.solicitudes.iter().filter(|(s, _)| s.authority_id.is_some()).count(),
+        "packages": packages.iter().filter(|it| it.sha256.is_some()).count(),
+        "lost_packages": packages.iter().filter(|it| it.state == PackageState::Lost).count(),
+        "uncertain": status.solicitudes.iter().filter(|(s, _)| s.state == SolicitudState::Uncertain).count(),
+        "cfdi": status.counts.cfdi,
+        "metadata": status.counts.metadata,
+        "quarantined": status.counts.quarantined,
+        "missing": made.totals.missing,
+        "not_delivered": made.totals.not_delivered,
+        "open": status.open(),
+        "blocked": status.blocked(),
+        "report": made.path,
+    })
+}
+
+/// Does once what is due of one kind for a taxpayer: all that wait are made due.
+async fn pass(house: &House, screen: &Screen, rfc: &str, kind: &'static str) -> Result<Exit, Failure> {
+    let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
+    let done = one_pass(house, &taxpayer, kind).await?;
+    let status = status::year(&house.app, &house.scope, &taxpayer, None).await?;
+    screen.say("cli-pass", &[("done", done.to_string()), ("states", year::states(&status))]);
+    let rows: Vec<Value> = status.solicitudes.iter().map(|(s, packages)| status::record(s, packages)).collect();
+    screen.result(&json!({ "rfc": rfc, "done": done, "open": status.open(), "solicitudes": rows }));
+    Ok(year::exit_of(&status, 0))
+}
+
+async fn one_pass(house: &House, taxpayer: &Taxpayer, kind: &'static str) -> Result<u64, Failure> {
+    let status = status::year(&house.app, &house.scope, taxpayer, None).await?;
+    let runs: std::collections::BTreeSet<String> = status.solicitudes.iter().map(|(s, _)| s.run.clone()).collect();
+    let mut done = 0;
+    for run in runs {
+        let filter = ClaimFilter { run: Some(run), tenant: Some(house.scope.tenant()), kinds: vec![kind] };
+        done += house.worker().pass(filter).await?;
+    }
+    Ok(done)
+}
+
+async fn by_hand(house: &House, screen: &Screen, rfc: &str, packages: &[PathBuf]) -> Result<Exit, Failure> {
+    let mut tally = Tally::default();
+    let mut refused: Vec<Value> = Vec::new();
+    let bar = screen.progress(packages.len() as u64);
+    for package in packages {
+        match import::by_hand(&house.app, &house.scope, rfc, package).await {
+            Ok(more) => tally += more,
+            Err(error) if matches!(error.code().exit(), Exit::Usage) && packages.len() > 1 => {
+                refused.push(json!({ "package": package.display().to_string(), "code": error.code().slug(), "detail": error.to_string() }));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let fields = [("files", tally.files), ("cfdi", tally.cfdi), ("metadata", tally.metadata), ("duplicates", tally.duplicates)];
+    let more = [("quarantined", tally.quarantined), ("foreign", tally.foreign), ("ignored", tally.ignored)];
+    let arguments: Vec<(&str, String)> = fields.iter().chain(&more).map(|(name, n)| (*name, n.to_string())).collect();
+    screen.say("cli-imported", &arguments);
+    for it in &refused {
+        screen.print(&format!("{}: {} {}", it["package"], it["code"], it["detail"]));
+    }
+    let mut result = json!(tally);
+    result["refused"] = json!(refused);
+    screen.result(&result);
+    let clean = refused.is_empty() && tally.quarantined == 0;
+    Ok(if clean { Exit::Good } else { Exit::Finding })
+}
+
+async fn show(house: &House, screen: &Screen, rfc: Option<&str>, of: Option<i16>) -> Result<Exit, Failure> {
+    let taxpayers = match rfc {
+        Some(rfc) => vec![register::find(&house.app, &house.scope, rfc).await?],
+        None => house.app.store.read(&house.scope).await?.taxpayers(None, 1_000).await?,
+    };
+    let mut all = Vec::new();
+    for taxpayer in &taxpayers {
+        all.push(one_status(house, screen, taxpayer, of).await?);
+    }
+    screen.result(&json!({ "taxpayers": all }));
+    Ok(Exit::Good)
+}
+
+async fn one_status(house: &House, screen: &Screen, taxpayer: &Taxpayer, of: Option<i16>) -> Result<Value, Failure> {
+    let status = status::year(&house.app, &house.scope, taxpayer, of).await?;
+    screen.print(&format!("{} {} [{}]", taxpayer.tax_id, taxpayer.name, taxpayer.environment));
+    for (s, packages) in &status.solicitudes {
+        screen.print(&row(s, packages.len()));
+        if let Some(words) = explanation(screen, s) {
+            screen.print(&format!("      {words}"));
+        }
+    }
+    let counts = [("cfdi", status.counts.cfdi), ("metadata", status.counts.metadata), ("foreign", status.counts.foreign), ("quarantined", status.counts.quarantined)];
+    let arguments: Vec<(&str, String)> = counts.iter().map(|(name, n)| (*name, n.to_string())).collect();
+    screen.say("cli-counts", &arguments);
+    let rows: Vec<Value> = status.solicitudes.iter().map(|(s, packages)| status::record(s, packages)).collect();
+    Ok(json!({
+        "rfc": taxpayer.tax_id, "name": taxpayer.name, "environment": taxpayer.environment,
+        "cfdi": status.counts.cfdi, "metadata": status.counts.metadata, "foreign": status.counts.foreign,
+        "quarantined": status.counts.quarantined, "open": status.open(), "blocked": status.blocked(),
+        "open_jobs": status.open_jobs, "solicitudes": rows,
+    }))
+}
+
+fn row(s: &fedatario_app::model::Solicitud, packages: usize) -> String {
+    let id = s.authority_id.as_deref().unwrap_or("-");
+    let next = s.next_check.map(|it| format!(" → {it:.0}")).unwrap_or_default();
+    let variant = if s.k > 0 { format!(" k={}", s.k) } else { String::new() };
+    format!("  {:8} {:8} {}/{}{variant} {:10} {packages} {id}{next}", s.direction, s.content, s.from, s.to, s.state)
+}
+
+/// SAT's code and words, our explanation, and who must act: for what did not go as it should.
+fn explanation(screen: &Screen, s: &fedatario_app::model::Solicitud) -> Option<String> {
+    use fedatario_app::model::SolicitudState::*;
+    if !matches!(s.state, Rejected | Blocked | Uncertain | Expired | Failed | TooLarge | Stuck) {
+        return None;
+    }
+    Some(status::explain(s, screen.language()))
+}
+
+async fn make_report(house: &House, screen: &Screen, rfc: &str, of: i16) -> Result<Exit, Failure> {
+    let taxpayer = register::find(&house.app, &house.scope, rfc).await?;
+    let made = report::make(&house.app, &house.scope, &taxpayer, of).await?;
+    let status = status::year(&house.app, &house.scope, &taxpayer, Some(of)).await?;
+    tell_year(screen, &status, &made);
+    let mut result = summary(&status, &made);
+    result["sha256"] = json!(made.sha256);
+    screen.result(&result);
+    Ok(if made.totals.missing == 0 { Exit::Good } else { Exit::Finding })
+}
+
+async fn check(house: &House, screen: &Screen, file: &Path) -> Result<Exit, Failure> {
+    let checked = report::check(&house.app, &house.scope, &read(file)?).await?;
+    let yes = |it: bool| screen.text(if it { "cli-yes" } else { "cli-no" }, &[]);
+    let agrees = checked.agrees.map_or("-".to_owned(), yes);
+    screen.say("cli-checked", &[("signature", yes(checked.signature)), ("key", checked.key.to_owned()), ("agrees", agrees)]);
+    screen.result(&json!(checked));
+    let good = checked.signature && checked.agrees != Some(false);
+    Ok(if good { Exit::Good } else { Exit::Finding })
+}

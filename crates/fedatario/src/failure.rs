@@ -1,0 +1,50 @@
+//! What ends a command: a code of the table, and what it says in a log.
+
+use fedatario_app::AppError;
+use fedatario_base::Code;
+
+/// A command's end without a result.
+#[derive(Debug)]
+pub struct Failure {
+    /// For programs.
+    pub code: Code,
+    /// What happened, in the terms of whoever noticed.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// A part of this program failed.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(Code::Internal, detail)
+    }
+
+    /// A file could not be read or written.
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new(Code::Usage, format!("{}: {error}", path.display()))
+    }
+}
+
+macro_rules! from_coded {
+    ($($type:ty),* $(,)?) => { $(
+        impl From<$type> for Failure {
+            fn from(error: $type) -> Self {
+                Self::new(error.code(), error.to_string())
+            }
+        }
+    )* };
+}
+
+from_coded!(
+    AppError,
+    fedatario_app::ports::StoreError,
+    fedatario_app::ports::BlobError,
+    fedatario_credentials::CredentialError,
+    fedatario_vault::VaultError,
+    fedatario_audit::AuditError,
+    fedatario_app::jobs::schedule::ScheduleError,
+);

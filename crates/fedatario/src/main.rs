@@ -1,0 +1,45 @@
+//! The binary: configuration, wiring, commands.
+//!
+//! Long, flat and dull: everything is built here and handed to the services. Exit codes: 0 good,
+//! 1 a finding, 2 bad input or usage, 3 refused by the authority, 4 try later.
+
+mod cli;
+mod commands;
+mod config;
+mod failure;
+mod house;
+mod locks;
+mod present;
+mod wiring;
+
+use clap::FromArgMatches;
+use failure::Failure;
+use present::Screen;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let language = config::language();
+    let matches = match cli::command(language).try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return cli::refuse(error, language),
+    };
+    let arguments = cli::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    logging(&arguments.globals);
+    let screen = Screen::new(language, arguments.globals.json);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(arguments, &screen)),
+        Err(error) => Err(Failure::internal(format!("no runtime: {error}"))),
+    };
+    match done {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => screen.fail(&failure),
+    }
+}
+
+/// Logs go to standard error; `FEDATARIO_LOG` chooses, warnings by default, JSON when serving.
+fn logging(globals: &cli::Globals) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FEDATARIO_LOG").unwrap_or_else(|_| "warn".into());
+    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if globals.log_json { base.json().init() } else { base.compact().init() }
+}

@@ -1,0 +1,36 @@
+//! The same program on PostgreSQL: one variable, nothing else changes.
+
+mod support;
+
+use std::process::Command;
+use support::{Shell, examples};
+
+/// A fresh database of the server that the tests run against.
+fn database(name: &str) -> String {
+    let server = std::env::var("FEDATARIO_TEST_POSTGRES_URL")
+        .expect("FEDATARIO_TEST_POSTGRES_URL names a PostgreSQL server; scripts/test starts one");
+    let name = format!("{name}_{}", std::process::id());
+    let made = Command::new("psql").args([&server, "-qc", &format!("create database {name}")]).status().expect("psql is there");
+    assert!(made.success());
+    let (base, query) = server.split_once('?').map_or((server.as_str(), None), |(base, query)| (base, Some(query)));
+    let (host, _) = base.rsplit_once('/').expect("an address with a database");
+    query.map_or(format!("{host}/{name}"), |query| format!("{host}/{name}?{query}"))
+}
+
+#[test]
+fn a_year_comes_home_on_postgresql_too() {
+    let base = tempfile::tempdir().unwrap();
+    let cfdi = examples();
+    let arguments = ["demo", "--once", "--json", "--cfdi", cfdi.to_str().expect("UTF-8")];
+    let lite = Shell::new(base.path().join("lite")).run(&arguments).good();
+    let shell = Shell::new(base.path().join("pg")).with("FEDATARIO_DATABASE_URL", &database("year"));
+    let first = shell.run(&arguments).good();
+    for count in ["requests", "packages", "cfdi", "metadata", "missing", "not_delivered"] {
+        assert_eq!(first[count], lite[count], "{count}");
+    }
+    assert!(!shell.dir.join("fedatario.db").exists());
+    let second = shell.run(&arguments).good();
+    assert_eq!(second["authority"], first["authority"]);
+    assert_eq!(shell.run(&["audit", "verify", "--json"]).good()["intact"], true);
+    fedatario_testkit::covers!("store: the whole flow on PostgreSQL, chosen by one variable");
+}

@@ -1,0 +1,33 @@
+//! The ports over SQL: SQLite for one machine, PostgreSQL for many, one contract suite for both.
+//!
+//! Promises: every statement of a tenant's table is bound to the scope's tenant; everything written
+//! through one [`fedatario_app::ports::Tx`] commits together or not at all, and a transaction of
+//! which a statement failed can only fall; what was committed is on disk. A method of the engine's
+//! ports is one transaction of its own, so no caller may await one while it holds a `Tx`: on SQLite
+//! there is one writer.
+//!
+//! It leaves to the services what the values mean, and to the vault what is sealed.
+
+mod audit;
+mod credentials;
+mod db;
+mod documents;
+mod error;
+mod exchanges;
+mod jobs;
+mod limits;
+mod metadata;
+mod packages;
+mod presence;
+mod read;
+mod schedules;
+mod sessions;
+mod solicitudes;
+mod system;
+mod taxpayers;
+mod tx;
+mod vault;
+
+pub use db::Db;
+pub use presence::Presence;
+pub use vault::VaultStore;

@@ -1,0 +1,147 @@
+//! One transaction, on either database.
+//!
+//! [`Work`] is the transaction itself; [`SqlTx`] is one with a tenant, the only way to a tenant's
+//! rows. After a failed statement PostgreSQL answers a commit with a silent rollback, so a `Work`
+//! remembers the failure and refuses to commit, on both databases alike.
+
+use crate::error::stored;
+use async_trait::async_trait;
+use fedatario_app::ports::{StoreError, Stored, Tx};
+use fedatario_base::Scope;
+use sqlx::{Postgres, Sqlite, Transaction};
+use uuid::Uuid;
+
+/// The transaction of one of the databases.
+pub(crate) enum Inner {
+    Lite(Transaction<'static, Sqlite>),
+    Pg(Transaction<'static, Postgres>),
+}
+
+/// A transaction that knows whether it may still commit.
+pub(crate) struct Work {
+    pub(crate) inner: Inner,
+    fallen: bool,
+}
+
+/// Makes a query with its binds: some as given, then some for each item of a list.
+macro_rules! bound {
+    ($query:expr; $($bind:expr),* $(; for $item:ident in $list:expr => $($each:expr),+)?) => {{
+        #[allow(unused_mut, reason = "only lists bind in a loop")]
+        let mut query = $query $(.bind($bind))*;
+        $(for $item in $list { query = query $(.bind($each))+; })?
+        query
+    }};
+}
+
+/// Runs a statement that answers no rows; how many it touched.
+macro_rules! run {
+    ($work:expr, $sql:expr $(, $bind:expr)* $(; for $item:ident in $list:expr => $($each:expr),+)? $(,)?) => {{
+        let done = match &mut $work.inner {
+            $crate::tx::Inner::Lite(tx) => $crate::tx::bound!(sqlx::query::<sqlx::Sqlite>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+                .execute(&mut **tx).await.map(|it| it.rows_affected()),
+            $crate::tx::Inner::Pg(tx) => $crate::tx::bound!(sqlx::query::<sqlx::Postgres>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+                .execute(&mut **tx).await.map(|it| it.rows_affected()),
+        };
+        $work.noted(done)
+    }};
+}
+
+/// Runs a statement that answers rows, by `fetch_one`, `fetch_optional` or `fetch_all`.
+macro_rules! fetch {
+    ($work:expr, $how:ident, $sql:expr $(, $bind:expr)* $(; for $item:ident in $list:expr => $($each:expr),+)? $(,)?) => {{
+        let done = match &mut $work.inner {
+            $crate::tx::Inner::Lite(tx) => $crate::tx::bound!(sqlx::query_as::<sqlx::Sqlite, _>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+                .$how(&mut **tx).await,
+            $crate::tx::Inner::Pg(tx) => $crate::tx::bound!(sqlx::query_as::<sqlx::Postgres, _>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+                .$how(&mut **tx).await,
+        };
+        $work.noted(done)
+    }};
+}
+
+pub(crate) use {bound, fetch, run};
+
+/// `$from, $from+1, …` for a list of that many binds.
+pub(crate) fn places(from: usize, count: usize) -> String {
+    (from..from + count).map(|it| format!("${it}")).collect::<Vec<_>>().join(", ")
+}
+
+impl Work {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner, fallen: false }
+    }
+
+    /// Remembers a failure; gives the result back in our terms.
+    pub(crate) fn noted<T>(&mut self, done: sqlx::Result<T>) -> Stored<T> {
+        done.map_err(|error| self.fall(stored(error)))
+    }
+
+    /// Marks the whole transaction as one that can only fall.
+    pub(crate) fn fall(&mut self, error: StoreError) -> StoreError {
+        self.fallen = true;
+        error
+    }
+
+    /// Makes everything durable, or nothing.
+    pub(crate) async fn commit(self) -> Stored<()> {
+        if self.fallen {
+            return Err(StoreError::Conflict("a part of this transaction was refused".into()));
+        }
+        match self.inner {
+            Inner::Lite(tx) => tx.commit().await,
+            Inner::Pg(tx) => tx.commit().await,
+        }
+        .map_err(stored)
+    }
+
+    /// Waits until no other transaction holds `key`, and holds it to the end. SQLite has one writer
+    /// anyway.
+    pub(crate) async fn exclude(&mut self, key: i64) -> Stored<()> {
+        self.advisory("select pg_advisory_xact_lock($1)", key).await
+    }
+
+    /// The same, beside others that share it.
+    pub(crate) async fn share(&mut self, key: i64) -> Stored<()> {
+        self.advisory("select pg_advisory_xact_lock_shared($1)", key).await
+    }
+
+    async fn advisory(&mut self, sql: &'static str, key: i64) -> Stored<()> {
+        let done = match &mut self.inner {
+            Inner::Lite(_) => Ok(()),
+            Inner::Pg(tx) => sqlx::query(sql).bind(key).execute(&mut **tx).await.map(|_| ()),
+        };
+        self.noted(done)
+    }
+}
+
+/// A transaction of one tenant.
+pub(crate) struct SqlTx {
+    pub(crate) work: Work,
+    /// The tenant that every statement is bound to.
+    pub(crate) tenant: Uuid,
+    /// Who stands behind what is enqueued here.
+    pub(crate) originator: String,
+}
+
+impl SqlTx {
+    pub(crate) fn new(work: Work, scope: &Scope) -> Self {
+        Self { work, tenant: scope.tenant().0, originator: scope.actor().originator() }
+    }
+}
+
+#[async_trait]
+impl Tx for SqlTx {
+    async fn commit(self: Box<Self>) -> Stored<()> {
+        self.work.commit().await
+    }
+}
+
+/// Folds ids and names into the key of a lock; two things that share one merely wait for each other.
+pub(crate) fn lock_key(parts: &[&[u8]]) -> i64 {
+    // FNV-1a, 64 bits.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in parts.iter().flat_map(|it| it.iter().chain(&[0xff])) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash as i64
+}

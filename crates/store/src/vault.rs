@@ -1,0 +1,273 @@
+//! What the vault keeps: tenants' keys, and the part of a credential that it opens and re-wraps.
+//!
+//! Nothing here is a plaintext. Ciphertexts of private keys are objects, read through the objects'
+//! port, and only those that a credential of the same tenant names.
+
+use crate::db::Db;
+use crate::read::{Read, closed, exactly, from_row, small};
+use crate::tx::{Work, fetch, run};
+use async_trait::async_trait;
+use fedatario_app::ports::{BlobError, Blobs, StoreError, Stored};
+use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
+use fedatario_base::{Scope, SystemScope};
+use fedatario_vault::ports::{
+    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The largest ciphertext of a private key, in bytes: an RSA-16384 key is a sixth of it.
+const OBJECT_MOST: u64 = 64 * 1024;
+
+from_row!(TenantKeyRow, row => TenantKeyRow {
+    key_use: closed(row.try_get("key_use")?, KeyUse::from_text)?,
+    version: small(row.try_get("version")?)?,
+    root_version: small(row.try_get("root_version")?)?,
+    wrapped: row.try_get("wrapped")?,
+});
+
+from_row!((TenantId, TenantKeyRow), row => (
+    TenantId(row.try_get("tenant_id")?),
+    <Read<TenantKeyRow> as sqlx::FromRow<_>>::from_row(row)?.0,
+));
+
+from_row!(CredentialRow, row => CredentialRow {
+    id: CredentialId(row.try_get("id")?),
+    taxpayer: TaxpayerId(row.try_get("taxpayer_id")?),
+    kind: closed(row.try_get("kind")?, CredentialKind::from_text)?,
+    state: closed(row.try_get("state")?, CredentialState::from_text)?,
+    data_key: row.try_get("wrapped_key")?,
+    key_version: small(row.try_get("key_version")?)?,
+    digest: exactly(row.try_get("digest")?)?,
+    certificate: row.try_get("certificate")?,
+    object_path: row.try_get("object")?,
+});
+
+from_row!(WrappedDataKey, row => WrappedDataKey {
+    id: CredentialId(row.try_get("id")?),
+    data_key: row.try_get("wrapped_key")?,
+    key_version: small(row.try_get("key_version")?)?,
+});
+
+fn port(error: StoreError) -> PortError {
+    PortError::new(error.code(), error)
+}
+
+#[async_trait]
+impl TenantKeys for Db {
+    async fn current(&self, scope: &Scope, key_use: KeyUse) -> Result<Option<TenantKeyRow>, PortError> {
+        let read = async {
+            let mut work = self.reading().await?;
+            let row: Option<Read<TenantKeyRow>> = fetch!(
+                work,
+                fetch_optional,
+                "select * from tenant_keys where tenant_id = $1 and key_use = $2 order by version desc limit 1",
+                scope.tenant().0,
+                key_use.text(),
+            )?;
+            Ok(row.map(|it| it.0))
+        };
+        read.await.map_err(port)
+    }
+
+    async fn by_version(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<Option<TenantKeyRow>, PortError> {
+        let read = async {
+            let mut work = self.reading().await?;
+            let row: Option<Read<TenantKeyRow>> = fetch!(
+                work,
+                fetch_optional,
+                "select * from tenant_keys where tenant_id = $1 and key_use = $2 and version = $3",
+                scope.tenant().0,
+                key_use.text(),
+                i64::from(version),
+            )?;
+            Ok(row.map(|it| it.0))
+        };
+        read.await.map_err(port)
+    }
+
+    async fn insert_if_absent(&self, scope: &Scope, row: &TenantKeyRow) -> Result<bool, PortError> {
+        let inserted = async {
+            let mut work = self.writing().await?;
+            let added = run!(
+                work,
+                "insert into tenant_keys (tenant_id, key_use, version, root_version, wrapped) values ($1, $2, $3, $4, $5) \
+                 on conflict (tenant_id, key_use, version) do nothing",
+                scope.tenant().0,
+                row.key_use.text(),
+                i64::from(row.version),
+                i64::from(row.root_version),
+                &row.wrapped,
+            )?;
+            work.commit().await?;
+            Ok(added == 1)
+        };
+        inserted.await.map_err(port)
+    }
+
+    async fn behind(&self, _: &SystemScope, root_version: u32) -> Result<u64, PortError> {
+        let counted = async {
+            let mut work = self.reading().await?;
+            let (count,): (i64,) =
+                fetch!(work, fetch_one, "select count(*) from tenant_keys where root_version <> $1", i64::from(root_version))?;
+            Ok(count.unsigned_abs())
+        };
+        counted.await.map_err(port)
+    }
+
+    async fn next_behind(
+        &self,
+        _: &SystemScope,
+        root_version: u32,
+        limit: u32,
+    ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
+        let read = async {
+            let mut work = self.reading().await?;
+            let rows: Vec<Read<(TenantId, TenantKeyRow)>> = fetch!(
+                work,
+                fetch_all,
+                "select * from tenant_keys where root_version <> $1 order by tenant_id, key_use, version limit $2",
+                i64::from(root_version),
+                i64::from(limit),
+            )?;
+            Ok(rows.into_iter().map(|it| it.0).collect())
+        };
+        read.await.map_err(port)
+    }
+
+    async fn rewrap(
+        &self,
+        _: &SystemScope,
+        tenant: TenantId,
+        before: &TenantKeyRow,
+        after: &TenantKeyRow,
+    ) -> Result<bool, PortError> {
+        let rewrapped = async {
+            let mut work = self.writing().await?;
+            let changed = run!(
+                work,
+                "update tenant_keys set wrapped = $6, root_version = $7 \
+                 where tenant_id = $1 and key_use = $2 and version = $3 and wrapped = $4 and root_version = $5",
+                tenant.0,
+                before.key_use.text(),
+                i64::from(before.version),
+                &before.wrapped,
+                i64::from(before.root_version),
+                &after.wrapped,
+                i64::from(after.root_version),
+            )?;
+            work.commit().await?;
+            Ok(changed == 1)
+        };
+        rewrapped.await.map_err(port)
+    }
+}
+
+/// The credentials as the vault sees them: rows here, ciphertexts among the objects.
+#[derive(Clone)]
+pub struct VaultStore {
+    db: Db,
+    blobs: Arc<dyn Blobs>,
+}
+
+impl VaultStore {
+    /// Over a database and the objects that its rows name.
+    pub fn new(db: Db, blobs: Arc<dyn Blobs>) -> Self {
+        Self { db, blobs }
+    }
+}
+
+#[async_trait]
+impl CredentialStore for VaultStore {
+    async fn credential(&self, scope: &Scope, id: CredentialId) -> Result<Option<CredentialRow>, PortError> {
+        let read = async {
+            let mut work = self.db.reading().await?;
+            let row: Option<Read<CredentialRow>> = fetch!(
+                work,
+                fetch_optional,
+                "select * from credentials where tenant_id = $1 and id = $2",
+                scope.tenant().0,
+                id.0,
+            )?;
+            Ok(row.map(|it| it.0))
+        };
+        read.await.map_err(port)
+    }
+
+    async fn object(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, PortError> {
+        let mut work = self.db.reading().await.map_err(port)?;
+        if !names(&mut work, scope, path).await.map_err(port)? {
+            return Ok(None);
+        }
+        drop(work);
+        match self.blobs.get(path, OBJECT_MOST).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(BlobError::NotFound) => Ok(None),
+            Err(error) => Err(PortError::new(error.code(), error)),
+        }
+    }
+
+    async fn behind(&self, scope: &Scope, key_version: u32) -> Result<u64, PortError> {
+        let counted = async {
+            let mut work = self.db.reading().await?;
+            let (count,): (i64,) = fetch!(
+                work,
+                fetch_one,
+                "select count(*) from credentials where tenant_id = $1 and key_version <> $2 and state <> 'destroyed'",
+                scope.tenant().0,
+                i64::from(key_version),
+            )?;
+            Ok(count.unsigned_abs())
+        };
+        counted.await.map_err(port)
+    }
+
+    async fn next_behind(&self, scope: &Scope, key_version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError> {
+        let read = async {
+            let mut work = self.db.reading().await?;
+            let rows: Vec<Read<WrappedDataKey>> = fetch!(
+                work,
+                fetch_all,
+                "select id, wrapped_key, key_version from credentials \
+                 where tenant_id = $1 and key_version <> $2 and state <> 'destroyed' order by id limit $3",
+                scope.tenant().0,
+                i64::from(key_version),
+                i64::from(limit),
+            )?;
+            Ok(rows.into_iter().map(|it| it.0).collect())
+        };
+        read.await.map_err(port)
+    }
+
+    async fn rewrap(&self, scope: &Scope, before: &WrappedDataKey, after: &WrappedDataKey) -> Result<bool, PortError> {
+        let rewrapped = async {
+            let mut work = self.db.writing().await?;
+            let changed = run!(
+                work,
+                "update credentials set wrapped_key = $5, key_version = $6 \
+                 where tenant_id = $1 and id = $2 and wrapped_key = $3 and key_version = $4",
+                scope.tenant().0,
+                before.id.0,
+                &before.data_key,
+                i64::from(before.key_version),
+                &after.data_key,
+                i64::from(after.key_version),
+            )?;
+            work.commit().await?;
+            Ok(changed == 1)
+        };
+        rewrapped.await.map_err(port)
+    }
+}
+
+/// Whether a credential of the tenant names the object.
+async fn names(work: &mut Work, scope: &Scope, path: &str) -> Stored<bool> {
+    let row: Option<(Uuid,)> = fetch!(
+        work,
+        fetch_optional,
+        "select id from credentials where tenant_id = $1 and object = $2 limit 1",
+        scope.tenant().0,
+        path,
+    )?;
+    Ok(row.is_some())
+}

@@ -1,0 +1,278 @@
+//! Jobs: uniqueness, leases, fencing, turns.
+
+use crate::bench::{Bench, methods, noon, on_both};
+use crate::samples::{falls, job};
+use fedatario_app::model::{ClaimedJob, JobState, NewJob};
+use fedatario_app::ports::{ClaimFilter, LeaseProof, Store, StoreError, System};
+use fedatario_base::id::{HolderId, JobId};
+use fedatario_base::{Actor, Scope};
+use jiff::{Timestamp, ToSpan};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+on_both!(
+    a_key_is_open_once,
+    a_killed_workers_job_comes_back_and_a_late_worker_is_refused,
+    jobs_wait_fail_and_are_buried,
+    a_flood_does_not_keep_others_waiting,
+    claims_take_only_what_fits,
+    holders_never_share_a_job,
+    an_enqueue_falls_with_its_transaction,
+    jobs_are_their_tenants_alone,
+);
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn any() -> ClaimFilter {
+    ClaimFilter { run: None, tenant: None, kinds: vec!["sat.ask", "sat.verify"] }
+}
+
+async fn enqueue(bench: &Bench, scope: &Scope, jobs: &[NewJob]) -> Vec<(JobId, bool)> {
+    let mut tx = bench.db.begin(scope).await.unwrap();
+    let mut ids = Vec::new();
+    for job in jobs {
+        ids.push(tx.enqueue(job, noon()).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    ids
+}
+
+async fn claim_at(bench: &Bench, limit: u32, now: Timestamp) -> Vec<ClaimedJob> {
+    bench.db.claim(&bench.hands, HolderId::fresh(noon()), &any(), limit, now, now, LEASE).await.unwrap()
+}
+
+async fn claim(bench: &Bench, limit: u32) -> Vec<ClaimedJob> {
+    claim_at(bench, limit, noon()).await
+}
+
+fn proof(job: &ClaimedJob) -> LeaseProof {
+    LeaseProof { job: job.id, token: job.token }
+}
+
+async fn finish(bench: &Bench, lease: LeaseProof) -> Result<(), StoreError> {
+    let mut tx = bench.our_tx().await;
+    tx.finish_job(lease).await?;
+    tx.commit().await
+}
+
+async fn a_key_is_open_once(bench: &Bench) {
+    let (first, new) = enqueue(bench, &bench.ours, &[job("a")]).await[0];
+    assert!(new);
+    let of_run = NewJob { run: Some("run_2".into()), ..job("a") };
+    assert_eq!(enqueue(bench, &bench.ours, &[of_run, job("a")]).await, [(first, false), (first, false)]);
+    assert_ne!(enqueue(bench, &bench.ours, &[NewJob { kind: "sat.verify", ..job("a") }]).await[0].0, first);
+
+    let held = claim(bench, 10).await;
+    let held = held.iter().find(|it| it.id == first).unwrap();
+    assert_eq!((held.run.as_deref(), held.originator.as_str(), held.token, held.failures), (Some("run_2"), "os:1000", 1, 0));
+    assert_eq!(held.payload, serde_json::json!({"k": "a"}));
+    assert_eq!(enqueue(bench, &bench.ours, &[job("a")]).await, [(first, false)], "a running one is open too");
+    finish(bench, proof(held)).await.unwrap();
+    assert!(enqueue(bench, &bench.ours, &[job("a")]).await[0].1, "a finished one is not");
+
+    let mut tx = bench.our_tx().await;
+    let done = tx.jobs(Some(JobState::Done), None, 10).await.unwrap();
+    assert_eq!(done.iter().map(|it| (it.id, it.claims)).collect::<Vec<_>>(), [(first, 1)], "history is kept");
+    fedatario_testkit::covers!("jobs: unique by key while open, kept when done");
+}
+
+async fn a_killed_workers_job_comes_back_and_a_late_worker_is_refused(bench: &Bench) {
+    enqueue(bench, &bench.ours, &[job("a")]).await;
+    let first = claim(bench, 1).await.remove(0);
+    assert_eq!(claim_at(bench, 1, noon() + 59.seconds()).await, [], "leased");
+    assert_eq!(bench.db.heartbeat(&bench.hands, &[proof(&first)], noon() + 30.seconds(), LEASE).await.unwrap(), []);
+    assert_eq!(claim_at(bench, 1, noon() + 89.seconds()).await, [], "extended");
+
+    let second = claim_at(bench, 1, noon() + 90.seconds()).await.remove(0);
+    assert_eq!((second.id, second.token), (first.id, first.token + 1));
+    assert_eq!(bench.db.heartbeat(&bench.hands, &[proof(&first), proof(&second)], noon(), LEASE).await.unwrap(), [first.id]);
+
+    let mut tx = bench.our_tx().await;
+    tx.enqueue(&job("follow-up"), noon()).await.unwrap();
+    assert!(matches!(tx.finish_job(proof(&first)).await, Err(StoreError::LeaseLost)));
+    assert!(falls(tx).await, "whatever a late worker wrote beside falls with it");
+    let late = proof(&first);
+    for attempt in 0..3 {
+        let mut tx = bench.our_tx().await;
+        let refused = match attempt {
+            0 => tx.postpone_job(late, noon(), None).await,
+            1 => tx.fail_job(late, noon(), "late").await,
+            _ => tx.bury_job(late, "late").await,
+        };
+        assert!(matches!(refused, Err(StoreError::LeaseLost)), "{attempt}");
+        assert!(falls(tx).await);
+    }
+    finish(bench, proof(&second)).await.unwrap();
+    assert!(matches!(finish(bench, proof(&second)).await, Err(StoreError::LeaseLost)), "once");
+    let mut tx = bench.our_tx().await;
+    assert_eq!(tx.jobs(None, None, 10).await.unwrap().len(), 1);
+    fedatario_testkit::covers!("jobs: a killed worker's job comes back, a late worker cannot commit");
+}
+
+async fn jobs_wait_fail_and_are_buried(bench: &Bench) {
+    let id = enqueue(bench, &bench.ours, &[job("a")]).await[0].0;
+    let held = claim(bench, 1).await.remove(0);
+    let later = noon() + 1.hour();
+    let mut tx = bench.our_tx().await;
+    tx.postpone_job(proof(&held), later, Some("breaker_open")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim(bench, 1).await, []);
+    assert_eq!(bench.db.next_due(&bench.hands, &any()).await.unwrap(), Some(later));
+
+    for failures in 1..=3u32 {
+        let held = claim_at(bench, 1, later).await.remove(0);
+        assert_eq!(held.failures, failures - 1);
+        let mut tx = bench.our_tx().await;
+        tx.fail_job(proof(&held), later, "soap_malformed: again").await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let held = claim_at(bench, 1, later).await.remove(0);
+    let mut tx = bench.our_tx().await;
+    tx.bury_job(proof(&held), "soap_malformed: for good").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim_at(bench, 1, later + 24.hours()).await, [], "poison is parked");
+    assert_eq!(bench.db.next_due(&bench.hands, &any()).await.unwrap(), None);
+
+    let mut tx = bench.our_tx().await;
+    let dead = tx.jobs(Some(JobState::Dead), None, 10).await.unwrap().remove(0);
+    assert_eq!((dead.id, dead.claims, dead.failures, dead.error.as_deref()), (id, 5, 4, Some("soap_malformed: for good")));
+    tx.retry_job(id, later).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim_at(bench, 1, later).await[0].failures, 0, "a person's retry starts anew");
+    let mut tx = bench.our_tx().await;
+    assert!(matches!(tx.retry_job(id, later).await, Err(StoreError::Conflict(_))), "it is held");
+    assert!(matches!(tx.cancel_job(id).await, Err(StoreError::Conflict(_))), "it is held");
+    fedatario_testkit::covers!("jobs: retried, dead-lettered, and brought back by a person");
+}
+
+async fn a_flood_does_not_keep_others_waiting(bench: &Bench) {
+    let flood: Vec<NewJob> = (0..10_000).map(|it| job(&format!("flood {it}"))).collect();
+    enqueue(bench, &bench.ours, &flood).await;
+    enqueue(bench, &bench.theirs, &[job("one"), job("two")]).await;
+    let first = claim(bench, 10).await;
+    let theirs = |jobs: &[ClaimedJob]| jobs.iter().filter(|it| it.tenant == bench.theirs.tenant()).count();
+    assert_eq!((first.len(), theirs(&first)), (10, 2), "in the first claim");
+
+    enqueue(bench, &bench.theirs, &[job("three")]).await;
+    let second = claim(bench, 1).await;
+    assert_eq!(theirs(&second), 1, "what is running counts as turns taken");
+    fedatario_testkit::covers!("jobs: fair across tenants");
+}
+
+async fn claims_take_only_what_fits(bench: &Bench) {
+    let of_run = NewJob { run: Some("run_7".into()), ..job("a") };
+    let later = NewJob { due: noon() + 1.hour(), ..job("later") };
+    enqueue(bench, &bench.ours, &[of_run, job("b"), later, NewJob { kind: "other.kind", ..job("c") }]).await;
+    enqueue(bench, &bench.theirs, &[job("d")]).await;
+    let holder = HolderId::fresh(noon());
+    let by = async |filter: &ClaimFilter| {
+        let claimed = bench.db.claim(&bench.hands, holder, filter, 10, noon(), noon(), LEASE).await.unwrap();
+        claimed.into_iter().map(|it| it.key).collect::<Vec<_>>()
+    };
+    assert_eq!(by(&ClaimFilter::default()).await, [""; 0], "no kind, no job");
+    let run = ClaimFilter { run: Some("run_7".into()), ..any() };
+    let their_own = ClaimFilter { tenant: Some(bench.theirs.tenant()), ..any() };
+    assert_eq!(bench.db.next_due(&bench.hands, &run).await.unwrap(), Some(noon()));
+    assert_eq!(by(&run).await, ["a"]);
+    assert_eq!(bench.db.next_due(&bench.hands, &run).await.unwrap(), None, "none waits");
+    assert_eq!(by(&their_own).await, ["d"]);
+    assert_eq!(by(&any()).await, ["b"]);
+    assert_eq!(bench.db.next_due(&bench.hands, &any()).await.unwrap(), Some(noon() + 1.hour()));
+    assert_eq!(bench.db.next_due(&bench.hands, &their_own).await.unwrap(), None);
+
+    let mut tx = bench.our_tx().await;
+    assert_eq!(tx.open_jobs("run_7").await.unwrap(), 1);
+    drop(tx);
+    assert_eq!(bench.db.holders(&bench.hands).await.unwrap(), [holder]);
+    assert_eq!(bench.db.release(&bench.hands, &[]).await.unwrap(), 0);
+    assert_eq!(bench.db.release(&bench.hands, &[HolderId::fresh(noon())]).await.unwrap(), 0);
+    assert_eq!(bench.db.release(&bench.hands, &[holder]).await.unwrap(), 3);
+    assert_eq!(bench.db.holders(&bench.hands).await.unwrap(), []);
+    assert_eq!(by(&run).await, ["a"], "at once, without waiting for the lease's end");
+    methods!(bench; "System::claim", "System::heartbeat", "System::release", "System::holders", "System::next_due");
+}
+
+async fn holders_never_share_a_job(bench: &Bench) {
+    const JOBS: usize = 500;
+    let jobs: Vec<NewJob> = (0..JOBS).map(|it| job(&format!("{it}"))).collect();
+    enqueue(bench, &bench.ours, &jobs[..JOBS / 2]).await;
+    enqueue(bench, &bench.theirs, &jobs[JOBS / 2..]).await;
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (db, hands, ours, theirs) = (bench.db.clone(), bench.hands.clone(), bench.ours.clone(), bench.theirs.clone());
+        workers.spawn(async move {
+            let holder = HolderId::fresh(noon());
+            let mut done = Vec::new();
+            loop {
+                let claimed = db.claim(&hands, holder, &any(), 7, noon(), noon(), LEASE).await.unwrap();
+                if claimed.is_empty() {
+                    return done;
+                }
+                for job in claimed {
+                    let scope = if job.tenant == ours.tenant() { &ours } else { &theirs };
+                    let mut tx = db.begin(scope).await.unwrap();
+                    tx.finish_job(proof(&job)).await.unwrap();
+                    tx.commit().await.unwrap();
+                    done.push((job.id, job.token));
+                }
+            }
+        });
+    }
+    let done = workers.join_all().await.concat();
+    assert_eq!(done.len(), JOBS);
+    assert_eq!(done.iter().collect::<BTreeSet<_>>().len(), JOBS);
+    assert!(done.iter().all(|(_, token)| *token == 1));
+    fedatario_testkit::covers!("jobs: holders that claim at once never share a job");
+}
+
+async fn an_enqueue_falls_with_its_transaction(bench: &Bench) {
+    let mut tx = bench.our_tx().await;
+    tx.enqueue(&job("a"), noon()).await.unwrap();
+    drop(tx);
+    assert_eq!(claim(bench, 1).await, []);
+    fedatario_testkit::covers!("jobs: enqueued in the caller's transaction");
+}
+
+async fn jobs_are_their_tenants_alone(bench: &Bench) {
+    let id = enqueue(bench, &bench.ours, &[NewJob { run: Some("run_1".into()), ..job("a") }]).await[0].0;
+    let waiting = enqueue(bench, &bench.ours, &[job("b")]).await[0].0;
+    let held = claim(bench, 10).await.into_iter().find(|it| it.id == id).unwrap();
+
+    let mut tx = bench.their_tx().await;
+    assert_eq!(tx.jobs(None, None, 10).await.unwrap(), []);
+    assert_eq!(tx.open_jobs("run_1").await.unwrap(), 0);
+    assert!(matches!(tx.retry_job(waiting, noon()).await, Err(StoreError::NotFound)));
+    assert!(matches!(tx.cancel_job(waiting).await, Err(StoreError::NotFound)));
+    assert!(tx.enqueue(&job("a"), noon()).await.unwrap().1, "their key is theirs");
+    drop(tx);
+    for attempt in 0..4 {
+        let mut tx = bench.their_tx().await;
+        let lease = proof(&held);
+        let refused = match attempt {
+            0 => tx.finish_job(lease).await,
+            1 => tx.postpone_job(lease, noon(), None).await,
+            2 => tx.fail_job(lease, noon(), "no").await,
+            _ => tx.bury_job(lease, "no").await,
+        };
+        assert!(matches!(refused, Err(StoreError::LeaseLost)), "{attempt}");
+        assert!(falls(tx).await);
+    }
+
+    bench.db.release(&bench.hands, &bench.db.holders(&bench.hands).await.unwrap()).await.unwrap();
+    let mut tx = bench.our_tx().await;
+    assert_eq!(tx.jobs(None, Some(id.max(waiting)), 10).await.unwrap(), []);
+    assert_eq!(tx.jobs(Some(JobState::Ready), None, 10).await.unwrap().len(), 2);
+    tx.cancel_job(waiting).await.unwrap();
+    assert_eq!(tx.jobs(Some(JobState::Cancelled), None, 10).await.unwrap()[0].id, waiting);
+    assert!(matches!(tx.retry_job(waiting, noon()).await, Err(StoreError::Conflict(_))));
+    assert_eq!(tx.open_jobs("run_1").await.unwrap(), 1);
+    drop(tx);
+
+    let on_behalf = Scope::job(bench.ours.tenant(), id, "os:7".into());
+    assert!(matches!(on_behalf.actor(), Actor::Job { .. }));
+    enqueue(bench, &on_behalf, &[job("child")]).await;
+    let child = claim(bench, 10).await.into_iter().find(|it| it.key == "child").unwrap();
+    assert_eq!(child.originator, "os:7", "a job's jobs have its originator");
+    methods!(bench; "Jobs::enqueue", "Jobs::finish_job", "Jobs::postpone_job", "Jobs::fail_job", "Jobs::bury_job", "Jobs::jobs",
+        "Jobs::retry_job", "Jobs::cancel_job", "Jobs::open_jobs");
+}

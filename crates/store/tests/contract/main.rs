@@ -1,0 +1,20 @@
+//! One contract for both databases, on real servers.
+//!
+//! Each test runs on SQLite and on PostgreSQL. With `FEDATARIO_TEST_POSTGRES_URL` set, that server
+//! is used (its user must be allowed to create databases); without it this process starts a
+//! throw-away one. A machine without PostgreSQL fails these tests; it never skips them.
+
+mod audit;
+mod bench;
+mod documents;
+mod identity;
+mod jobs;
+mod ledger;
+mod ports;
+mod samples;
+mod sat;
+mod schedules;
+mod sessions;
+mod store;
+mod system;
+mod vault;

@@ -1,0 +1,159 @@
+//! Taking a credential in, and opening its key for one use.
+//!
+//! A credential's key is encrypted under a data key of its own, which the tenant's key wraps. Both
+//! blobs are bound to credential, kind and certificate: a row whose certificate or kind was changed
+//! does not open.
+
+use crate::envelope::{self, Binding, KeyBytes};
+use crate::{CredentialKind, CredentialRow, CredentialState, KeyUse, Vault, VaultError};
+use aws_lc_rs::digest;
+use fedatario_base::id::{CredentialId, TaxpayerId};
+use fedatario_base::{Permission, Scope};
+use fedatario_credentials::{Certificate, CredentialError, Kind, Pair};
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+/// The data key of a credential has one version: rotation re-wraps it and never changes it.
+const DATA_KEY_VERSION: u32 = 1;
+
+/// A credential ready to be stored: the object first, then the row with the state change that it
+/// belongs to. It holds nothing secret in the clear.
+#[derive(Debug, Clone)]
+pub struct SealedCredential {
+    /// Its id.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub taxpayer: TaxpayerId,
+    /// What it is for.
+    pub kind: CredentialKind,
+    /// The data key, wrapped by the tenant's key.
+    pub data_key: Vec<u8>,
+    /// The version of the tenant's key that wraps it.
+    pub key_version: u32,
+    /// SHA-256 of `object`.
+    pub digest: [u8; 32],
+    /// The ciphertext.
+    pub object: Vec<u8>,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+impl SealedCredential {
+    /// Its row, once the object lies at `object_path`.
+    pub fn row(&self, object_path: &str, state: CredentialState) -> CredentialRow {
+        CredentialRow {
+            id: self.id,
+            taxpayer: self.taxpayer,
+            kind: self.kind,
+            state,
+            data_key: self.data_key.clone(),
+            key_version: self.key_version,
+            digest: self.digest,
+            certificate: self.certificate.der().to_vec(),
+            object_path: object_path.to_owned(),
+        }
+    }
+}
+
+impl Vault {
+    /// Seals a pair as a credential of `taxpayer`. Refuses one of the wrong kind or outside its validity.
+    pub async fn admit(
+        &self,
+        scope: &Scope,
+        pair: Pair,
+        kind: CredentialKind,
+        id: CredentialId,
+        taxpayer: TaxpayerId,
+        now: Timestamp,
+    ) -> Result<SealedCredential, VaultError> {
+        require(scope, Permission::CredentialUpload)?;
+        let (certificate, key) = pair.into_parts();
+        require_kind(&certificate, kind)?;
+        certificate.check_valid_at(now)?;
+        let object_name = object_of(id, kind, &certificate);
+        let binding = |what| Binding { what, tenant: scope.tenant(), object: &object_name };
+        let data_key = KeyBytes::generate()?;
+        let object = envelope::seal(&data_key, DATA_KEY_VERSION, binding("credential"), key.pkcs8_der())?;
+        let current = self.current_key(scope, KeyUse::Data).await?;
+        let wrapped = envelope::seal(&current.key, current.version, binding("data-key"), data_key.expose())?;
+        Ok(SealedCredential {
+            id,
+            taxpayer,
+            kind,
+            data_key: wrapped,
+            key_version: current.version,
+            digest: sha256(&object),
+            object,
+            certificate,
+        })
+    }
+
+    /// The row of a credential that may be used now.
+    pub(crate) async fn usable(&self, scope: &Scope, id: CredentialId) -> Result<CredentialRow, VaultError> {
+        let row = self.credentials.credential(scope, id).await?.ok_or(VaultError::CredentialMissing(id))?;
+        match row.state {
+            CredentialState::Active => Ok(row),
+            CredentialState::Blocked => Err(VaultError::CredentialBlocked(id)),
+            CredentialState::Replaced | CredentialState::Destroyed => Err(VaultError::CredentialMissing(id)),
+        }
+    }
+
+    /// The private key of a row, as PKCS#8, for as long as the caller holds it.
+    pub(crate) async fn private_key(
+        &self,
+        scope: &Scope,
+        row: &CredentialRow,
+        certificate: &Certificate,
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let object = self.credentials.object(scope, &row.object_path).await?.ok_or(VaultError::SealBroken)?;
+        if sha256(&object) != row.digest {
+            return Err(VaultError::SealBroken);
+        }
+        let object_name = object_of(row.id, row.kind, certificate);
+        let data_key = self.data_key(scope, &row.data_key, row.key_version, &object_name).await?;
+        let binding = Binding { what: "credential", tenant: scope.tenant(), object: &object_name };
+        envelope::open(&data_key, DATA_KEY_VERSION, binding, &object)
+    }
+
+    async fn data_key(&self, scope: &Scope, wrapped: &[u8], version: u32, object: &str) -> Result<KeyBytes, VaultError> {
+        let key = self.key_of_version(scope, KeyUse::Data, version).await?;
+        let binding = Binding { what: "data-key", tenant: scope.tenant(), object };
+        let opened = envelope::open(&key, version, binding, wrapped)?;
+        KeyBytes::from_slice(&opened).ok_or(VaultError::SealBroken)
+    }
+
+    /// The same data key, wrapped by another version of the tenant's key.
+    pub(crate) async fn rewrapped(&self, scope: &Scope, row: &CredentialRow, to: u32) -> Result<Vec<u8>, VaultError> {
+        let certificate = Certificate::parse(&row.certificate).map_err(|_| VaultError::SealBroken)?;
+        let object = object_of(row.id, row.kind, &certificate);
+        let data_key = self.data_key(scope, &row.data_key, row.key_version, &object).await?;
+        let key = self.key_of_version(scope, KeyUse::Data, to).await?;
+        envelope::seal(&key, to, Binding { what: "data-key", tenant: scope.tenant(), object: &object }, data_key.expose())
+    }
+}
+
+/// Refuses a scope that lacks a permission.
+pub(crate) fn require(scope: &Scope, permission: Permission) -> Result<(), VaultError> {
+    if scope.may(permission) { Ok(()) } else { Err(VaultError::PermissionDenied(permission)) }
+}
+
+fn require_kind(certificate: &Certificate, kind: CredentialKind) -> Result<(), VaultError> {
+    match (kind, certificate.kind()) {
+        (CredentialKind::Fiel, _) => Ok(certificate.require_fiel()?),
+        (CredentialKind::Csd, Kind::Csd) => Ok(()),
+        (CredentialKind::Csd, _) => Err(VaultError::PurposeRefused(kind)),
+        (CredentialKind::Ecf | CredentialKind::Pa, Kind::Authority) => {
+            Err(CredentialError::CertificateFormat("it is an authority's").into())
+        }
+        (CredentialKind::Ecf | CredentialKind::Pa, _) => Ok(()),
+    }
+}
+
+fn object_of(id: CredentialId, kind: CredentialKind, certificate: &Certificate) -> String {
+    let fingerprint: String = certificate.fingerprint_sha256().iter().map(|it| format!("{it:02x}")).collect();
+    format!("{id}/{}/{fingerprint}", kind.text())
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
+}

@@ -1,0 +1,67 @@
+//! What can go wrong in the vault. No text here carries a byte of a key or of a plaintext.
+
+use crate::ports::{CredentialKind, PortError};
+use fedatario_base::id::CredentialId;
+use fedatario_base::{Code, Permission};
+use fedatario_credentials::CredentialError;
+
+/// Why the vault refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The scope lacks a permission.
+    #[error("{} is needed", .0.text())]
+    PermissionDenied(Permission),
+    /// No root key where one was expected, or not the version that is needed.
+    #[error("the root key is missing: {0}")]
+    RootKeyMissing(String),
+    /// There is a root key and it cannot be the right one.
+    #[error("the root key is not usable: {0}")]
+    RootKeyWrong(&'static str),
+    /// Something sealed does not open: altered, moved, or sealed under another key. Which of these is
+    /// deliberately not said.
+    #[error("something sealed does not open")]
+    SealBroken,
+    /// There is no such credential, or none that can still be used.
+    #[error("there is no usable credential {0}")]
+    CredentialMissing(CredentialId),
+    /// The authority refused it, so it is not used.
+    #[error("the credential {0} is blocked")]
+    CredentialBlocked(CredentialId),
+    /// This kind of credential does not sign that.
+    #[error("a {} credential does not sign this", .0.text())]
+    PurposeRefused(CredentialKind),
+    /// A note that its purpose does not allow.
+    #[error("not a note: {0}")]
+    NoteRefused(&'static str),
+    /// Certificate or key are not acceptable.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The document cannot be signed as it is.
+    #[error(transparent)]
+    Xml(#[from] fedatario_xmlsig::XmlSigError),
+    /// The cryptographic library failed: no entropy, or a key it will not use.
+    #[error("the cryptographic library failed: {0}")]
+    Crypto(&'static str),
+    /// A port failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl VaultError {
+    /// Its place in the table of codes.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::PermissionDenied(_) => Code::PermissionDenied,
+            Self::RootKeyMissing(_) => Code::RootKeyMissing,
+            Self::RootKeyWrong(_) => Code::RootKeyWrong,
+            Self::SealBroken => Code::SealBroken,
+            Self::CredentialMissing(_) => Code::CredentialMissing,
+            Self::CredentialBlocked(_) => Code::CredentialBlocked,
+            Self::PurposeRefused(_) | Self::NoteRefused(_) => Code::PurposeRefused,
+            Self::Credential(error) => error.code(),
+            Self::Xml(error) => error.code(),
+            Self::Crypto(_) => Code::CryptoFailed,
+            Self::Port(error) => error.code(),
+        }
+    }
+}

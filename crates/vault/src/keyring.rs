@@ -1,0 +1,87 @@
+//! The keys of a tenant: made on first use, unwrapped for one use.
+//!
+//! A tenant has keys of two uses, each in versions: the newest serves whatever is new, older ones
+//! stay until nothing needs them. All are wrapped by a root key and bound to tenant, use and
+//! version. Also here: bytes sealed directly under a tenant's key.
+
+use crate::envelope::{self, Binding, KeyBytes};
+use crate::{KeyUse, TenantKeyRow, Vault, VaultError};
+use fedatario_base::Scope;
+use fedatario_base::id::TenantId;
+use zeroize::Zeroizing;
+
+/// An unwrapped key with its version.
+pub(crate) struct TenantKey {
+    pub(crate) version: u32,
+    pub(crate) key: KeyBytes,
+}
+
+impl Vault {
+    /// Seals bytes for the tenant under a label that must be given again to open them: a session, the
+    /// personal details of an audit entry.
+    pub async fn seal_bytes(&self, scope: &Scope, label: &str, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let current = self.current_key(scope, KeyUse::Data).await?;
+        envelope::seal(&current.key, current.version, bytes_binding(scope.tenant(), label), plaintext)
+    }
+
+    /// Opens what [`Vault::seal_bytes`] sealed for the same tenant and label.
+    pub async fn open_bytes(&self, scope: &Scope, label: &str, blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let version = envelope::version(blob).ok_or(VaultError::SealBroken)?;
+        let key = self.key_of_version(scope, KeyUse::Data, version).await?;
+        envelope::open(&key, version, bytes_binding(scope.tenant(), label), blob)
+    }
+
+    /// The tenant-key version under which bytes were sealed: what is below the current one is behind.
+    pub fn version_of_bytes(blob: &[u8]) -> Option<u32> {
+        envelope::version(blob)
+    }
+
+    /// The current key of a use, made now if the tenant has none.
+    pub(crate) async fn current_key(&self, scope: &Scope, key_use: KeyUse) -> Result<TenantKey, VaultError> {
+        let row = match self.tenant_keys.current(scope, key_use).await? {
+            Some(row) => row,
+            None => self.add_key(scope, key_use, 1).await?,
+        };
+        Ok(TenantKey { version: row.version, key: self.unwrap(scope.tenant(), &row)? })
+    }
+
+    /// A key by version. A version that a blob claims and nobody knows is a broken seal.
+    pub(crate) async fn key_of_version(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<KeyBytes, VaultError> {
+        let row = self.tenant_keys.by_version(scope, key_use, version).await?.ok_or(VaultError::SealBroken)?;
+        self.unwrap(scope.tenant(), &row)
+    }
+
+    /// Makes a version; if somebody was faster, theirs is the one.
+    pub(crate) async fn add_key(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<TenantKeyRow, VaultError> {
+        let row = self.wrap(scope.tenant(), key_use, version, &KeyBytes::generate()?)?;
+        if self.tenant_keys.insert_if_absent(scope, &row).await? {
+            return Ok(row);
+        }
+        self.tenant_keys.by_version(scope, key_use, version).await?.ok_or(VaultError::SealBroken)
+    }
+
+    /// Wraps under the current root key.
+    pub(crate) fn wrap(&self, tenant: TenantId, key_use: KeyUse, version: u32, key: &KeyBytes) -> Result<TenantKeyRow, VaultError> {
+        let (root_version, root) = self.roots.current()?;
+        let object = object_of(key_use, version);
+        let binding = Binding { what: "tenant-key", tenant, object: &object };
+        let wrapped = envelope::seal(root, root_version, binding, key.expose())?;
+        Ok(TenantKeyRow { key_use, version, root_version, wrapped })
+    }
+
+    pub(crate) fn unwrap(&self, tenant: TenantId, row: &TenantKeyRow) -> Result<KeyBytes, VaultError> {
+        let root = self.roots.version(row.root_version)?;
+        let object = object_of(row.key_use, row.version);
+        let binding = Binding { what: "tenant-key", tenant, object: &object };
+        let key = envelope::open(root, row.root_version, binding, &row.wrapped)?;
+        KeyBytes::from_slice(&key).ok_or(VaultError::SealBroken)
+    }
+}
+
+fn object_of(key_use: KeyUse, version: u32) -> String {
+    format!("{}/{version}", key_use.text())
+}
+
+fn bytes_binding(tenant: TenantId, label: &str) -> Binding<'_> {
+    Binding { what: "bytes", tenant, object: label }
+}

@@ -1,0 +1,61 @@
+//! The vault: where private keys rest sealed, and the only place where they are used.
+//!
+//! Three levels: a root key (from file, environment or passphrase) wraps the keys of each tenant,
+//! those wrap a data key for each credential, and that encrypts the private key. Every level is
+//! AES-256-GCM with a random nonce; algorithm and key version stand in every blob, and tenant,
+//! object and version are bound to it as associated data, so that nothing can be moved, swapped or
+//! rolled back unnoticed. Whatever fails to open is one error, [`VaultError::SealBroken`].
+//!
+//! Promises: a private key never leaves; callers hand over a document and a profile
+//! ([`Vault::seal`]) or a note and its purpose ([`Vault::sign_note`]), never bytes to sign. Keys are
+//! opened for one use and wiped after it. The RSA-SHA1 signer that SAT demands is the module `sha1`, and
+//! only SAT's profiles reach it.
+//!
+//! It leaves to the services: storing a [`SealedCredential`] with its job and audit entry, and
+//! deciding who may ask; and to `store`: the ports of [`ports`].
+
+mod credential;
+mod envelope;
+mod error;
+mod keyring;
+pub mod memory;
+mod note;
+mod passphrase;
+pub mod ports;
+mod root;
+mod rotate;
+mod seal;
+mod sha1;
+
+pub use credential::SealedCredential;
+pub use error::VaultError;
+pub use note::{MAX_NOTE_BYTES, NotePurpose, verify_note};
+pub use passphrase::PassphraseParams;
+pub use ports::{
+    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
+};
+pub use root::RootKeys;
+pub use rotate::{MAX_BATCH, Progress};
+
+use std::sync::Arc;
+
+/// The vault of an installation. Cheap to clone; clones share keys and ports.
+#[derive(Clone)]
+pub struct Vault {
+    roots: Arc<RootKeys>,
+    tenant_keys: Arc<dyn TenantKeys>,
+    credentials: Arc<dyn CredentialStore>,
+}
+
+impl Vault {
+    /// A vault over its root keys and the two ports.
+    pub fn new(roots: RootKeys, tenant_keys: Arc<dyn TenantKeys>, credentials: Arc<dyn CredentialStore>) -> Self {
+        Self { roots: Arc::new(roots), tenant_keys, credentials }
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").field("roots", &self.roots).finish_non_exhaustive()
+    }
+}

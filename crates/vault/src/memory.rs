@@ -1,0 +1,148 @@
+//! The ports in memory, for tests and for nothing that must survive.
+
+use crate::ports::{CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey};
+use crate::{SealedCredential, Vault};
+use async_trait::async_trait;
+use fedatario_base::id::{CredentialId, TenantId};
+use fedatario_base::{Scope, SystemScope};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Both ports over maps. Rows and objects can be altered, as an attacker with the database would.
+#[derive(Debug, Default)]
+pub struct Memory {
+    keys: Mutex<BTreeMap<(TenantId, KeyUse, u32), TenantKeyRow>>,
+    credentials: Mutex<BTreeMap<(TenantId, CredentialId), CredentialRow>>,
+    objects: Mutex<BTreeMap<(TenantId, String), Vec<u8>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
+    /// A vault over fresh maps, with the maps.
+    pub fn vault(roots: crate::RootKeys) -> (Vault, Arc<Self>) {
+        let memory = Arc::new(Self::default());
+        (Vault::new(roots, memory.clone(), memory.clone()), memory)
+    }
+
+    /// Stores a credential as the services would: the object, then the row.
+    pub fn put(&self, scope: &Scope, sealed: &SealedCredential, state: CredentialState) {
+        let path = format!("certificados/{}", sealed.id);
+        lock(&self.objects).insert((scope.tenant(), path.clone()), sealed.object.clone());
+        lock(&self.credentials).insert((scope.tenant(), sealed.id), sealed.row(&path, state));
+    }
+
+    /// Changes a row behind the vault's back.
+    pub fn alter(&self, scope: &Scope, id: CredentialId, change: impl FnOnce(&mut CredentialRow)) {
+        lock(&self.credentials).get_mut(&(scope.tenant(), id)).into_iter().for_each(change_once(change));
+    }
+
+    /// Changes an object behind the vault's back.
+    pub fn alter_object(&self, scope: &Scope, id: CredentialId, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = format!("certificados/{id}");
+        lock(&self.objects).get_mut(&(scope.tenant(), path)).into_iter().for_each(change_once(change));
+    }
+
+    /// Changes a tenant key's row behind the vault's back.
+    pub fn alter_key(&self, scope: &Scope, key_use: KeyUse, version: u32, change: impl FnOnce(&mut TenantKeyRow)) {
+        lock(&self.keys).get_mut(&(scope.tenant(), key_use, version)).into_iter().for_each(change_once(change));
+    }
+}
+
+/// An iterator over an `Option` runs its closure once at most.
+fn change_once<T>(change: impl FnOnce(&mut T)) -> impl FnMut(&mut T) {
+    let mut change = Some(change);
+    move |it| change.take().into_iter().for_each(|change| change(it))
+}
+
+#[async_trait]
+impl TenantKeys for Memory {
+    async fn current(&self, scope: &Scope, key_use: KeyUse) -> Result<Option<TenantKeyRow>, PortError> {
+        let keys = lock(&self.keys);
+        let mut versions = keys.range((scope.tenant(), key_use, 0)..=(scope.tenant(), key_use, u32::MAX));
+        Ok(versions.next_back().map(|(_, row)| row.clone()))
+    }
+
+    async fn by_version(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<Option<TenantKeyRow>, PortError> {
+        Ok(lock(&self.keys).get(&(scope.tenant(), key_use, version)).cloned())
+    }
+
+    async fn insert_if_absent(&self, scope: &Scope, row: &TenantKeyRow) -> Result<bool, PortError> {
+        let mut keys = lock(&self.keys);
+        let key = (scope.tenant(), row.key_use, row.version);
+        let is_absent = !keys.contains_key(&key);
+        if is_absent {
+            keys.insert(key, row.clone());
+        }
+        Ok(is_absent)
+    }
+
+    async fn behind(&self, _: &SystemScope, root_version: u32) -> Result<u64, PortError> {
+        Ok(lock(&self.keys).values().filter(|it| it.root_version != root_version).count() as u64)
+    }
+
+    async fn next_behind(
+        &self,
+        _: &SystemScope,
+        root_version: u32,
+        limit: u32,
+    ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
+        let keys = lock(&self.keys);
+        let behind = keys.iter().filter(|(_, row)| row.root_version != root_version);
+        Ok(behind.take(limit as usize).map(|((tenant, ..), row)| (*tenant, row.clone())).collect())
+    }
+
+    async fn rewrap(
+        &self,
+        _: &SystemScope,
+        tenant: TenantId,
+        before: &TenantKeyRow,
+        after: &TenantKeyRow,
+    ) -> Result<bool, PortError> {
+        let mut keys = lock(&self.keys);
+        let row = keys.get_mut(&(tenant, before.key_use, before.version)).filter(|it| *it == before);
+        Ok(row.map(|it| *it = after.clone()).is_some())
+    }
+}
+
+#[async_trait]
+impl CredentialStore for Memory {
+    async fn credential(&self, scope: &Scope, id: CredentialId) -> Result<Option<CredentialRow>, PortError> {
+        Ok(lock(&self.credentials).get(&(scope.tenant(), id)).cloned())
+    }
+
+    async fn object(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, PortError> {
+        Ok(lock(&self.objects).get(&(scope.tenant(), path.to_owned())).cloned())
+    }
+
+    async fn behind(&self, scope: &Scope, key_version: u32) -> Result<u64, PortError> {
+        Ok(self.rows_behind(scope, key_version).len() as u64)
+    }
+
+    async fn next_behind(&self, scope: &Scope, key_version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError> {
+        Ok(self.rows_behind(scope, key_version).into_iter().take(limit as usize).collect())
+    }
+
+    async fn rewrap(&self, scope: &Scope, before: &WrappedDataKey, after: &WrappedDataKey) -> Result<bool, PortError> {
+        let mut credentials = lock(&self.credentials);
+        let row = credentials.get_mut(&(scope.tenant(), before.id));
+        let row = row.filter(|it| it.key_version == before.key_version && it.data_key == before.data_key);
+        Ok(row
+            .map(|it| {
+                it.data_key.clone_from(&after.data_key);
+                it.key_version = after.key_version;
+            })
+            .is_some())
+    }
+}
+
+impl Memory {
+    fn rows_behind(&self, scope: &Scope, key_version: u32) -> Vec<WrappedDataKey> {
+        let wrapped = |it: &CredentialRow| WrappedDataKey { id: it.id, data_key: it.data_key.clone(), key_version: it.key_version };
+        let credentials = lock(&self.credentials);
+        let of_tenant = credentials.iter().filter(|((tenant, _), _)| *tenant == scope.tenant()).map(|(_, row)| row);
+        of_tenant.filter(|it| it.state != CredentialState::Destroyed && it.key_version != key_version).map(wrapped).collect()
+    }
+}

@@ -1,0 +1,40 @@
+//! The chores of the repository, in Rust: what checks its habits and what makes its tables.
+
+mod coverage;
+mod coverage_plan;
+mod edges;
+mod errors;
+mod links;
+mod lists;
+mod repository;
+mod tidy;
+
+use anyhow::{Context, bail};
+use repository::Repository;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: xtask tidy | docs | coverage --from FOLDER [--check|--write] | lists [FOLDER OF SCHEMAS]";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let repository = Repository::here();
+    match arguments.as_slice() {
+        ["tidy"] => tidy::run(&repository),
+        ["docs"] => errors::write(&repository).map(|()| ExitCode::SUCCESS),
+        ["coverage", "--from", folder, "--write"] => coverage::write(&repository, folder.as_ref()),
+        ["coverage", "--from", folder] | ["coverage", "--from", folder, "--check"] => coverage::check(&repository, folder.as_ref()),
+        ["lists"] => write_lists(&repository, None),
+        ["lists", folder] => write_lists(&repository, Some(folder.into())),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+fn write_lists(repository: &Repository, folder: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let fixtures = std::env::var_os("FEDATARIO_FIXTURES").map_or_else(|| repository.path("../shared/fixtures"), PathBuf::from);
+    let folder = folder.unwrap_or_else(|| fixtures.join("mx/xsd"));
+    let path = repository.path(lists::TABLE);
+    std::fs::write(&path, lists::generate(&folder)?).with_context(|| format!("writing {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

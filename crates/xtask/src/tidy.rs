@@ -1,0 +1,150 @@
+//! What the repository's habits forbid, found in one pass.
+
+use crate::repository::Repository;
+use crate::{coverage, edges, errors, links};
+use std::process::ExitCode;
+
+/// Marks that no source may carry. Written apart, so that this file does not carry them.
+const UNFINISHED: &[&str] = &[concat!("tod", "o!("), concat!("unimplem", "ented!("), concat!("#[ign", "ore")];
+
+/// Words that tell where or how the text was made; each looks at nothing but the text itself.
+const TRACES: &[&str] = &[concat!("/wo", "rk/"), concat!("help", "er-")];
+
+/// A word that is a trace only before a number.
+const NUMBERED: &str = concat!("iss", "ue ");
+
+/// Files whose text is not ours.
+const FOREIGN: &[&str] = &["Cargo.lock", "LICENSE"];
+
+/// Runs every check; each finding is a line.
+pub fn run(repository: &Repository) -> anyhow::Result<ExitCode> {
+    let mut found = Vec::new();
+    found.extend(edges::check(repository)?);
+    found.extend(headers(repository)?);
+    found.extend(links::check(repository)?);
+    found.extend(errors::check(repository)?);
+    found.extend(migrations(repository)?);
+    found.extend(words(repository)?);
+    found.extend(coverage::gaps(repository)?);
+    for line in &found {
+        println!("{line}");
+    }
+    println!("tidy: {}", if found.is_empty() { "nothing to mend".to_owned() } else { format!("{} to mend", found.len()) });
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every module opens with what it is for.
+fn headers(repository: &Repository) -> anyhow::Result<Vec<String>> {
+    let sources = repository.files(&[".rs"])?.into_iter().filter(|it| it.starts_with("crates/") && it.contains("/src/"));
+    let mut found = Vec::new();
+    for file in sources {
+        if !repository.read(&file)?.starts_with("//!") {
+            found.push(format!("{file}: does not open with //!"));
+        }
+    }
+    Ok(found)
+}
+
+/// Both databases have the same steps.
+fn migrations(repository: &Repository) -> anyhow::Result<Vec<String>> {
+    let of = |database: &str| repository.names(&format!("crates/store/migrations/{database}"));
+    let (lite, server) = (of("sqlite")?, of("postgres")?);
+    let only = |these: &[String], others: &[String], which: &str| -> Vec<String> {
+        these.iter().filter(|it| !others.contains(it)).map(|it| format!("migration {it} exists for {which} only")).collect()
+    };
+    Ok([only(&lite, &server, "sqlite"), only(&server, &lite, "postgres")].concat())
+}
+
+fn words(repository: &Repository) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in repository.files(&[])? {
+        // What is not text has no words.
+        let Ok(text) = repository.read(&file) else { continue };
+        if FOREIGN.contains(&file.as_str()) {
+            continue;
+        }
+        let of_source = file.ends_with(".rs");
+        for (n, line) in text.lines().enumerate() {
+            found.extend(words_of(line, of_source).into_iter().map(|it| format!("{file}:{}: `{it}`", n + 1)));
+        }
+    }
+    Ok(found)
+}
+
+fn words_of(line: &str, of_source: bool) -> Vec<String> {
+    let mut found: Vec<String> = TRACES.iter().filter(|it| line.contains(*it)).map(|it| (*it).to_owned()).collect();
+    let lower = line.to_lowercase();
+    if lower.split(NUMBERED).skip(1).any(|it| it.starts_with(|it: char| it.is_ascii_digit())) {
+        found.push(format!("{NUMBERED}…"));
+    }
+    if of_source {
+        found.extend(UNFINISHED.iter().filter(|it| line.contains(*it)).map(|it| (*it).to_owned()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, Repository) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let repository = Repository::at(folder.path());
+        for (path, text) in files {
+            repository.write(path, text).expect("a file");
+        }
+        (folder, repository)
+    }
+
+    #[test]
+    fn words_that_do_not_belong_are_found() {
+        let unfinished = format!("    {}\"later\")", UNFINISHED[0]);
+        let skipped = format!("{}]", UNFINISHED[2]);
+        let path = format!("see {}main", TRACES[0]);
+        let numbered = format!("as {}12 says", NUMBERED.to_uppercase());
+        let cases = [
+            (unfinished.as_str(), true, 1),
+            (unfinished.as_str(), false, 0),
+            (skipped.as_str(), true, 1),
+            (path.as_str(), false, 1),
+            (numbered.as_str(), false, 1),
+            ("the issue of certificates, network/path, a homework", true, 0),
+        ];
+        for (line, of_source, count) in cases {
+            assert_eq!(words_of(line, of_source).len(), count, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_module_without_its_opening_is_found() {
+        let (_folder, repository) = written(&[
+            ("crates/a/src/lib.rs", "//! Says what it is for.\n"),
+            ("crates/a/src/deep/b.rs", "use std::fs;\n"),
+            ("crates/a/tests/c.rs", "use std::fs;\n"),
+        ]);
+        assert_eq!(headers(&repository).expect("a check"), ["crates/a/src/deep/b.rs: does not open with //!"]);
+        fedatario_testkit::covers!("workspace: every module opens with what it is for");
+    }
+
+    #[test]
+    fn migrations_of_one_database_alone_are_found() {
+        let at = |database: &str, name: &str| format!("crates/store/migrations/{database}/{name}.sql");
+        let both = [at("sqlite", "0001"), at("postgres", "0001"), at("postgres", "0002")];
+        let files: Vec<(&str, &str)> = both.iter().map(|it| (it.as_str(), "")).collect();
+        let (_folder, repository) = written(&files);
+        assert_eq!(migrations(&repository).expect("a check"), ["migration 0002.sql exists for postgres only"]);
+        fedatario_testkit::covers!("workspace: both databases have the same migrations");
+    }
+
+    #[test]
+    fn this_repository_keeps_its_table_its_openings_and_its_links() {
+        let here = Repository::here();
+        let none: Vec<String> = Vec::new();
+        assert_eq!(edges::check(&here).expect("a check"), none);
+        assert_eq!(headers(&here).expect("a check"), none);
+        assert_eq!(links::check(&here).expect("a check"), none);
+        assert_eq!(errors::check(&here).expect("a check"), none);
+        assert_eq!(migrations(&here).expect("a check"), none);
+        fedatario_testkit::covers!("workspace: README, ARCHITECTURE, LICENSE and the rest are there and tidy");
+    }
+}
