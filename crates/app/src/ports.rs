@@ -268,7 +268,8 @@ pub trait System: Send + Sync {
     async fn release(&self, scope: &SystemScope, dead: &[HolderId]) -> Stored<u64>;
     /// Who holds leases now.
     async fn holders(&self, scope: &SystemScope) -> Stored<Vec<HolderId>>;
-    /// When the next job that fits is due (service); `None` if none is open.
+    /// When the next job that fits is due (service); `None` if none is open. If all that are open
+    /// are held, nobody knows: `Timestamp::MAX`.
     async fn next_due(&self, scope: &SystemScope, filter: &ClaimFilter) -> Stored<Option<Timestamp>>;
     /// Makes the jobs of schedules that are due, each once, and moves them to their next time as
     /// `next` computes it from the expression.

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
 /// Logs go to standard error; `FEDATARIO_LOG` chooses, warnings by default, JSON when serving.
 fn logging(globals: &cli::Globals) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FEDATARIO_LOG").unwrap_or_else(|_| "warn".into());
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     if globals.log_json { base.json().init() } else { base.compact().init() }
 }

@@ -25,11 +25,6 @@ impl Screen {
         self.language
     }
 
-    /// Whether the result goes out as JSON.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// A sentence of the catalogue.
     pub fn text(&self, key: &str, arguments: &[(&str, String)]) -> String {
         say(self.language, key, arguments)

@@ -5,9 +5,10 @@ use crate::{config, locks};
 use async_trait::async_trait;
 use fedatario_app::model::{Environment, Family};
 use crate::house::House;
+use fedatario_app::custody::KeyStatus;
 use fedatario_app::ports::{Blobs, System};
 use fedatario_base::{Clock, Code, Scope, Secret, SystemScope};
-use fedatario_sat::{Addresses, Endpoints, SatClient};
+use fedatario_sat::{Addresses, Endpoints, SatClient, Timeouts};
 use fedatario_store::{Db, VaultStore};
 use fedatario_upstream::ports::{Pause, Sealer};
 use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
@@ -20,7 +21,15 @@ use std::time::Duration;
 pub const SAT_URL_SETTING: &str = "sat_url";
 /// The setting that holds how far the service clock runs ahead, in seconds.
 pub const OFFSET_SETTING: &str = "clock_offset_s";
-/// The longest a person's name for an address may be, to refuse nonsense early.
+/// A simulator answers at once; whoever dies in a login blocks the next for little more than this.
+const SANDBOX_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    login: Duration::from_secs(2),
+    call: Duration::from_secs(5),
+    download: Duration::from_secs(120),
+    idle: Duration::from_secs(5),
+};
+/// Bytes of an address, to refuse nonsense early.
 const URL_BYTES_AT_MOST: usize = 2_048;
 
 /// The database: `FEDATARIO_DATABASE_URL`, else the file in the folder.
@@ -59,18 +68,21 @@ fn passphrase_keys(dir: &Path, passphrase: &Secret) -> Result<RootKeys, Failure>
 }
 
 /// Makes a new version of the root key in its file and wraps every tenant's keys under it.
-pub async fn rotate_root(house: &House) -> Result<u64, Failure> {
+pub async fn rotate_root(house: &House) -> Result<KeyStatus, Failure> {
     let path = house.dir.join("root.key");
     let behind = house.app.vault.roots_behind(&house.hands).await?;
     let roots = if behind == 0 { RootKeys::add_version_to_file(&path)? } else { RootKeys::open_file(&path)? };
     let custody = Arc::new(VaultStore::new(house.db.clone(), house.app.blobs.clone()));
+    let made = roots.current_version();
     let vault = Vault::new(roots, Arc::new(house.db.clone()), custody);
     let mut moved = 0;
     loop {
         let progress = vault.rewrap_tenant_keys(&house.hands).await?;
         moved += progress.moved;
         if progress.behind == 0 || progress.moved == 0 {
-            return Ok(moved);
+            // The vault of this house still holds the old keys: what is behind is asked of the new one.
+            let behind = vault.credentials_behind(&house.scope).await?;
+            return Ok(KeyStatus { behind, made: Some(made), moved });
         }
     }
 }
@@ -123,6 +135,7 @@ pub fn sat_client(
     if environment == Environment::Sandbox {
         let fast = Rate { per_minute: 60_000, burst: 1_000 };
         settings.rates = Rates { credential: fast, authority: fast };
+        settings.timeouts = SANDBOX_TIMEOUTS;
     }
     let client = SatClient::new(addresses, vault, ports, settings);
     client.map_err(|error| Failure::new(error.code(), error.to_string()))

@@ -295,3 +295,49 @@ async fn empty_too_large_and_several_packages() {
     assert!(sizes[..sizes.len() - 1].iter().all(|it| *it == 8), "{sizes:?}");
     covers!("sandbox: 5004 for nothing, 5003 above the maximum, packages of at most N");
 }
+
+#[tokio::test]
+async fn a_crowd_gets_one_request_and_two_downloads() {
+    let wait = SignedDuration::from_mins(10);
+    let world = World::with(|it| it.waits = Waits { accepted: wait, running: wait }).await;
+    let token = world.login(&world.fiel).await;
+    let body = world.fiel.request("SolicitaDescargaEmitidos", &emitidos(&[]), &[]);
+    let ask = || async { world.send("SolicitaDescargaEmitidos", &token, body.clone()).await.unwrap() };
+    let asked = futures_util::future::join_all((0..8).map(|_| ask())).await;
+    let mut codes: Vec<u16> = asked.iter().map(|it| it.code()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [5000, 5005, 5005, 5005, 5005, 5005, 5005, 5005]);
+    let id = asked.iter().find_map(|it| it.attribute("IdSolicitud")).unwrap();
+    world.sandbox.advance(SignedDuration::from_hours(1)).unwrap();
+    let package = format!("{}_01", id.to_uppercase());
+    let attributes = [("IdPaquete", package.as_str()), ("RfcSolicitante", RFC)];
+    let body = world.fiel.request("PeticionDescargaMasivaTercerosEntrada", &attributes, &[]);
+    let fetch = || async { world.send("PeticionDescargaMasivaTercerosEntrada", &token, body.clone()).await.unwrap() };
+    let fetched = futures_util::future::join_all((0..8).map(|_| fetch())).await;
+    assert_eq!(fetched.iter().filter(|it| it.code() == 5000).count(), 2);
+    assert!(fetched.iter().all(|it| matches!(it.code(), 5000 | 5008)));
+    assert_eq!(world.sandbox.counts().most_downloads_of_one_package, 2);
+    covers!("sandbox: limits hold under concurrent calls");
+}
+
+#[tokio::test]
+async fn damaged_bodies_are_answered_and_bring_nothing_down() {
+    let world = World::new().await;
+    let token = world.login(&world.fiel).await;
+    let good = world.fiel.request("SolicitaDescargaEmitidos", &emitidos(&[]), &["H&E951128469"]);
+    let mut seed = 7_u64;
+    for _ in 0..400 {
+        let mut bytes = good.clone().into_bytes();
+        for _ in 0..3 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let at = (seed >> 33) as usize % bytes.len();
+            bytes[at] = b"<>&\"' x/=0A"[(seed >> 20) as usize % 11];
+        }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        let answer = world.send("SolicitaDescargaEmitidos", &token, body).await.unwrap();
+        assert!(matches!(answer.status, 200 | 400 | 500), "{answer:?}");
+        assert!(answer.status == 400 || answer.body.starts_with("<s:Envelope"), "{answer:?}");
+    }
+    assert_eq!(world.verify(&token, "x").await.code(), 5004);
+    covers!("sandbox: damaged bodies bring nothing down");
+}

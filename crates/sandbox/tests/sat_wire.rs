@@ -324,3 +324,18 @@ fn files_without_a_stamp_are_skipped_and_listed() {
     assert!(Corpus::from_dir(folder.path()).is_err());
     covers!("sandbox: a folder's files without a stamp are skipped and listed");
 }
+
+#[tokio::test]
+async fn https_is_trusted_by_whoever_trusts_its_authority() {
+    let mut world = World::new().await;
+    let tls = fedatario_sandbox::sat::Tls::generate(&["localhost", "127.0.0.1"]).unwrap();
+    let authority = reqwest::Certificate::from_pem(tls.authority_pem().as_bytes()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.base = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(fedatario_sandbox::sat::serve_tls(listener, world.sandbox.clone(), tls));
+    assert!(world.try_login(&world.fiel, "").await.is_err());
+    world.http = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).build().unwrap();
+    let token = world.login(&world.fiel).await;
+    assert_eq!(world.emitidos(&token, &[]).await.code(), 5000);
+    covers!("sandbox: HTTPS under an authority of its own");
+}

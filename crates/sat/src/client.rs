@@ -31,8 +31,6 @@ use reqwest::{Response, StatusCode, Url};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How often one request may reach SAT: identical ones are counted for life.
-const ASKS_AT_MOST: u32 = 1;
 /// How often one package may be fetched: SAT hands it out twice.
 const DOWNLOADS_AT_MOST: u32 = 2;
 
@@ -66,7 +64,7 @@ impl Operations {
         let operation = |name, effects, timeout, attempts_at_most| Operation { name, effects, timeout, attempts_at_most };
         Self {
             session: operation("sat.sesion", Effects::Freely, call, None),
-            ask: operation("sat.solicita", Effects::Never, call, Some(ASKS_AT_MOST)),
+            ask: operation("sat.solicita", Effects::Never, call, None),
             verify: operation("sat.verifica", Effects::Freely, call, None),
             download: operation("sat.descargar", Effects::Never, download, Some(DOWNLOADS_AT_MOST)),
         }

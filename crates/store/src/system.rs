@@ -118,19 +118,10 @@ impl System for Db {
             return Ok(None);
         }
         let mut work = self.reading().await?;
-        let sql = format!(
-            "select min(first.due_ms) from (select (select c.due_ms from jobs c where c.tenant_id = t.id and c.state = 'ready' \
-             and {} order by c.due_ms limit 1) as due_ms from tenants t) first",
-            fits(filter, 1)
-        );
-        let (due,): (Option<i64>,) = fetch!(
-            work, fetch_one, AssertSqlSafe(sql.as_str()),
-            filter.run.as_deref().unwrap_or_default(),
-            filter.tenant.map_or(Uuid::nil(), |it| it.0),
-            Uuid::nil();
-            for kind in &filter.kinds => *kind
-        )?;
-        Ok(due.map(instant))
+        match first_due(&mut work, filter).await? {
+            Some(due) => Ok(Some(due)),
+            None => Ok(any_held(&mut work, filter).await?.then_some(Timestamp::MAX)),
+        }
     }
 
     async fn tick(&self, _: &SystemScope, now: Timestamp, next: &NextTime<'_>) -> Stored<u64> {
@@ -180,6 +171,39 @@ async fn give_back_lapsed(work: &mut Work, wall: Timestamp) -> Stored<()> {
         to_millis(wall),
     )
     .map(|_| ())
+}
+
+/// When the first waiting job that fits is due: one look into each tenant's index.
+async fn first_due(work: &mut Work, filter: &ClaimFilter) -> Stored<Option<Timestamp>> {
+    let sql = format!(
+        "select min(first.due_ms) from (select (select c.due_ms from jobs c where c.tenant_id = t.id and c.state = 'ready' \
+         and {} order by c.due_ms limit 1) as due_ms from tenants t) first",
+        fits(filter, 1)
+    );
+    let (due,): (Option<i64>,) = fetch!(
+        work, fetch_one, AssertSqlSafe(sql.as_str()),
+        filter.run.as_deref().unwrap_or_default(),
+        filter.tenant.map_or(Uuid::nil(), |it| it.0),
+        Uuid::nil();
+        for kind in &filter.kinds => *kind
+    )?;
+    Ok(due.map(instant))
+}
+
+/// Whether somebody holds a job that fits.
+async fn any_held(work: &mut Work, filter: &ClaimFilter) -> Stored<bool> {
+    let sql = format!(
+        "select c.id from tenants t join jobs c on c.tenant_id = t.id and c.state = 'running' where {} limit 1",
+        fits(filter, 1)
+    );
+    let held: Option<(Uuid,)> = fetch!(
+        work, fetch_optional, AssertSqlSafe(sql.as_str()),
+        filter.run.as_deref().unwrap_or_default(),
+        filter.tenant.map_or(Uuid::nil(), |it| it.0),
+        Uuid::nil();
+        for kind in &filter.kinds => *kind
+    )?;
+    Ok(held.is_some())
 }
 
 /// The conditions of a filter on jobs `c` of tenants `t`: run, tenant and the nil id are bound at

@@ -18,6 +18,15 @@ if [ "$(id -u)" = 0 ]; then
     exec setpriv --reuid=postgres --regid=postgres --init-groups -- sh -c "$(cat "$0")" "$0" "$dir"
 fi
 
+stop() {
+    "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
+    cd /
+    rm -rf "$dir"
+}
+# However it ends: also when nobody reads the address any more.
+trap stop EXIT
+trap 'exit 1' HUP INT PIPE TERM
+
 cd "$dir"
 exec 3<&0 </dev/null
 "$bin/initdb" -A trust -U postgres --no-sync --locale=C.UTF-8 -E UTF8 -D "$dir/data" >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
@@ -26,5 +35,3 @@ exec 3<&0 </dev/null
 echo "postgres://postgres@localhost/postgres?host=$dir"
 exec >/dev/null
 cat <&3 || true
-"$bin/pg_ctl" -D "$dir/data" -m immediate stop 2>/dev/null || true
-rm -rf "$dir"/*

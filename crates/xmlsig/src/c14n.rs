@@ -286,12 +286,12 @@ fn escape(text: &str, out: &mut Vec<u8>, reference: impl Fn(u8) -> Option<&'stat
 pub(crate) fn escaped_text(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     escape_text(text, &mut out);
-    String::from_utf8(out).unwrap_or_default()
+    String::from_utf8(out).expect("escaping keeps UTF-8")
 }
 
 /// An attribute's value between its quotes, escaped as the canonical form does.
 pub(crate) fn escaped_attribute(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     escape_attribute(text, &mut out);
-    String::from_utf8(out).unwrap_or_default()
+    String::from_utf8(out).expect("escaping keeps UTF-8")
 }

@@ -2,7 +2,7 @@
 //! only what was signed.
 //!
 //! Promises: no key, no clock, no I/O. [`prepare`] gives the octets to sign and [`Prepared::finish`]
-//! takes the signature, so that keys stay where they live. [`verify`] applies, in order, the five
+//! takes the signature, so that keys stay where they live. [`verify()`] applies, in order, the five
 //! rules that keep signatures honest (bounds, one signature, closed lists, our own trust, signature
 //! before digest), and answers with a [`Verified`] whose tree was read again from the digested bytes:
 //! nobody can read what was not signed. What a certificate is worth (chain, dates, tax id) is decided

@@ -16,9 +16,23 @@ const NUMBERED: &str = concat!("iss", "ue ");
 /// Files whose text is not ours.
 const FOREIGN: &[&str] = &["Cargo.lock", "LICENSE"];
 
+/// What a stranger looks for first.
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "deny.toml",
+    "scripts/test",
+    ".ci/run",
+];
+
 /// Runs every check; each finding is a line.
 pub fn run(repository: &Repository) -> anyhow::Result<ExitCode> {
     let mut found = Vec::new();
+    found.extend(documents(repository));
     found.extend(edges::check(repository)?);
     found.extend(headers(repository)?);
     found.extend(links::check(repository)?);
@@ -31,6 +45,11 @@ pub fn run(repository: &Repository) -> anyhow::Result<ExitCode> {
     }
     println!("tidy: {}", if found.is_empty() { "nothing to mend".to_owned() } else { format!("{} to mend", found.len()) });
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn documents(repository: &Repository) -> Vec<String> {
+    let missing = DOCUMENTS.iter().filter(|it| !repository.path(it).is_file());
+    missing.map(|it| format!("{it}: missing")).collect()
 }
 
 /// Every module opens with what it is for.
@@ -140,6 +159,7 @@ mod tests {
     fn this_repository_keeps_its_table_its_openings_and_its_links() {
         let here = Repository::here();
         let none: Vec<String> = Vec::new();
+        assert_eq!(documents(&here), none);
         assert_eq!(edges::check(&here).expect("a check"), none);
         assert_eq!(headers(&here).expect("a check"), none);
         assert_eq!(links::check(&here).expect("a check"), none);

@@ -159,8 +159,8 @@ async fn advance(tx: &mut dyn Tx, now: &Moment, mut s: Solicitud) -> AppResult<(
 /// Reads a package given by hand: no account anywhere, no credential needed.
 pub async fn by_hand(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppResult<Tally> {
     let rfc: Rfc = rfc.parse().map_err(|_| AppError::RfcFormat(rfc.to_owned()))?;
-    let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
     let seen = survey(file, &rfc.to_string()).await?;
+    let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
     let package = keep(app, scope, &taxpayer, file, &seen).await?;
     let archive = app.blobs.open(package.path.as_deref().unwrap_or_default()).await?;
     let (tally, unreadable) = read(app, scope, &package, &taxpayer.tax_id, archive).await?;

@@ -5,7 +5,7 @@
 
 use crate::model::*;
 use fedatario_base::id::{PackageId, TaxpayerId};
-use fedatario_fiscal::mx::cfdi::{Cfdi, Complement, Party, read_cfdi};
+use fedatario_fiscal::mx::cfdi::{Cfdi, CfdiError, Complement, Party, read_cfdi};
 use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader};
 use fedatario_fiscal::mx::package::{ArchiveError, Entry, Package};
 use fedatario_fiscal::mx::time;
@@ -77,7 +77,9 @@ pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(B
                 }
             }
             Entry::Refused { name, error } => batch.set_aside(of, name, error.code(), &error.to_string()),
-            Entry::ThirdParty(_) | Entry::Ignored { .. } => batch.ignored += 1,
+            // On whose account a document was made is in the document too.
+            Entry::ThirdParty(_) => {}
+            Entry::Ignored { .. } => batch.ignored += 1,
         }
         if batch.is_full() && !take(std::mem::take(&mut batch)) {
             return Ok(());
@@ -90,17 +92,21 @@ pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(B
 fn document(batch: &mut Batch, of: Of, rfc: &str, entry: String, bytes: &[u8]) {
     match read_cfdi(bytes) {
         Ok(cfdi) => {
-            let Some(uuid) = cfdi.uuid.map(|it| it.to_string()) else {
-                let reason = "the document has no stamp: it is not fiscal and has no UUID";
-                return batch.set_aside(of, entry, fedatario_base::Code::CfdiUnstamped, reason);
-            };
+            let uuid = cfdi.uuid.map_or_else(|| unstamped_key(bytes), |it| it.to_string());
             let row = row(of, rfc, entry, uuid, cfdi);
             batch.bytes += row.json.len();
             let rows = if row.role == Role::Foreign { &mut batch.foreign } else { &mut batch.documents };
             rows.push(row);
         }
+        // Good XML that is something else belongs to nobody here.
+        Err(CfdiError::NotCfdi { .. }) => batch.ignored += 1,
         Err(error) => batch.set_aside(of, entry, error.code(), &error.to_string()),
     }
+}
+
+/// A document without a stamp has no UUID: it is known by its bytes, and carries its warning.
+fn unstamped_key(bytes: &[u8]) -> String {
+    format!("sha256-{}", crate::audit_trail::hex(&crate::audit_trail::sha256(bytes)))
 }
 
 fn role(rfc: &str, issuer: &str, receiver: &str) -> Role {

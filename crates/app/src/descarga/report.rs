@@ -105,19 +105,22 @@ async fn rows(tx: &mut dyn Tx, taxpayer: TaxpayerId, direction: Direction, year:
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.uuid.clone());
         for row in page {
-            report.row(&row_of(side(direction), row)?);
+            if let Some(row) = row_of(side(direction), row) {
+                report.row(&row);
+            }
         }
     }
 }
 
-fn row_of(direction: window::Direction, row: CompletenessRow) -> AppResult<Row> {
-    let uuid: FiscalUuid = row.uuid.parse().map_err(|_| AppError::Internal(format!("stored uuid {}", row.uuid)))?;
+/// None for a document without a stamp: SAT has never heard of it.
+fn row_of(direction: window::Direction, row: CompletenessRow) -> Option<Row> {
+    let uuid: FiscalUuid = row.uuid.parse().ok()?;
     let estatus = row.has_metadata.then_some(match row.status {
         DocumentStatus::Vigente => Estatus::Vigente,
         DocumentStatus::Cancelado => Estatus::Cancelado,
         DocumentStatus::Unknown => Estatus::Unknown(String::new()),
     });
-    Ok(Row {
+    Some(Row {
         uuid,
         direction,
         estatus,

@@ -42,7 +42,9 @@ impl YearStatus {
 pub async fn year(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: Option<i16>) -> AppResult<YearStatus> {
     let mut tx = app.store.read(scope).await?;
     let mut solicitudes = Vec::new();
-    for s in tx.solicitudes(taxpayer.id, year).await? {
+    let mut all = tx.solicitudes(taxpayer.id, year).await?;
+    all.sort_by_key(|it| (it.year, it.direction, std::cmp::Reverse(it.content), it.base_from, it.k));
+    for s in all {
         let packages = tx.packages_of(s.id).await?;
         solicitudes.push((s, packages));
     }

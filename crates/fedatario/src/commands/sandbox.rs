@@ -6,7 +6,7 @@ use crate::present::Screen;
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
 use fedatario_credentials::Certificate;
-use fedatario_sandbox::sat::{Corpus, Mode, Sandbox, SatConfig, Seals, StatePath};
+use fedatario_sandbox::sat::{Corpus, Mode, Sandbox, SatConfig, Seals, StatePath, Tls};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +85,12 @@ async fn serve(sandbox: Arc<Sandbox>, arguments: &SandboxSat, screen: &Screen, d
     screen.result(&json!({ "url": url, "documents": documents }));
     let serving = async {
         match &arguments.tls {
-            Some(_) => Err(std::io::Error::other("TLS is not wired yet")),
+            Some(file) => {
+                let host = address.ip().to_string();
+                let tls = Tls::generate(&[&host, "localhost"]).map_err(std::io::Error::other)?;
+                std::fs::write(file, tls.authority_pem())?;
+                fedatario_sandbox::sat::serve_tls(listener, sandbox, tls).await
+            }
             None => fedatario_sandbox::sat::serve(listener, sandbox).await,
         }
     };

@@ -8,7 +8,7 @@ use crate::present::Screen;
 use crate::config;
 use fedatario_app::descarga::{handlers, import, plan, register, report, status, transition};
 use fedatario_app::model::{Direction, Family, PackageState, SolicitudState, Tally, Taxpayer};
-use fedatario_app::ports::ClaimFilter;
+use fedatario_app::ports::{ClaimFilter, SatAccount};
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
 use fedatario_credentials::Pair;
@@ -78,17 +78,21 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 async fn auth(house: &House, screen: &Screen, rfc: &str) -> Result<Exit, Failure> {
     let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
-    let mut tx = house.app.store.read(&house.scope).await?;
-    let account = transition::account_of(tx.as_mut(), &house.scope, &taxpayer, Family::Cfdi).await?;
-    drop(tx);
+    let account = account(house, &taxpayer).await?;
     let expires = house.app.sat.login(&account).await.map_err(fedatario_app::AppError::from)?;
     screen.say("cli-authenticated", &[("rfc", rfc.to_owned()), ("until", expires.to_string())]);
     screen.result(&json!({ "rfc": rfc, "expires": expires.to_string(), "environment": taxpayer.environment }));
     Ok(Exit::Good)
 }
 
+async fn account(house: &House, taxpayer: &Taxpayer) -> Result<SatAccount, Failure> {
+    let mut tx = house.app.store.read(&house.scope).await?;
+    Ok(transition::account_of(tx.as_mut(), &house.scope, taxpayer, Family::Cfdi).await?)
+}
+
 async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directions: &[Direction], detach: bool) -> Result<Exit, Failure> {
     let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
+    account(house, &taxpayer).await?; // Without an e.firma that may be used nothing is planned.
     house.sat.sweep(&house.scope).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let plan = plan::year(&house.app, &house.scope, taxpayer.id, of, directions).await?;
     screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);

@@ -13,10 +13,7 @@ use serde_json::json;
 pub async fn run(globals: &Globals, command: Vault, screen: &Screen) -> Result<Exit, Failure> {
     let house = House::open(globals).await?;
     let rotated = match command {
-        Vault::Rotate { root: true, .. } => {
-            let moved = crate::wiring::rotate_root(&house).await?;
-            custody::KeyStatus { moved, ..custody::status(&house.app, &house.scope).await? }
-        }
+        Vault::Rotate { root: true, .. } => crate::wiring::rotate_root(&house).await?,
         Vault::Rotate { tenant_key: true, .. } => custody::rotate_tenant(&house.app, &house.scope).await?,
         Vault::Rotate { .. } => return Err(Failure::new(Code::Usage, "vault rotate --root, or --tenant-key")),
         Vault::Status => custody::status(&house.app, &house.scope).await?,

@@ -10,6 +10,7 @@ use super::corpus::Family;
 use super::fault::Fault;
 use super::sandbox::Sandbox;
 use super::service::{Incoming, Reply, operation};
+use super::tls::Tls;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,7 +25,8 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 /// Largest request read, in bytes; real ones have some eight thousand.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -47,6 +49,15 @@ struct Dropped;
 
 /// Serves until the listener fails; dropping the future ends every connection.
 pub async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>) -> std::io::Result<()> {
+    serve_with(listener, sandbox, None).await
+}
+
+/// A connection, plain or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+pub(super) async fn serve_with(listener: TcpListener, sandbox: Arc<Sandbox>, tls: Option<Arc<Tls>>) -> std::io::Result<()> {
     let permits = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -63,16 +74,22 @@ pub async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>) -> std::io::Res
         if sandbox.books().armed.refuses_connection() {
             continue;
         }
-        let sandbox = sandbox.clone();
+        let (sandbox, tls) = (sandbox.clone(), tls.clone());
         connections.spawn(async move {
-            connection(stream, sandbox).await;
+            let _ = stream.set_nodelay(true);
+            let stream: Option<Box<dyn Stream>> = match tls {
+                Some(tls) => tls.accept(stream).await,
+                None => Some(Box::new(stream)),
+            };
+            if let Some(stream) = stream {
+                connection(stream, sandbox).await;
+            }
             drop(permit);
         });
     }
 }
 
-async fn connection(stream: TcpStream, sandbox: Arc<Sandbox>) {
-    let _ = stream.set_nodelay(true);
+async fn connection(stream: Box<dyn Stream>, sandbox: Arc<Sandbox>) {
     let service = hyper::service::service_fn(move |request| handle(sandbox.clone(), request));
     let served =
         hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);

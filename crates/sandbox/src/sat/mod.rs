@@ -26,6 +26,7 @@ mod rules;
 mod sandbox;
 mod service;
 mod signature;
+mod tls;
 mod token;
 mod trust;
 
@@ -41,3 +42,4 @@ pub use package::Tipo;
 pub use rules::Criteria;
 pub use sandbox::{Asked, AskedPackage, Call, MintedFiel, Sandbox};
 pub use signature::Profile;
+pub use tls::{Tls, TlsError, serve_tls};

@@ -174,11 +174,13 @@ async fn claims_take_only_what_fits(bench: &Bench) {
     let their_own = ClaimFilter { tenant: Some(bench.theirs.tenant()), ..any() };
     assert_eq!(bench.db.next_due(&bench.hands, &run).await.unwrap(), Some(noon()));
     assert_eq!(by(&run).await, ["a"]);
-    assert_eq!(bench.db.next_due(&bench.hands, &run).await.unwrap(), None, "none waits");
+    assert_eq!(bench.db.next_due(&bench.hands, &run).await.unwrap(), Some(Timestamp::MAX), "the run is not over: one is held");
     assert_eq!(by(&their_own).await, ["d"]);
     assert_eq!(by(&any()).await, ["b"]);
     assert_eq!(bench.db.next_due(&bench.hands, &any()).await.unwrap(), Some(noon() + 1.hour()));
-    assert_eq!(bench.db.next_due(&bench.hands, &their_own).await.unwrap(), None);
+    assert_eq!(bench.db.next_due(&bench.hands, &their_own).await.unwrap(), Some(Timestamp::MAX));
+    let nothing = ClaimFilter { run: Some("run_8".into()), ..any() };
+    assert_eq!(bench.db.next_due(&bench.hands, &nothing).await.unwrap(), None, "another run's jobs are not this one's");
 
     let mut tx = bench.our_tx().await;
     assert_eq!(tx.open_jobs("run_7").await.unwrap(), 1);
@@ -188,7 +190,10 @@ async fn claims_take_only_what_fits(bench: &Bench) {
     assert_eq!(bench.db.release(&bench.hands, &[HolderId::fresh(noon())]).await.unwrap(), 0);
     assert_eq!(bench.db.release(&bench.hands, &[holder]).await.unwrap(), 3);
     assert_eq!(bench.db.holders(&bench.hands).await.unwrap(), []);
-    assert_eq!(by(&run).await, ["a"], "at once, without waiting for the lease's end");
+    let again = bench.db.claim(&bench.hands, holder, &run, 10, noon(), noon(), LEASE).await.unwrap().remove(0);
+    assert_eq!((again.key.as_str(), again.token), ("a", 2), "at once, without waiting for the lease's end");
+    finish(bench, proof(&again)).await.unwrap();
+    assert_eq!(bench.db.next_due(&bench.hands, &run).await.unwrap(), None, "the run is over");
     methods!(bench; "System::claim", "System::heartbeat", "System::release", "System::holders", "System::next_due");
 }
 
@@ -235,7 +240,8 @@ async fn an_enqueue_falls_with_its_transaction(bench: &Bench) {
 
 async fn jobs_are_their_tenants_alone(bench: &Bench) {
     let id = enqueue(bench, &bench.ours, &[NewJob { run: Some("run_1".into()), ..job("a") }]).await[0].0;
-    let waiting = enqueue(bench, &bench.ours, &[job("b")]).await[0].0;
+    // Not due yet, so that only the tenant stands between it and a stranger's wish.
+    let waiting = enqueue(bench, &bench.ours, &[NewJob { due: noon() + 1.hour(), ..job("b") }]).await[0].0;
     let held = claim(bench, 10).await.into_iter().find(|it| it.id == id).unwrap();
 
     let mut tx = bench.their_tx().await;
@@ -244,6 +250,10 @@ async fn jobs_are_their_tenants_alone(bench: &Bench) {
     assert!(matches!(tx.retry_job(waiting, noon()).await, Err(StoreError::NotFound)));
     assert!(matches!(tx.cancel_job(waiting).await, Err(StoreError::NotFound)));
     assert!(tx.enqueue(&job("a"), noon()).await.unwrap().1, "their key is theirs");
+    tx.commit().await.unwrap();
+    let mut tx = bench.our_tx().await;
+    let untouched = tx.jobs(Some(JobState::Ready), None, 10).await.unwrap();
+    assert_eq!(untouched.iter().map(|it| (it.id, it.due)).collect::<Vec<_>>(), [(waiting, noon() + 1.hour())]);
     drop(tx);
     for attempt in 0..4 {
         let mut tx = bench.their_tx().await;
@@ -272,6 +282,7 @@ async fn jobs_are_their_tenants_alone(bench: &Bench) {
     assert!(matches!(on_behalf.actor(), Actor::Job { .. }));
     enqueue(bench, &on_behalf, &[job("child")]).await;
     let child = claim(bench, 10).await.into_iter().find(|it| it.key == "child").unwrap();
+    assert_eq!(child.tenant, bench.ours.tenant());
     assert_eq!(child.originator, "os:7", "a job's jobs have its originator");
     methods!(bench; "Jobs::enqueue", "Jobs::finish_job", "Jobs::postpone_job", "Jobs::fail_job", "Jobs::bury_job", "Jobs::jobs",
         "Jobs::retry_job", "Jobs::cancel_job", "Jobs::open_jobs");

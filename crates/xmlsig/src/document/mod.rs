@@ -157,6 +157,10 @@ impl Document {
     }
 
     /// A handle on a node of this document.
+    ///
+    /// # Panics
+    ///
+    /// If the node is of another document and has no counterpart here.
     pub fn node(&self, id: NodeId) -> Node<'_> {
         assert!((id.0 as usize) < self.nodes.len(), "a node of another document");
         Node { document: self, id }

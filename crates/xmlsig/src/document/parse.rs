@@ -11,7 +11,7 @@ use super::{
 use crate::error::XmlSigError;
 use quick_xml::XmlVersion;
 use quick_xml::events::attributes::Attribute;
-use quick_xml::events::{BytesDecl, BytesPI, BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesPI, BytesRef, BytesStart, Event};
 use quick_xml::name::QName;
 use quick_xml::reader::Reader;
 use std::borrow::Cow;
@@ -106,7 +106,7 @@ impl<'s> Parser<'s> {
             Event::End(_) => self.end(end),
             Event::Comment(it) => self.comment(it.into_inner(), end),
             Event::PI(it) => self.instruction(&it, end),
-            Event::Decl(it) => self.declaration(&it),
+            Event::Decl(_) => self.declaration(end),
             Event::DocType(_) => Err(XmlSigError::Doctype),
             Event::Eof => Ok(()),
         }
@@ -414,20 +414,12 @@ impl<'s> Parser<'s> {
         self.append(Kind::Instruction(target, data), span(self.at, end)).map(|_| ())
     }
 
-    fn declaration(&mut self, declaration: &BytesDecl<'s>) -> Result<(), XmlSigError> {
+    fn declaration(&mut self, end: usize) -> Result<(), XmlSigError> {
         if self.at != 0 {
             return self.fail("an XML declaration that is not at the start");
         }
-        let version = declaration.version().is_ok_and(|it| it == "1.0");
-        let encoding = match declaration.encoding() {
-            None => true,
-            Some(it) => it.is_ok_and(|it| it.eq_ignore_ascii_case("utf-8")),
-        };
-        let standalone = match declaration.standalone() {
-            None => true,
-            Some(it) => it.is_ok_and(|it| it == "yes" || it == "no"),
-        };
-        if version && encoding && standalone { Ok(()) } else { self.fail("neither XML 1.0 nor UTF-8 is declared") }
+        let inside = self.source.get("<?xml".len()..end - "?>".len()).and_then(declared_values);
+        if inside.is_some() { Ok(()) } else { self.fail("neither XML 1.0 nor UTF-8 is declared") }
     }
 
     fn piece(&self, text: Cow<'s, str>) -> Piece {
@@ -461,6 +453,33 @@ impl<'s> Parser<'s> {
 
 fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
+}
+
+/// Reads the inside of an XML declaration: what must and may stand there, in its order, and nothing
+/// but what we can read: version 1.0 in UTF-8.
+fn declared_values(inside: &str) -> Option<()> {
+    let mut rest = inside;
+    for (name, allowed) in [("version", &["1.0"][..]), ("encoding", &["utf-8"]), ("standalone", &["yes", "no"])] {
+        let (value, after) = match declared_value(rest, name) {
+            Some(it) => it,
+            None if name == "version" => return None,
+            None => continue,
+        };
+        let is_encoding = name == "encoding" && value.eq_ignore_ascii_case(allowed[0]);
+        if !is_encoding && !allowed.contains(&value) {
+            return None;
+        }
+        rest = after;
+    }
+    rest.chars().all(is_space).then_some(())
+}
+
+/// One value of a declaration, if it comes next, and what follows it.
+fn declared_value<'s>(rest: &'s str, name: &str) -> Option<(&'s str, &'s str)> {
+    let after = rest.strip_prefix(is_space)?.trim_start_matches(is_space).strip_prefix(name)?;
+    let after = after.trim_start_matches(is_space).strip_prefix('=')?.trim_start_matches(is_space);
+    let quote = after.chars().next().filter(|it| matches!(it, '"' | '\''))?;
+    after[1..].split_once(quote)
 }
 
 /// Line ends as XML 1.0 has them: `\r\n` and a lone `\r` are `\n`.

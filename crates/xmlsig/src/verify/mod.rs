@@ -1,9 +1,13 @@
 //! Verifying: five rules, in this order, and only what was signed comes back.
 //!
-//! 1. bounds, no DOCTYPE, depth; 2. exactly one signature where the profile has it; 3. closed lists
-//! of algorithms, transforms and references; 4. the key comes from our trust, never from the document;
-//! 5. signature first, digest after. What is handed back was parsed again from the digested bytes. Dates, chain and tax
-//! id of the certificate are the caller's, in its [`Trust`].
+//! 1. bounds, no DOCTYPE, depth;
+//! 2. exactly one signature, where the profile has it;
+//! 3. closed lists of algorithms, transforms and references;
+//! 4. the key comes from our trust, never from the document;
+//! 5. signature first, digest after.
+//!
+//! What is handed back was parsed again from the digested bytes. Dates, chain and tax id of the
+//! certificate are the caller's, in its [`Trust`].
 
 mod sat;
 mod shape;
@@ -36,7 +40,8 @@ pub enum VerifyProfile<'a> {
     Dgii,
     /// SAT's login: the Timestamp of the envelope.
     SatToken,
-    /// A request to SAT in either form, as an envelope or as the bare operation element.
+    /// A request to SAT in either form, as an envelope or as the bare operation element. What comes
+    /// back is the operation element, or in the official form the request as a document of its own.
     SatRequest,
     /// One element by its Id, apart from the signature, which is the root's child.
     Element {

@@ -48,7 +48,7 @@ fn only_element<'d>(parent: Node<'d>, local: &str) -> Option<Node<'d>> {
 pub(super) fn request(document: &Document, trust: &dyn Trust) -> Result<Verified, XmlSigError> {
     let request = operation(document).and_then(read_request).ok_or(XmlSigError::Missing)?;
     let signature = shape::only_signature(document, request.inner)?;
-    if signature.next_sibling().is_some_and(|it| it.is_element()) {
+    if request.inner.elements().last().is_none_or(|it| it.id() != signature.id()) {
         return Err(XmlSigError::Missing);
     }
     let parts = Parts::read(signature)?;
@@ -81,7 +81,8 @@ fn exercised(document: &Document, request: &Request<'_>, parts: &Parts<'_>, trus
 fn official(document: &Document, request: &Request<'_>, signature: Node<'_>, trust: &dyn Trust) -> Result<Verified, XmlSigError> {
     let signature = canonicalize_node(document, signature.id(), &Method::EXCLUSIVE, None)?;
     let signature = String::from_utf8(signature).map_err(|_| XmlSigError::Missing)?;
-    let alone = standalone(request, Some(&signature))?;
+    let alone = standalone(request, Some(&signature));
+    let alone = alone.map_err(|_| XmlSigError::Reference("the request holds what its form does not sign"))?;
     let alone = Document::parse(alone.as_bytes(), Limits::VERIFY)?;
     super::enveloped(&alone, &shape::SAT_OFFICIAL, trust)
 }

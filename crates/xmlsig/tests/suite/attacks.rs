@@ -1,11 +1,12 @@
 //! Attacks on signatures, each refused with its code; and what does verify is read from nowhere else.
 
 use super::common::{Signer, file, key_of, minted, stranger};
-use super::sat::login;
+use super::sat::{login, operation};
 use fedatario_base::Code;
 use fedatario_testkit::covers;
 use fedatario_xmlsig::{
-    Hash, Method, Profile, PublicKey, Refusal, Target, VerifyProfile, XmlSigError, canonicalize, prepare, prepare_detached, verify,
+    Form, Hash, Method, Profile, PublicKey, Refusal, Target, VerifyProfile, XmlSigError, canonicalize, prepare, prepare_detached,
+    verify,
 };
 
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
@@ -357,6 +358,37 @@ fn a_login_cannot_be_wrapped() {
         ("login: no envelope", signed(), "signature_missing"),
     ];
     check(VerifyProfile::SatToken, rows);
+}
+
+#[test]
+fn a_request_to_sat_cannot_be_wrapped() {
+    let unsigned = operation("SolicitaDescargaFolio", "Folio=\"1\" RfcSolicitante=\"EKU9003173C9\"", "");
+    for form in [Form::Phpcfdi, Form::Official] {
+        let prepared = prepare(Profile::SatRequest(form), unsigned.as_bytes(), &minted().signatory).expect("prepared");
+        let whole = String::from_utf8(minted().finish(prepared)).expect("UTF-8");
+        let after = |it: &str| whole.replace("</Signature>", &format!("</Signature>{it}"));
+        let sha256 =
+            whole.replace("http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256");
+        let beside = if form == Form::Phpcfdi { "signature_digest" } else { "signature_reference" };
+        let rows = vec![
+            ("request: folio changed", whole.replace("Folio=\"1\"", "Folio=\"2\""), "signature_digest"),
+            ("request: attribute added", whole.replace("Folio=", "Complemento=\"x\" Folio="), "signature_digest"),
+            ("request: another operation", whole.replace("SolicitaDescargaFolio", "VerificaSolicitudDescarga"), "signature_digest"),
+            ("request: element before the signature", whole.replace("<Signature ", "<des:Otro/><Signature "), beside),
+            ("request: element after the signature", after("<des:Otro/>"), "signature_missing"),
+            ("request: element after a comment", after("<!-- x --><des:Otro/>"), "signature_missing"),
+            (
+                "request: second inner element",
+                whole.replace("</des:solicitud>", "</des:solicitud><des:solicitud/>"),
+                "signature_missing",
+            ),
+            ("request: signature outside", format!("<a>{whole}</a>"), "signature_missing"),
+            ("request: reference elsewhere", whole.replace("URI=\"\"", "URI=\"#x\""), "signature_reference"),
+            ("request: SHA-256 where SAT has none", sha256, "signature_algorithm"),
+            ("request: unsigned", unsigned.clone(), "signature_missing"),
+        ];
+        check(VerifyProfile::SatRequest, rows);
+    }
 }
 
 #[test]

@@ -1,0 +1,281 @@
+//! What has to be covered: the promises of the milestone and the matrices, as data.
+//!
+//! A bullet is covered by the claims that begin with one of its openings; a matrix by the claims of
+//! its cells. What cannot be is `n/a`, with its reason, said here or by the test that knows it.
+
+/// A promise, and how the claims of its tests begin.
+pub struct Bullet {
+    /// Where it stands in the milestone.
+    pub section: &'static str,
+    /// The promise.
+    pub text: &'static str,
+    /// Openings of claims.
+    pub claims: &'static [&'static str],
+}
+
+/// A table of cells.
+pub struct Matrix {
+    /// Its name, as the claims say it.
+    pub name: &'static str,
+    /// Its columns; none means that each row names the one it has.
+    pub columns: &'static [&'static str],
+    /// Its rows.
+    pub rows: Rows,
+    /// Cells that cannot be covered: row, column, reason.
+    pub apart: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// The rows that a matrix must have; claims may add more.
+pub enum Rows {
+    /// These.
+    Named(&'static [&'static str]),
+    /// As many as there are published files, whatever their names.
+    AtLeast(usize),
+    /// Every method of every port that the database implements.
+    Methods,
+}
+
+/// The ports that the database implements: file, traits.
+pub const PORTS: &[(&str, &[&str])] = &[
+    (
+        "crates/app/src/ports.rs",
+        &[
+            "Store",
+            "Tx",
+            "Taxpayers",
+            "Credentials",
+            "Solicitudes",
+            "Packages",
+            "Documents",
+            "Jobs",
+            "Schedules",
+            "AuditLog",
+            "System",
+        ],
+    ),
+    ("crates/upstream/src/ports.rs", &["Ledger", "Sessions", "Limits", "Breakers"]),
+    ("crates/vault/src/ports.rs", &["TenantKeys", "CredentialStore"]),
+];
+
+/// The matrices, in the order of the document.
+pub const MATRICES: &[Matrix] = &[
+    Matrix {
+        name: "fault x operation",
+        columns: &["Freely", "WithKey", "Never", "login"],
+        rows: Rows::Named(&["SessionRefused", "Throttled", "Unreachable", "Unanswered", "Rejected"]),
+        apart: &[],
+    },
+    Matrix {
+        name: "authority fault x operation",
+        columns: &["autentica", "solicita", "verifica", "descargar"],
+        rows: Rows::Named(&[
+            "refuses connections",
+            "hangs after accepting",
+            "hangs in the middle of the answer",
+            "closes without answering",
+            "truncated body",
+            "chunked body without end",
+            "truncated headers",
+            "HTTP 404",
+            "HTTP 500",
+            "HTTP 502",
+            "HTTP 503",
+            "HTTP 429 with Retry-After",
+            "HTTP 503 with Retry-After",
+            "HTTP 500 with SAT's answer",
+            "HTML with HTTP 200",
+            "redirect",
+            "empty body",
+            "garbage",
+            "another operation's answer",
+            "entity bomb",
+            "over the size bound",
+            "gzip bomb",
+            "slow pieces",
+            "fault InvalidSecurity",
+            "unknown fault",
+            "unknown code",
+            "code 404",
+            "session refused once",
+            "session refused for good",
+        ]),
+        apart: &[("session refused once", "autentica", "a login carries no session")],
+    },
+    Matrix { name: "repository method x database", columns: &["sqlite", "postgres"], rows: Rows::Methods, apart: &[] },
+    Matrix {
+        name: "audit damage x medium",
+        columns: &["database", "export"],
+        rows: Rows::Named(&["altered", "gap", "reordered", "truncated", "foreign"]),
+        apart: &[],
+    },
+    Matrix {
+        name: "key format x outcome",
+        columns: &["opens", "wrong password", "garbage or truncated", "mismatched certificate"],
+        rows: Rows::Named(&[
+            "EKU9003173C9_fiel.key",
+            "EKU9003173C9_fiel.pkcs8-pbes2-aes256-sha256.key",
+            "EKU9003173C9_fiel.pkcs8-pbes1-sha1-3des.key",
+            "EKU9003173C9_fiel.pkcs8-pbes2-3des.key.pem",
+            "EKU9003173C9_fiel.pkcs1-dekinfo.key.pem",
+            "EKU9003173C9_fiel.pkcs8-plain.key",
+            "WERX631016S30_fiel.pkcs1-plain.key",
+            "EKU9003173C9_fiel.pfx",
+            "legacy-rc2-3des.p12",
+            "selfsigned-3des.p12",
+            "selfsigned-pbes2-aes128.p12",
+        ]),
+        apart: &[],
+    },
+    Matrix { name: "golden file x signature mode", columns: &["lenient", "strict"], rows: Rows::AtLeast(35), apart: &[] },
+    Matrix {
+        name: "golden envelope",
+        columns: &["phpcfdi", "official"],
+        rows: Rows::Named(&["autentica", "solicita-emitidos", "solicita-recibidos", "solicita-folio", "verifica", "descargar"]),
+        apart: &[
+            ("autentica", "official", "no vector of a login is published in that form"),
+            ("solicita-emitidos, two receivers", "phpcfdi", "no such message is published in that form"),
+        ],
+    },
+    Matrix { name: "fixture x outcome", columns: &[], rows: Rows::AtLeast(12), apart: &[] },
+];
+
+const SPINE: &str = "The spine";
+const LINE: &str = "The Mexican line";
+const INPUT: &str = "Bad input";
+const DONE: &str = "Done when";
+
+const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
+    Bullet { section, text, claims }
+}
+
+/// The promises, in the order of the milestone.
+pub const BULLETS: &[Bullet] = &[
+    bullet(
+        SPINE,
+        "Workspace: README, ARCHITECTURE, LICENSE, CHANGELOG, CONTRIBUTING, SECURITY, the test and CI scripts, tidy (dependency table, module headers, dead links), deny.toml",
+        &["workspace:", "list paths:"],
+    ),
+    bullet(
+        SPINE,
+        "base: typed prefixed time-sortable ids; a clock that alone reads time; secrets that cannot be printed; a permanent table of error codes, each with its page",
+        &["base:"],
+    ),
+    bullet(
+        SPINE,
+        "credentials: .cer, .key and .p12 in every form found; RFC, CURP, name, number, validity, FIEL or CSD, issuer string, key belongs to certificate; each refusal its own error",
+        &["credentials:"],
+    ),
+    bullet(
+        SPINE,
+        "xmlsig: inclusive and exclusive C14N, enveloped and detached XMLDSig, WS-Security; SHA-1 in one named place; verification returns the verified subtree",
+        &["xmlsig:"],
+    ),
+    bullet(
+        SPINE,
+        "vault: AES-256-GCM envelope under a root key from file, environment or passphrase; rotation of root and tenant keys; keys are used inside the vault only",
+        &["vault:"],
+    ),
+    bullet(
+        SPINE,
+        "store: SQLite and PostgreSQL behind one contract suite; state, job and audit entry commit together; every method refuses another tenant's id",
+        &["store:"],
+    ),
+    bullet(
+        SPINE,
+        "jobs: in the caller's transaction, unique by key, leased with heartbeat and fencing, retried with backoff, dead-lettered, fair, cron with time zones; a killed worker's job comes back, a late worker cannot commit",
+        &["jobs:"],
+    ),
+    bullet(
+        SPINE,
+        "audit: the hash chain, signed checkpoints; edit, gap, reorder, truncated tail and foreign insert told apart, from the database or an export",
+        &["audit:"],
+    ),
+    bullet(SPINE, "blobs: memory and folder (temporary file, fsync, rename), the layout of objects", &["blobs:"]),
+    bullet(SPINE, "upstream: sessions, limits, breaker, retry and the record of each call", &["upstream:"]),
+    bullet(
+        LINE,
+        "sat: the four operations of version 1.5; every code and state with SAT's words, our explanation, who must act, whether to retry; unknown ones kept and shown",
+        &["sat:", "SAT codes:", "Verifica:", "environments:"],
+    ),
+    bullet(
+        LINE,
+        "Token sealed in the store and beside the certificates, reused until shortly before expiry, one login for a crowd",
+        &[
+            "sat: token",
+            "sat: one login",
+            "sat: the token",
+            "upstream: a crowd",
+            "upstream: one login",
+            "upstream: two processes log in",
+            "upstream: a session is",
+        ],
+    ),
+    bullet(
+        LINE,
+        "Año completo: fourteen requests a direction under the rules of the service; the same window is not asked twice, and who holds it is said",
+        &["year:", "windows:", "sat: year"],
+    ),
+    bullet(
+        LINE,
+        "Lifecycle as a persisted state machine driven by jobs: verified on a schedule that backs off, split, replaced when stuck, asked again when expired, lost answers never repeated",
+        &["lifecycle:", "sat: a request whose answer was lost", "sat: after a crash", "sat: a package is fetched twice"],
+    ),
+    bullet(
+        LINE,
+        "Import: streaming zip to XML to JSON and columns in one pass; metadata; duplicates counted; one bad file quarantined and the rest goes on",
+        &["import:", "CFDI", "JSON:", "metadata:", "packages:", "encodings:", "uuid:", "rfc:"],
+    ),
+    bullet(
+        LINE,
+        "Completeness report: metadata minus XML, itemised, what SAT does not deliver apart; signed and re-checkable",
+        &["completeness:", "report:"],
+    ),
+    bullet(
+        LINE,
+        "sandbox sat: answers as SAT does, lenient and strict; filled from a folder or generated at any scale; virtual clock, scripted faults, control and counts",
+        &["sandbox:"],
+    ),
+    bullet(
+        LINE,
+        "CLI: register, auth, year, verify, download, import, status, report; JSON, resumable; serve runs the workers; import works alone",
+        &["cli:", "import: works alone"],
+    ),
+    bullet(
+        LINE,
+        "demo: a full year against the sandbox in one command, idempotent when run again",
+        &["demo:", "the authored documents"],
+    ),
+    bullet(
+        INPUT,
+        "Archives: entries, size, ratio, nesting, path traversal, symlinks",
+        &["packages:", "hostile packages", "hostile metadata"],
+    ),
+    bullet(INPUT, "XML: size, depth, DOCTYPE and entities refused", &["XML:", "hostile CFDI", "CFDI: garbage", "xmlsig: "]),
+    bullet(
+        INPUT,
+        "SOAP: HTML where XML was expected, faults, truncated base64",
+        &["sat: HTML", "sat: SOAP faults", "sat: malformed base64", "sat: answers are bounded", "sandbox: bodies"],
+    ),
+    bullet(
+        INPUT,
+        "Certificates and keys: garbage, wrong password; a clear coded error, nothing lost",
+        &["bad input:", "credentials: 11,000", "credentials: sizes", "credentials: iterations", "credentials: keys that are not"],
+    ),
+    bullet(
+        DONE,
+        "The demo brings a year home with 0 missing and again changes nothing",
+        &["demo: brings a year home", "store: the whole flow"],
+    ),
+    bullet(DONE, "kill -9 in the middle of it, then the same command, ends the same; the sandbox's counts are the witness", &["done: kill"]),
+    bullet(DONE, "The audit chain verifies offline, from the database and from a file", &["audit: verifies offline"]),
+    bullet(
+        DONE,
+        "An edit to one byte of an exported chain is found and named",
+        &["audit: an edit to one byte", "audit: verifies offline"],
+    ),
+    bullet(
+        DONE,
+        "This document is made from the tests of a passing run, and an empty cell fails tidy",
+        &["coverage:"],
+    ),
+];
