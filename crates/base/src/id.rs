@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_refused() {
-        let cases = ["", "txp_", "job_01h455vb4pex5vsknk084sn02q", "txp_81h455vb4pex5vsknk084sn02q", "txp_01h455vb4pex5vsknk084sn0iq"];
+        let cases =
+            ["", "txp_", "job_01h455vb4pex5vsknk084sn02q", "txp_81h455vb4pex5vsknk084sn02q", "txp_01h455vb4pex5vsknk084sn0iq"];
         for text in cases {
             assert!(text.parse::<TaxpayerId>().is_err(), "{text}");
         }

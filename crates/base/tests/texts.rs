@@ -120,7 +120,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_language_is_english_only_when_asked_for_first() {
-    for (tag, expected) in [("en", Language::En), ("en-US,es;q=0.5", Language::En), ("es", Language::Es), ("", Language::Es), ("fr, en", Language::Es)] {
+    for (tag, expected) in
+        [("en", Language::En), ("en-US,es;q=0.5", Language::En), ("es", Language::Es), ("", Language::Es), ("fr, en", Language::Es)]
+    {
         assert_eq!(Language::from_tag(tag), expected, "{tag}");
     }
 }

@@ -87,7 +87,7 @@ fn broken(edges: &Edges, manifest: &Table) -> Vec<String> {
     for (section, for_tests) in [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)] {
         for name in names(manifest, section) {
             let ours = name.strip_prefix("fedatario-");
-            if ours.is_some_and(|it| !edges.may.contains(&it) && !(for_tests && FOR_TESTS.contains(&it) && it != edges.name)) {
+            if ours.is_some_and(|it| !may(edges, it, for_tests)) {
                 found.push(format!("{section}: {name} is not allowed here"));
             }
             if edges.pure && IMPURE.contains(&name) {
@@ -96,6 +96,10 @@ fn broken(edges: &Edges, manifest: &Table) -> Vec<String> {
         }
     }
     found
+}
+
+fn may(edges: &Edges, name: &str, for_tests: bool) -> bool {
+    edges.may.contains(&name) || (for_tests && FOR_TESTS.contains(&name) && name != edges.name)
 }
 
 fn names<'a>(manifest: &'a Table, section: &str) -> Vec<&'a str> {

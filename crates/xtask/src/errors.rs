@@ -71,10 +71,9 @@ fn page(code: Code) -> String {
         false => "The same call will fail again; something has to change first.",
     };
     let mut text = format!("# `{slug}`\n");
-    for (language, wrong, fix, example) in [
-        (Language::Es, "Qué pasó", "Cómo se arregla", "Ejemplo"),
-        (Language::En, "What is wrong", "How to mend it", "Example"),
-    ] {
+    for (language, wrong, fix, example) in
+        [(Language::Es, "Qué pasó", "Cómo se arregla", "Ejemplo"), (Language::En, "What is wrong", "How to mend it", "Example")]
+    {
         let of = |key: &str| say(language, key, &[]);
         let _ = write!(
             text,

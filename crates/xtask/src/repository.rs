@@ -70,7 +70,8 @@ impl Repository {
     /// The names in a folder, in order.
     pub fn names(&self, folder: &str) -> anyhow::Result<Vec<String>> {
         let entries = std::fs::read_dir(self.path(folder)).with_context(|| format!("looking into {folder}"))?;
-        let mut names: Vec<String> = entries.map(|it| Ok(it?.file_name().to_string_lossy().into_owned())).collect::<anyhow::Result<_>>()?;
+        let mut names: Vec<String> =
+            entries.map(|it| Ok(it?.file_name().to_string_lossy().into_owned())).collect::<anyhow::Result<_>>()?;
         names.sort();
         Ok(names)
     }

@@ -13,6 +13,12 @@ const TRACES: &[&str] = &[concat!("/wo", "rk/"), concat!("help", "er-")];
 /// A word that is a trace only before a number.
 const NUMBERED: &str = concat!("iss", "ue ");
 
+/// The one module that reads the time.
+const CLOCK: &str = "crates/base/src/clock.rs";
+
+/// How the time is read. Written apart, so that this file does not read it.
+const TIME: &[&str] = &[concat!("Timestamp::no", "w("), concat!("SystemTime::no", "w("), concat!("Zoned::no", "w(")];
+
 /// Files whose text is not ours.
 const FOREIGN: &[&str] = &["Cargo.lock", "LICENSE"];
 
@@ -35,6 +41,7 @@ pub fn run(repository: &Repository) -> anyhow::Result<ExitCode> {
     found.extend(documents(repository));
     found.extend(edges::check(repository)?);
     found.extend(headers(repository)?);
+    found.extend(clocks(repository)?);
     found.extend(links::check(repository)?);
     found.extend(errors::check(repository)?);
     found.extend(migrations(repository)?);
@@ -60,6 +67,18 @@ fn headers(repository: &Repository) -> anyhow::Result<Vec<String>> {
         if !repository.read(&file)?.starts_with("//!") {
             found.push(format!("{file}: does not open with //!"));
         }
+    }
+    Ok(found)
+}
+
+/// Nobody but the clock reads the time; tests inside a module may.
+fn clocks(repository: &Repository) -> anyhow::Result<Vec<String>> {
+    let sources = repository.files(&[".rs"])?.into_iter().filter(|it| it.starts_with("crates/") && it.contains("/src/"));
+    let mut found = Vec::new();
+    for file in sources.filter(|it| it != CLOCK) {
+        let source = repository.read(&file)?;
+        let program = source.split("#[cfg(test)]").next().unwrap_or_default();
+        found.extend(TIME.iter().filter(|it| program.contains(*it)).map(|it| format!("{file}: `{it}…)`: time is a parameter")));
     }
     Ok(found)
 }
@@ -146,6 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_read_on_the_way_is_found() {
+        let reads = format!("//! It.\nfn f() {{ {}) }}\n", TIME[0]);
+        let tested = format!("//! It.\n#[cfg(test)]\nmod tests {{ {reads} }}\n");
+        let (_folder, repository) =
+            written(&[("crates/a/src/lib.rs", reads.as_str()), ("crates/a/src/b.rs", &tested), (CLOCK, reads.as_str())]);
+        let found = clocks(&repository).expect("a check");
+        assert!(found.len() == 1 && found[0].starts_with("crates/a/src/lib.rs"), "{found:?}");
+        fedatario_testkit::covers!("base: nothing but the clock reads the time");
+    }
+
+    #[test]
     fn migrations_of_one_database_alone_are_found() {
         let at = |database: &str, name: &str| format!("crates/store/migrations/{database}/{name}.sql");
         let both = [at("sqlite", "0001"), at("postgres", "0001"), at("postgres", "0002")];
@@ -162,6 +192,7 @@ mod tests {
         assert_eq!(documents(&here), none);
         assert_eq!(edges::check(&here).expect("a check"), none);
         assert_eq!(headers(&here).expect("a check"), none);
+        assert_eq!(clocks(&here).expect("a check"), none);
         assert_eq!(links::check(&here).expect("a check"), none);
         assert_eq!(errors::check(&here).expect("a check"), none);
         assert_eq!(migrations(&here).expect("a check"), none);

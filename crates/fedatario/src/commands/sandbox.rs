@@ -81,7 +81,7 @@ async fn serve(sandbox: Arc<Sandbox>, arguments: &SandboxSat, screen: &Screen, d
     let address = listener.local_addr().map_err(|error| Failure::internal(error.to_string()))?;
     let scheme = if arguments.tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
-    screen.say("cli-sandbox", &[("url", url.clone()), ("documents", documents.to_string())]);
+    screen.say("cli-sandbox-serving", &[("url", url.clone()), ("documents", documents.to_string())]);
     screen.result(&json!({ "url": url, "documents": documents }));
     let serving = async {
         match &arguments.tls {

@@ -26,23 +26,43 @@ pub async fn run(globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-/// Works and ticks until a signal comes.
+/// Works and ticks until a signal comes. A database that is away for a while ends nothing: what
+/// was held comes back when its leases end.
 pub async fn until_told(house: &House) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(false);
-    let worker = house.worker();
-    let work = worker.work(ClaimFilter::default(), stopped);
-    tokio::pin!(work);
-    let mut tick = tokio::time::interval(TICK);
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::internal(error.to_string()))?;
+    let serving = async { tokio::join!(work(house, stopped.clone()), tick(house, stopped)) };
+    tokio::pin!(serving);
     loop {
         tokio::select! {
-            done = &mut work => return Ok(done?),
-            _ = tick.tick() => {
-                let next = |expression: &str, now| schedule::next_after(expression, now).ok();
-                house.db.tick(&house.hands, house.app.clock.service(), &next).await?;
-            }
+            _ = &mut serving => return Ok(()),
             _ = tokio::signal::ctrl_c() => { let _ = stop.send(true); }
             _ = terminate.recv() => { let _ = stop.send(true); }
+        }
+    }
+}
+
+async fn work(house: &House, stopped: watch::Receiver<bool>) {
+    let worker = house.worker();
+    while let Err(error) = worker.work(ClaimFilter::default(), stopped.clone()).await {
+        tracing::error!(code = error.code().slug(), %error, "the worker lost its database and will try again");
+        tokio::time::sleep(TICK).await;
+        if *stopped.borrow() {
+            return;
+        }
+    }
+}
+
+async fn tick(house: &House, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(TICK);
+    while !*stopped.borrow() {
+        tokio::select! {
+            _ = interval.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        let next = |expression: &str, now| schedule::next_after(expression, now).ok();
+        if let Err(error) = house.db.tick(&house.hands, house.app.clock.service(), &next).await {
+            tracing::error!(code = error.code().slug(), %error, "schedules could not be looked at");
         }
     }
 }

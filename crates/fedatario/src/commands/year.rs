@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
 use fedatario_app::descarga::status::{self, YearStatus};
-use fedatario_app::model::Taxpayer;
+use fedatario_app::model::{Solicitud, SolicitudState, Taxpayer};
 use fedatario_app::ports::ClaimFilter;
 use fedatario_base::code::Exit;
 use fedatario_base::Code;
@@ -45,11 +45,13 @@ async fn show(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16, ba
     Ok(())
 }
 
-/// What a year's state means for the shell: later while something is open, a finding when a person
-/// is needed or documents are missing.
+/// What a year's state means for the shell: refused when SAT does not take the certificate, later
+/// while something is open, a finding when a person is needed or documents are missing.
 pub fn exit_of(status: &YearStatus, missing: u64) -> Exit {
+    let refused = |it: &Solicitud| it.state == SolicitudState::Blocked && matches!(it.codes.cod_estatus.as_deref(), Some("304" | "305"));
     match (status.open(), status.blocked(), missing) {
         (0, 0, 0) => Exit::Good,
+        _ if status.solicitudes.iter().any(|(s, _)| refused(s)) => Code::CredentialBlocked.exit(),
         (0, _, _) => Exit::Finding,
         _ => Code::AuthorityUnreachable.exit(),
     }

@@ -177,7 +177,9 @@ async fn documents_are_their_tenants_alone(bench: &Bench) {
         detail: "line 3".into(),
     };
     let mut tx = bench.our_tx().await;
-    tx.add_documents(&[document(&package, 1)]).await.unwrap();
+    let mut foreign = document(&package, 9);
+    foreign.role = Role::Foreign;
+    tx.add_documents(&[document(&package, 1), foreign]).await.unwrap();
     tx.put_metadata(&[line(&package, 1, Vigente)]).await.unwrap();
     tx.quarantine(&aside).await.unwrap();
     tx.quarantine(&QuarantineRow { detail: "again".into(), ..aside.clone() }).await.unwrap();
@@ -198,7 +200,7 @@ async fn documents_are_their_tenants_alone(bench: &Bench) {
 
     let mut tx = bench.our_tx().await;
     let counts = tx.document_counts(owner.id).await.unwrap();
-    assert_eq!(counts, DocumentCounts { cfdi: 1, metadata: 1, foreign: 0, quarantined: 1 });
+    assert_eq!(counts, DocumentCounts { cfdi: 1, metadata: 1, foreign: 1, quarantined: 1 });
     assert_eq!(tx.completeness(owner.id, Direction::Issued, PERIODS, None, 10).await.unwrap()[0].status, Vigente);
     methods!(bench; "Documents::add_documents", "Documents::put_metadata", "Documents::quarantine", "Documents::quarantined",
         "Documents::document", "Documents::document_counts", "Documents::completeness");
