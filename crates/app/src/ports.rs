@@ -453,10 +453,10 @@ pub trait Sat: Send + Sync {
         shelf: &dyn Shelf,
     ) -> Result<SatDownloaded, CallError>;
     /// What is known of the last `ask` for a request: the crash may have come between SAT's answer
-    /// and our state. Closes an attempt that is found open.
-    async fn recall_ask(&self, account: &SatAccount, subject: SolicitudId) -> Result<Recalled<SatAsked>, CallError>;
+    /// and our state. Closes an attempt that is found open; the lease fences whoever held it before.
+    async fn recall_ask(&self, account: &SatAccount, subject: SolicitudId, lease: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError>;
     /// The same for a download.
-    async fn recall_download(&self, account: &SatAccount, subject: PackageId) -> Result<Recalled<SatDownloaded>, CallError>;
+    async fn recall_download(&self, account: &SatAccount, subject: PackageId, lease: Option<LeaseProof>) -> Result<Recalled<SatDownloaded>, CallError>;
 }
 
 /// What is known of an earlier attempt.

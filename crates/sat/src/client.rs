@@ -192,11 +192,11 @@ impl SatClient {
         Ok(Reply::new(value, received.digest, received.size))
     }
 
-    async fn recall<T>(&self, account: &SatAccount, operation: &Operation, subject: String) -> Result<Recalled<T>, CallError>
+    async fn recall<T>(&self, account: &SatAccount, operation: &Operation, subject: String, lease: Option<LeaseProof>) -> Result<Recalled<T>, CallError>
     where
         T: serde::de::DeserializeOwned,
     {
-        match self.upstream(account).recall(&account.scope, operation, &subject, None).await? {
+        match self.upstream(account).recall(&account.scope, operation, &subject, lease).await? {
             // A rejected message was not processed: as good as none.
             upstream::Recalled::Nothing | upstream::Recalled::Rejected(_) => Ok(Recalled::Nothing),
             upstream::Recalled::Answered { value, .. } => Ok(Recalled::Answered(value)),
@@ -323,11 +323,11 @@ impl Sat for SatClient {
         Ok(done.value)
     }
 
-    async fn recall_ask(&self, account: &SatAccount, subject: SolicitudId) -> Result<Recalled<SatAsked>, CallError> {
-        self.recall(account, &self.operations.ask, subject.to_string()).await
+    async fn recall_ask(&self, account: &SatAccount, subject: SolicitudId, lease: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError> {
+        self.recall(account, &self.operations.ask, subject.to_string(), lease).await
     }
 
-    async fn recall_download(&self, account: &SatAccount, subject: PackageId) -> Result<Recalled<SatDownloaded>, CallError> {
-        self.recall(account, &self.operations.download, subject.to_string()).await
+    async fn recall_download(&self, account: &SatAccount, subject: PackageId, lease: Option<LeaseProof>) -> Result<Recalled<SatDownloaded>, CallError> {
+        self.recall(account, &self.operations.download, subject.to_string(), lease).await
     }
 }

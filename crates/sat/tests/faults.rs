@@ -262,10 +262,10 @@ async fn an_uncertain_ask_is_remembered_and_never_sent_again() {
     let (script, base) = Script::start().await;
     let rig = rig(&base);
     let subject = SolicitudId::fresh(NOW.parse().unwrap());
-    assert_eq!(rig.client.recall_ask(&rig.account, subject).await.unwrap(), Recalled::Nothing);
+    assert_eq!(rig.client.recall_ask(&rig.account, subject, None).await.unwrap(), Recalled::Nothing);
     script.next(Door::Solicita, Act::cut());
     assert!(matches!(rig.client.ask(&rig.account, &request(), subject, None).await, Err(CallError::Uncertain { .. })));
-    assert_eq!(rig.client.recall_ask(&rig.account, subject).await.unwrap(), Recalled::Uncertain(1));
+    assert_eq!(rig.client.recall_ask(&rig.account, subject, None).await.unwrap(), Recalled::Uncertain(1));
     let again = rig.client.ask(&rig.account, &request(), subject, None).await;
     assert!(matches!(again, Err(CallError::AttemptsExhausted { made: 1 })), "{again:?}");
     assert_eq!(script.seen(Door::Solicita).len(), 1);
@@ -281,7 +281,7 @@ async fn a_package_is_fetched_twice_at_most() {
         script.next(Door::Descargar, Act::answer(200, coded(Door::Descargar, "5000")).without_last(40));
         let cut = rig.client.download(&rig.account, "P_01", subject, None, &shelf).await;
         assert!(matches!(cut, Err(CallError::Uncertain { .. })), "{cut:?}");
-        assert_eq!(rig.client.recall_download(&rig.account, subject).await.unwrap(), Recalled::Uncertain(lost));
+        assert_eq!(rig.client.recall_download(&rig.account, subject, None).await.unwrap(), Recalled::Uncertain(lost));
     }
     let third = rig.client.download(&rig.account, "P_01", subject, None, &shelf).await;
     assert!(matches!(third, Err(CallError::AttemptsExhausted { made: 2 })), "{third:?}");
@@ -296,9 +296,9 @@ async fn answers_are_recalled_and_an_exchange_found_open_is_uncertain() {
     let (rig, shelf) = (rig(&base), MemoryShelf::default());
     let (ask, package) = (SolicitudId::fresh(NOW.parse().unwrap()), PackageId::fresh(NOW.parse().unwrap()));
     let asked = rig.client.ask(&rig.account, &request(), ask, None).await.unwrap();
-    assert_eq!(rig.client.recall_ask(&rig.account, ask).await.unwrap(), Recalled::Answered(asked));
+    assert_eq!(rig.client.recall_ask(&rig.account, ask, None).await.unwrap(), Recalled::Answered(asked));
     let got = rig.client.download(&rig.account, "P_01", package, None, &shelf).await.unwrap();
-    assert_eq!(rig.client.recall_download(&rig.account, package).await.unwrap(), Recalled::Answered(got));
+    assert_eq!(rig.client.recall_download(&rig.account, package, None).await.unwrap(), Recalled::Answered(got));
 
     // Killed while the answer is awaited: the row is open, and the next life finds it.
     let dying = SolicitudId::fresh(NOW.parse().unwrap());
@@ -310,12 +310,12 @@ async fn answers_are_recalled_and_an_exchange_found_open_is_uncertain() {
         it = call => panic!("{it:?}"),
         () = async { while script.seen(Door::Solicita).len() < 2 { tokio::task::yield_now().await } } => {}
     }
-    assert_eq!(rig.client.recall_ask(&rig.account, dying).await.unwrap(), Recalled::Uncertain(1));
+    assert_eq!(rig.client.recall_ask(&rig.account, dying, None).await.unwrap(), Recalled::Uncertain(1));
 
     // Refused as such: it was not processed, so there is nothing to resolve.
     let refused = SolicitudId::fresh(NOW.parse().unwrap());
     script.next(Door::Solicita, Act::answer(500, fault("DeserializationFailed")));
     assert!(rig.client.ask(&rig.account, &request, refused, None).await.is_err());
-    assert_eq!(rig.client.recall_ask(&rig.account, refused).await.unwrap(), Recalled::Nothing);
+    assert_eq!(rig.client.recall_ask(&rig.account, refused, None).await.unwrap(), Recalled::Nothing);
     covers!("sat: after a crash an answer is recalled, and an open exchange is closed as uncertain");
 }

@@ -39,7 +39,7 @@ pub async fn ask(
     };
     let account = match transition::account(tx.as_mut(), scope, &s).await {
         Ok(account) => account,
-        Err(AppError::CredentialBlocked { reason, .. }) => return Ok(block(app, scope, tx, s, lease, &reason).await?),
+        Err(AppError::CredentialBlocked { reason, .. }) => return Ok(transition::block(app, scope, tx, s, lease, &reason).await?),
         Err(error) => return Err(error.into()),
     };
     step(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Asked).await?;
@@ -52,7 +52,7 @@ pub async fn ask(
 
 /// SAT's answer, of an earlier life or of now; `None` when nobody knows.
 async fn answer(app: &App, account: &SatAccount, s: &Solicitud, lease: LeaseProof) -> Result<Option<SatAsked>, JobFailure> {
-    match app.sat.recall_ask(account, s.id).await.map_err(AppError::from)? {
+    match app.sat.recall_ask(account, s.id, Some(lease)).await.map_err(AppError::from)? {
         // A certificate that was refused for a passing reason is tried again; all else stands.
         Recalled::Answered(asked) if !is_passing(&asked.cod_estatus) => return Ok(Some(asked)),
         Recalled::Uncertain(_) => return Ok(None),
@@ -134,13 +134,6 @@ async fn try_again(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, 
     let mut tx = app.store.begin(scope).await?;
     step(tx.as_mut(), &now, &mut s, SolicitudState::Planned).await?;
     tx.fail_job(lease, now.after(after), &format!("{} {}", asked.cod_estatus, asked.mensaje)).await?;
-    Ok(tx.commit().await?)
-}
-
-async fn block(app: &App, scope: &Scope, mut tx: Box<dyn Tx>, mut s: Solicitud, lease: LeaseProof, reason: &str) -> AppResult<()> {
-    s.codes.cod_estatus = Some(reason.to_owned());
-    end(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Blocked).await?;
-    tx.finish_job(lease).await?;
     Ok(tx.commit().await?)
 }
 

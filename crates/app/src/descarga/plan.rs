@@ -172,8 +172,8 @@ fn holder(asked: &[Solicitud], direction: Direction, content: Content, slot: Win
     })
 }
 
-/// Requests that waited for a person because the certificate was refused go on once there is an
-/// e.firma that may be used. They were never accepted, so that nothing is asked twice.
+/// Requests that waited for a person because the certificate was refused go on from where they
+/// were once there is an e.firma that may be used: one that SAT accepted is not asked again.
 async fn reopen_blocked(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16) -> AppResult<()> {
     let current = tx.current_credential(taxpayer, CredentialKind::Fiel).await?;
     if current.is_none_or(|it| it.state == CredentialState::Blocked) {
@@ -182,13 +182,14 @@ async fn reopen_blocked(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, yea
     for mut s in tx.solicitudes(taxpayer, Some(year)).await? {
         let refused = matches!(s.codes.cod_estatus.as_deref(), Some("304" | "305"));
         if s.state == SolicitudState::Blocked && refused {
-            let (state, kind) = match s.authority_id {
-                Some(_) => (SolicitudState::Accepted, handlers::VERIFY),
-                None => (SolicitudState::Planned, handlers::ASK),
+            let listed = !tx.packages_of(s.id).await?.is_empty();
+            let state = match s.authority_id {
+                Some(_) if listed => SolicitudState::Ready,
+                Some(_) => SolicitudState::Accepted,
+                None => SolicitudState::Planned,
             };
             s.ended_at = None;
-            super::transition::step(tx, now, &mut s, state).await?;
-            tx.enqueue(&handlers::job(kind, s.id, now.service, &s.run), now.service).await?;
+            super::transition::step(tx, now, &mut s, state).await?; // Its job is `revive`'s.
         }
     }
     Ok(())

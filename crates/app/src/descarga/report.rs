@@ -5,7 +5,7 @@
 //! Ed25519 key: whoever holds the public key can check it without us.
 
 use super::layout;
-use super::transition::{Moment, step};
+use super::transition::{self, Moment, step};
 use crate::App;
 use crate::audit_trail::{self, entry};
 use crate::error::{AppError, AppResult};
@@ -84,17 +84,17 @@ fn window_line(s: &Solicitud, all: &[Solicitud]) -> WindowLine {
     }
 }
 
+/// Any request for the same window will do: variants only widen.
 fn settled(s: &Solicitud, all: &[Solicitud]) -> bool {
-    use SolicitudState::*;
-    match s.state {
-        Imported | Reconciled | Empty => true,
-        Superseded | Uncertain | Expired | Failed | TooLarge | Rejected => {
-            let mut heirs = all.iter().filter(|it| it.replaces == Some(s.id)).peekable();
-            let rival = || all.iter().any(|it| Some(it.id) == s.replaces && matches!(it.state, Imported | Reconciled | Empty));
-            if heirs.peek().is_none() { s.state == Superseded && rival() } else { heirs.all(|it| settled(it, all)) }
+    all.iter().filter(|it| transition::is_same_window(it, s)).any(|it| match it.state {
+        SolicitudState::Imported | SolicitudState::Reconciled | SolicitudState::Empty => true,
+        SolicitudState::TooLarge => {
+            let is_part = |part: &&Solicitud| part.relation == Some(Relation::Part) && part.replaces == Some(it.id);
+            let mut parts = all.iter().filter(is_part).peekable();
+            parts.peek().is_some() && parts.all(|part| settled(part, all))
         }
-        Planned | Asked | Accepted | Running | Ready | Fetched | Blocked | Stuck => false,
-    }
+        _ => false,
+    })
 }
 
 async fn rows(tx: &mut dyn Tx, taxpayer: TaxpayerId, direction: Direction, year: i16, report: &mut Builder) -> AppResult<()> {

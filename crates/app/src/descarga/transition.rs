@@ -6,7 +6,7 @@ use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::model::*;
-use crate::ports::{SatAccount, Tx};
+use crate::ports::{LeaseProof, SatAccount, Tx};
 use fedatario_base::id::{PackageId, SolicitudId};
 use fedatario_base::{Actor, Scope};
 use fedatario_fiscal::mx::sat_codes::EstadoSolicitud;
@@ -81,6 +81,18 @@ pub async fn end(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: Solici
     Ok(())
 }
 
+/// Ends the job of a request whose certificate SAT refuses: nothing more is asked with it, and a
+/// person has to bring another.
+pub async fn block(app: &App, scope: &Scope, mut tx: Box<dyn Tx>, mut s: Solicitud, lease: LeaseProof, reason: &str) -> AppResult<()> {
+    s.codes.cod_estatus = Some(reason.to_owned());
+    s.codes.mensaje = None;
+    if s.state.is_open() {
+        end(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Blocked).await?;
+    }
+    tx.finish_job(lease).await?;
+    Ok(tx.commit().await?)
+}
+
 fn moved(now: &Moment, s: &Solicitud) -> fedatario_audit::Event {
     entry(now, "sat.solicitud", &s.id.to_string(), s.state.text())
         .field("window", format!("{} {} {}/{}", s.direction, s.content, s.from, s.to))
@@ -90,9 +102,14 @@ fn moved(now: &Moment, s: &Solicitud) -> fedatario_audit::Event {
 }
 
 /// Ends a request in a way that leaves its window without an answer, and plans the same window
-/// again, widened so that SAT takes it for a new one. With every variant used up the request is
-/// `Blocked`: a person decides.
+/// again, widened so that SAT takes it for a new one, unless another request for it is under way.
+/// With every variant used up the request is `Blocked`: a person decides.
 pub async fn end_and_widen(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: SolicitudState) -> AppResult<()> {
+    let family = same_window(tx, s).await?;
+    // One that is stuck itself is not relied on: the request beside it is the one that ends here.
+    if family.iter().any(|it| it.id != s.id && it.state.is_open() && it.state != SolicitudState::Stuck) {
+        return end(tx, now, s, state).await;
+    }
     match plan_variant(tx, now, s, Relation::Variant).await? {
         Some(_) => end(tx, now, s, state).await,
         None => end(tx, now, s, SolicitudState::Blocked).await,
@@ -118,10 +135,13 @@ pub async fn plan_variant(tx: &mut dyn Tx, now: &Moment, s: &Solicitud, relation
 /// Every request for the window that is meant, whatever its variant.
 pub async fn same_window(tx: &mut dyn Tx, s: &Solicitud) -> AppResult<Vec<Solicitud>> {
     let all = tx.solicitudes(s.taxpayer, None).await?;
-    let same = |it: &Solicitud| {
-        (it.family, it.direction, it.content, it.base_from, it.to) == (s.family, s.direction, s.content, s.base_from, s.to)
-    };
-    Ok(all.into_iter().filter(same).collect())
+    Ok(all.into_iter().filter(|it| is_same_window(it, s)).collect())
+}
+
+/// Whether two requests are for the same window, as it is meant.
+pub fn is_same_window(one: &Solicitud, other: &Solicitud) -> bool {
+    let key = |it: &Solicitud| (it.family, it.direction, it.content, it.base_from, it.to);
+    key(one) == key(other)
 }
 
 /// Ends a request that is too large and plans its parts: months of a half-year, halves of less.

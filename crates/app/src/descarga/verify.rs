@@ -41,7 +41,11 @@ pub async fn verify(app: &App, scope: &Scope, id: SolicitudId, lease: LeaseProof
         tx.finish_job(lease).await?;
         return Ok(tx.commit().await?);
     };
-    let account = transition::account(tx.as_mut(), scope, &s).await?;
+    let account = match transition::account(tx.as_mut(), scope, &s).await {
+        Ok(account) => account,
+        Err(AppError::CredentialBlocked { reason, .. }) => return Ok(transition::block(app, scope, tx, s, lease, &reason).await?),
+        Err(error) => return Err(error.into()),
+    };
     drop(tx);
     let verified = app.sat.verify(&account, &authority_id, s.id, Some(lease)).await.map_err(AppError::from)?;
     Ok(settle(app, scope, s, verified, lease).await?)

@@ -75,6 +75,9 @@ impl Worker {
                 continue;
             }
             let Some(idle) = self.idle(&filter, busy.is_empty()).await? else { break };
+            if busy.is_empty() {
+                self.reclaim().await?; // What is left may be held by a process that died.
+            }
             tokio::select! {
                 _ = busy.join_next(), if !busy.is_empty() => {}
                 _ = beat.tick() => { self.heartbeat().await?; self.reclaim().await?; }

@@ -27,7 +27,11 @@ fn requests_that_come_to_nothing_are_asked_again() {
 
 #[test]
 fn verifications_that_tell_of_another_state_are_believed() {
-    let stage = Stage::past();
+    let mut stage = Stage::past();
+    stage.arm("Verifica", "stuck", 1_000);
+    interrupted_when(&stage, "all pending", |all| all.len() == A_YEAR && all_pending(all));
+    stage.disarm();
+    stage.advance(60); // All are finished in truth.
     let faults = ["code:5004", "stuck", "state4", "expired", "rejected:5002", "wrong_id", "unknown_code", "305"];
     stage.arm_all("Verifica", &faults);
     stage.assert_whole(&stage.year());
@@ -138,6 +142,42 @@ fn both_of_a_pair_under_way_come_to_one_answer() {
     let all = stage.solicitudes();
     assert!(all.iter().all(|it| matches!(state(it), "empty" | "superseded")), "{:?}", tally(&all));
     covers!("lifecycle: of a stuck request and the one beside it, the first to end supersedes the other, both under way");
+}
+
+#[test]
+fn a_replacement_that_fails_is_replaced_too_and_the_last_one_wins() {
+    let mut stage = Stage::past();
+    stage.arm("Solicita", "stuck", 1);
+    interrupted_when(&stage, "all but one at home", |all| all.len() == A_YEAR && all.iter().filter(|it| is_home(it)).count() == A_YEAR - 1);
+    stage.advance(STUCK_S);
+    stage.arm("Solicita", "state4", 1);
+    stage.assert_whole(&stage.year());
+    let all = stage.solicitudes();
+    let (superseded, failed) = (those(&all, "superseded"), those(&all, "failed"));
+    assert_eq!((superseded.len(), failed.len(), all.len()), (1, 1, A_YEAR + 2), "{:?}", tally(&all));
+    assert_eq!(failed[0]["replaces"], superseded[0]["id"]);
+    assert_widened_once(&all, &failed, "variant");
+    covers!("lifecycle: a replacement of a stuck request that fails is replaced in its turn");
+}
+
+#[test]
+fn a_stuck_request_that_fails_leaves_its_window_to_the_one_beside_it() {
+    let mut stage = Stage::january(20);
+    stage.arm("Verifica", "stuck", 100_000);
+    interrupted_when(&stage, "both pending", |all| all.len() == 2 && all_pending(all));
+    stage.advance(STUCK_S);
+    // Two with one beside each, and two for the days since.
+    interrupted_when(&stage, "pairs", |all| {
+        all.len() == 6 && all.iter().all(|it| matches!(state(it), "stuck" | "accepted" | "running") && it["checks"].as_u64() > Some(0))
+    });
+    stage.disarm();
+    stage.assert_whole(&stage.year());
+    let all = stage.solicitudes();
+    for old in all.iter().filter(|it| heirs(&all, it).len() == 1) {
+        assert!(matches!(state(old), "expired" | "superseded"), "its packages are long gone: {old:#}");
+    }
+    assert_eq!((stage.accepted(), all.len()), (6, 6), "{:?}", tally(&all));
+    covers!("lifecycle: a stuck request that fails leaves its window to the one beside it; no third is asked");
 }
 
 #[test]

@@ -249,7 +249,10 @@ async fn jobs_are_their_tenants_alone(bench: &Bench) {
     assert_eq!(tx.open_jobs("run_1").await.unwrap(), 0);
     assert!(matches!(tx.retry_job(waiting, noon()).await, Err(StoreError::NotFound)));
     assert!(matches!(tx.cancel_job(waiting).await, Err(StoreError::NotFound)));
-    assert!(tx.enqueue(&job("a"), noon()).await.unwrap().1, "their key is theirs");
+    let of_theirs = NewJob { run: Some("their_run".into()), ..job("a") };
+    let (their_id, new) = tx.enqueue(&of_theirs, noon()).await.unwrap();
+    assert!(new, "their key is theirs");
+    assert_eq!(tx.enqueue(&of_theirs, noon()).await.unwrap(), (their_id, false), "and what they join is their own");
     tx.commit().await.unwrap();
     let mut tx = bench.our_tx().await;
     let untouched = tx.jobs(Some(JobState::Ready), None, 10).await.unwrap();
@@ -271,6 +274,8 @@ async fn jobs_are_their_tenants_alone(bench: &Bench) {
     bench.db.release(&bench.hands, &bench.db.holders(&bench.hands).await.unwrap()).await.unwrap();
     let mut tx = bench.our_tx().await;
     assert_eq!(tx.jobs(None, Some(id.max(waiting)), 10).await.unwrap(), []);
+    let runs: Vec<_> = tx.jobs(None, None, 10).await.unwrap().into_iter().map(|it| (it.id, it.run)).collect();
+    assert!(runs.contains(&(id, Some("run_1".into()))) && runs.contains(&(waiting, None)), "{runs:?}");
     assert_eq!(tx.jobs(Some(JobState::Ready), None, 10).await.unwrap().len(), 2);
     tx.cancel_job(waiting).await.unwrap();
     assert_eq!(tx.jobs(Some(JobState::Cancelled), None, 10).await.unwrap()[0].id, waiting);

@@ -230,7 +230,12 @@ async fn exchanges_are_their_tenants_alone(bench: &Bench) {
     let id = sent(bench, new(Some(lease))).await;
     let parked = db.open(&bench.ours, NewExchange { subject: Some("sol_2".into()), ..new(None) }).await.unwrap();
 
+    let quiet = sent(bench, NewExchange { operation: "login", subject: None, ..new(None) }).await;
+    close(bench, quiet, Closing { quiet: true, ..closing(Outcome::Answered) }).await;
+
     let theirs = &bench.theirs;
+    let login = db.open(theirs, NewExchange { operation: "login", subject: None, ..new(None) }).await.unwrap();
+    db.close(theirs, login, closing(Outcome::Answered)).await.unwrap();
     assert_eq!(db.last(theirs, ASK, Some(SUBJECT)).await.unwrap(), None);
     assert_eq!(db.count(theirs, ASK, Some(SUBJECT)).await.unwrap(), 0);
     assert_eq!(db.reclaim(theirs, ASK, SUBJECT, None, noon()).await.unwrap(), []);
@@ -245,5 +250,9 @@ async fn exchanges_are_their_tenants_alone(bench: &Bench) {
     assert_eq!(chained(bench).await, []);
     assert_eq!(db.last(&bench.ours, ASK, Some(SUBJECT)).await.unwrap().unwrap().closed, None);
     assert!(db.depart(&bench.ours, parked, None, noon()).await.is_ok());
+    let loud = sent(bench, NewExchange { operation: "login", subject: None, ..new(None) }).await;
+    close(bench, loud, closing(Outcome::Answered)).await;
+    let ours: Vec<_> = chained(bench).await.into_iter().map(|(_, object, _, quiet)| (object, quiet)).collect();
+    assert_eq!(ours, [(loud.to_string(), Some(1))], "their entry did not take our count");
     methods!(bench; "Ledger::open", "Ledger::depart", "Ledger::close", "Ledger::last", "Ledger::count", "Ledger::reclaim", "Ledger::sweep");
 }

@@ -126,6 +126,8 @@ async fn sessions_are_their_tenants_alone(bench: &Bench) {
     let later = opening(noon() + 2.hours());
     let claim = db.claim(&bench.theirs, slot, later).await.unwrap();
     assert_eq!(claim, Claim::Yours { prior: None, refusals: 1 }, "what they did was to a slot of theirs");
+    let ours = db.claim(&bench.ours, slot, opening(noon() + 2.hours())).await.unwrap();
+    assert!(matches!(ours, Claim::Yours { prior: Some(_), refusals: 0 }), "their right is no right to ours: {ours:?}");
     methods!(bench; "Sessions::load", "Sessions::claim", "Sessions::store", "Sessions::release", "Sessions::forget", "Sessions::cool");
 }
 
