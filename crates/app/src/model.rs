@@ -362,6 +362,9 @@ pub struct AuthorityCodes {
     pub codigo_estado: Option<String>,
     /// `Mensaje`.
     pub mensaje: Option<String>,
+    /// How many answers in a row were refusals or unexplained; a good one starts anew.
+    #[serde(default)]
+    pub odd_in_a_row: u32,
 }
 
 /// A package of a request, as stored.
@@ -587,6 +590,8 @@ pub struct ClaimedJob {
     pub token: i64,
     /// How often it failed so far.
     pub failures: u32,
+    /// When it was due (service).
+    pub due: Timestamp,
     /// Text of the actor who enqueued it.
     pub originator: String,
 }

@@ -1,6 +1,6 @@
 //! Who acts, for which tenant, and what they may do.
 //!
-//! No repository can be held without a [`Scope`]; only the local shell, a claimed job and (later)
+//! No repository can be held without a [`Scope`]; only the local shell, a claimed job, a starting process and (later)
 //! authentication and signed links make one. [`SystemScope`] claims jobs and ticks schedules: it
 //! reads ids across tenants and nothing else.
 
@@ -100,6 +100,11 @@ impl Scope {
     /// The local shell: every tenant permission, because whoever holds the data holds the house.
     pub fn shell(tenant: TenantId, uid: u32) -> Self {
         Self { tenant, actor: Actor::Os(uid), permissions: Permission::ALL.to_vec() }
+    }
+
+    /// The installation itself, for one tenant: what a process settles there when it starts.
+    pub fn system(tenant: TenantId) -> Self {
+        Self { tenant, actor: Actor::System, permissions: Permission::ALL.to_vec() }
     }
 
     /// A claimed job, with what its originator might do when it was enqueued.

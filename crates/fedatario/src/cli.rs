@@ -1,6 +1,11 @@
 //! The commands and their arguments. Help is taken from the catalogues, by the command's path.
 
+use crate::failure::Failure;
+use crate::present::Screen;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use fedatario_base::Code;
 use fedatario_base::text::{Language, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +21,7 @@ pub struct Arguments {
 
 #[derive(Args, Debug, Clone)]
 pub struct Globals {
-    #[arg(long, global = true, env = "FEDATARIO_DATA", value_name = "DIR")]
+    #[arg(long, global = true, env = "FEDATARIO_DATA", value_name = "DIR", value_parser = maybe_path())]
     pub data: Option<PathBuf>,
     #[arg(long, global = true, env = "FEDATARIO_TENANT", value_name = "TENANT")]
     pub tenant: Option<String>,
@@ -24,6 +29,23 @@ pub struct Globals {
     pub json: bool,
     #[arg(long, global = true, env = "FEDATARIO_LOG_JSON")]
     pub log_json: bool,
+}
+
+impl Globals {
+    /// The tenant that was named; an empty name is none.
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref().filter(|it| !it.is_empty())
+    }
+}
+
+/// A path that may be empty: a variable that is set to nothing is not set.
+fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// RFCs are written in capitals, however they were typed.
+fn rfc(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.trim().to_uppercase())
 }
 
 #[derive(Subcommand, Debug)]
@@ -54,6 +76,10 @@ pub enum Command {
         #[command(subcommand)]
         command: Schedule,
     },
+    Tenant {
+        #[command(subcommand)]
+        command: Tenant,
+    },
     Explain {
         slug: String,
     },
@@ -67,7 +93,7 @@ pub struct Demo {
     pub cfdi: Option<PathBuf>,
     #[arg(long)]
     pub year: Option<i16>,
-    #[arg(long)]
+    #[arg(long, value_parser = rfc)]
     pub rfc: Option<String>,
     #[arg(long, value_name = "N", conflicts_with = "cfdi")]
     pub generate: Option<u64>,
@@ -88,11 +114,11 @@ pub enum Sat {
         password_file: PathBuf,
     },
     Auth {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: String,
     },
     Year {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: String,
         #[arg(long)]
         year: i16,
@@ -104,34 +130,38 @@ pub enum Sat {
         both: bool,
         #[arg(long)]
         detach: bool,
+        #[arg(long)]
+        retry: bool,
     },
     Verify {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: String,
     },
     Download {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: String,
     },
     Import {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: String,
         #[arg(required = true, value_name = "PACKAGE")]
         packages: Vec<PathBuf>,
     },
     Status {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: Option<String>,
         #[arg(long)]
         year: Option<i16>,
     },
     Report {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: Option<String>,
         #[arg(long)]
         year: Option<i16>,
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["rfc", "year"])]
         check: Option<PathBuf>,
+        #[arg(long, value_name = "KEY", requires = "check")]
+        key: Option<String>,
     },
 }
 
@@ -150,7 +180,7 @@ pub struct SandboxSat {
     pub generate: Option<u64>,
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    #[arg(long)]
+    #[arg(long, value_parser = rfc)]
     pub rfc: Option<String>,
     #[arg(long)]
     pub year: Option<i16>,
@@ -212,7 +242,7 @@ pub enum Jobs {
 #[derive(Subcommand, Debug)]
 pub enum Schedule {
     Set {
-        #[arg(long)]
+        #[arg(long, value_parser = rfc)]
         rfc: String,
         #[arg(long, default_value = "0 23 * * * America/Mexico_City")]
         cron: String,
@@ -222,22 +252,27 @@ pub enum Schedule {
     List,
 }
 
+#[derive(Subcommand, Debug)]
+pub enum Tenant {
+    Add { name: String },
+    List,
+}
+
+/// Where what every command takes stands in its help.
+const GLOBALS_LAST: usize = 900;
+
 /// The whole command line with help in the reader's language.
 pub fn command(language: Language) -> clap::Command {
-    localised(Arguments::command(), language, "cli")
+    let mut command = Arguments::command();
+    command.build(); // From here on clap's own arguments and usages are there to be translated.
+    localised(command, language, "cli")
 }
 
 fn localised(command: clap::Command, language: Language, path: &str) -> clap::Command {
-    let about = text(language, path);
-    let mut command = command.mut_args(|it| {
-        let own = text(language, &format!("{path}--{}", it.get_id()));
-        let help = own.or_else(|| text(language, &format!("cli-any--{}", it.get_id())));
-        match help {
-            Some(help) => it.help(help),
-            None => it,
-        }
-    });
-    if let Some(about) = about {
+    let mut command = command.mut_args(|it| argument(it, language, path));
+    let own = text(language, path);
+    let inherited = || path.ends_with("-help").then(|| text(language, "cli-any-help")).flatten();
+    if let Some(about) = own.or_else(inherited) {
         command = command.about(about);
     }
     let names: Vec<String> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
@@ -245,7 +280,35 @@ fn localised(command: clap::Command, language: Language, path: &str) -> clap::Co
         let path = format!("{path}-{name}");
         command = command.mut_subcommand(name, |it| localised(it, language, &path));
     }
-    command
+    headed(command, language)
+}
+
+/// The help of an argument, with what clap would say of its values in English only.
+fn argument(argument: clap::Arg, language: Language, path: &str) -> clap::Arg {
+    let id = argument.get_id().to_string();
+    let own = text(language, &format!("{path}--{id}"));
+    let Some(mut help) = own.or_else(|| text(language, &format!("cli-any--{id}"))) else { return argument };
+    let join = |all: Vec<String>| all.join(", ");
+    let values = argument.get_possible_values().iter().map(|it| it.get_name().to_owned()).collect::<Vec<_>>();
+    let defaults = argument.get_default_values().iter().map(|it| it.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    for (key, said) in [("cli-help-values", values), ("cli-help-default", defaults)] {
+        if argument.get_action().takes_values() && !said.is_empty() {
+            help = format!("{help} {}", say(language, key, &[("values", join(said))]));
+        }
+    }
+    let heading = if argument.is_positional() { "cli-help-arguments" } else { "cli-help-options" };
+    let argument = argument.help(help).help_heading(say(language, heading, &[])).hide_possible_values(true).hide_default_value(true);
+    if argument.is_global_set() { argument.display_order(GLOBALS_LAST) } else { argument }
+}
+
+/// The words around the help: headings and the line of usage.
+fn headed(mut command: clap::Command, language: Language) -> clap::Command {
+    let word = |key: &str| say(language, key, &[]);
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim().replace("[OPTIONS]", &format!("[{}]", word("cli-help-options").to_uppercase()));
+    let usage = usage.replace("<COMMAND>", &format!("<{}>", word("cli-help-command")));
+    let template = format!("{{about-with-newline}}\n{}: {{usage}}\n\n{{all-args}}{{after-help}}", word("cli-help-usage"));
+    command.override_usage(usage).help_template(template).subcommand_help_heading(word("cli-help-commands"))
 }
 
 fn text(language: Language, key: &str) -> Option<String> {
@@ -254,8 +317,16 @@ fn text(language: Language, key: &str) -> Option<String> {
     (said != key).then_some(said)
 }
 
-/// Help and version are no failure; anything else is `usage`.
-pub fn refuse(error: clap::Error, _language: Language) -> ExitCode {
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { fedatario_base::code::Exit::Usage as u8 } else { 0 })
+/// Help and version are no failure; anything else is `usage`, told as every other error is.
+pub fn refuse(error: clap::Error, language: Language) -> ExitCode {
+    let asked = |it: &std::ffi::OsStr| it == "--json";
+    let json = std::env::args_os().take_while(|it| it != "--").any(|it| asked(&it));
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || (is_help && !json) {
+        let _ = error.print();
+        return ExitCode::from(if is_help { fedatario_base::code::Exit::Usage as u8 } else { 0 });
+    }
+    let said = error.render().to_string();
+    let detail = if is_help { "a command is missing" } else { said.split("\n\nUsage:").next().unwrap_or_default() };
+    Screen::new(language, json).fail(&Failure::new(Code::Usage, detail.trim().trim_start_matches("error: ")))
 }

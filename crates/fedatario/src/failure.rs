@@ -10,12 +10,20 @@ pub struct Failure {
     pub code: Code,
     /// What happened, in the terms of whoever noticed.
     pub detail: String,
+    /// The sentence of the catalogue that says it better than the code's own; its `.fix` goes along.
+    pub sentence: Option<&'static str>,
 }
 
 impl Failure {
     /// A failure with its code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), sentence: None }
+    }
+
+    /// The same, told to people with a sentence of its own.
+    pub fn saying(mut self, sentence: &'static str) -> Self {
+        self.sentence = Some(sentence);
+        self
     }
 
     /// A part of this program failed.

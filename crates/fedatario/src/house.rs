@@ -1,26 +1,31 @@
 //! A folder with everything embedded, opened: locks, keys, database, objects, services.
+//!
+//! [`Premises`] are everything but whose data is meant, which is all that `serve` needs; a [`House`]
+//! is premises with the tenant that the shell works for. Only a command that brings something in may
+//! make a folder: to look at one that is not there is `not_found`, and leaves nothing behind.
 
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::locks::{self, FileLiveness, Held, SharedLiveness};
-use crate::{config, wiring};
+use crate::{claim, config, files, wiring};
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
-use fedatario_app::ports::{Blobs, System};
+use fedatario_app::ports::Blobs;
 use fedatario_app::{App, Settings, tenancy};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::HolderId;
-use fedatario_base::{Clock, Scope, SystemScope};
+use fedatario_base::{Clock, Code, Scope, SystemScope};
 use fedatario_blobs::Folder;
 use fedatario_sat::SatClient;
 use fedatario_store::{Db, Presence, VaultStore};
 use fedatario_vault::Vault;
 use jiff::SignedDuration;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Everything that a command needs.
-pub struct House {
+/// Everything that a command needs, whoever's data it is about.
+pub struct Premises {
     /// The folder.
     pub dir: PathBuf,
     /// The services.
@@ -29,51 +34,110 @@ pub struct House {
     pub db: Db,
     /// The installation's own hands.
     pub hands: SystemScope,
-    /// Whose data the shell works on.
-    pub scope: Scope,
     /// The client, for recovery at start.
     pub sat: Arc<SatClient>,
+    /// The file of the root key, when it lies in one.
+    pub root_file: Option<PathBuf>,
     holder: HolderId,
     _lock: Held,
-    _presence: Presence,
+    presence: Arc<Presence>,
 }
 
-/// How a house is opened, beyond the global arguments.
-#[derive(Default)]
+/// Premises, and whose data the shell works on.
+pub struct House {
+    premises: Premises,
+    /// Whose data the shell works on.
+    pub scope: Scope,
+}
+
+impl Deref for House {
+    type Target = Premises;
+
+    fn deref(&self) -> &Premises {
+        &self.premises
+    }
+}
+
+/// How a folder is opened, beyond the global arguments.
+#[derive(Debug, Default)]
 pub struct Opening {
-    /// Where SAT is, if a command knows better than the environment.
-    pub sat_url: Option<String>,
-    /// Set the service clock at least this far ahead (it only grows).
-    pub offset: Option<SignedDuration>,
+    makes: bool,
+    is_demo: bool,
+    sat_url: Option<String>,
+    offset: Option<SignedDuration>,
+}
+
+impl Opening {
+    /// Only a folder that is there.
+    pub fn existing() -> Self {
+        Self::default()
+    }
+
+    /// One that is there, or a new one.
+    pub fn making() -> Self {
+        Self { makes: true, ..Self::default() }
+    }
+
+    /// The demo's: SAT is its own simulator, and the service clock runs at least this far ahead.
+    pub fn demo(sat_url: &str, offset: SignedDuration) -> Self {
+        Self { makes: true, is_demo: true, sat_url: Some(sat_url.to_owned()), offset: Some(offset) }
+    }
 }
 
 impl House {
-    /// Opens the folder of the arguments, making it on first use.
-    pub async fn open(globals: &Globals) -> Result<Self, Failure> {
-        let dir = match &globals.data {
-            Some(dir) => dir.clone(),
-            None => config::default_data("fedatario")?,
-        };
-        Self::open_at(&dir, globals.tenant.as_deref(), Opening::default()).await
+    /// Opens the folder of the arguments for their tenant.
+    pub async fn open(globals: &Globals, opening: Opening) -> Result<Self, Failure> {
+        Premises::open(globals, opening).await?.of(globals.tenant()).await
+    }
+
+    /// Opens a folder for a tenant.
+    pub async fn open_at(dir: &Path, tenant: Option<&str>, opening: Opening) -> Result<Self, Failure> {
+        Premises::open_at(dir, opening).await?.of(tenant).await
+    }
+}
+
+impl Premises {
+    /// Whether the arguments name something that can be looked at.
+    pub fn exist(globals: &Globals) -> Result<bool, Failure> {
+        if config::value(wiring::DATABASE_URL)?.is_some() {
+            return Ok(true);
+        }
+        Ok(config::data(globals, "fedatario").is_ok_and(|dir| dir.join(wiring::DATABASE_FILE).exists()))
+    }
+
+    /// Opens the folder of the arguments.
+    pub async fn open(globals: &Globals, opening: Opening) -> Result<Self, Failure> {
+        let dir = config::data(globals, "fedatario")?;
+        if !opening.makes && !Self::exist(globals)? {
+            let nothing = Failure::new(Code::NotFound, format!("{} holds no {}", dir.display(), wiring::DATABASE_FILE));
+            return Err(nothing.saying("cli-no-folder"));
+        }
+        Self::open_at(&dir, opening).await
     }
 
     /// Opens a folder.
-    pub async fn open_at(dir: &Path, tenant: Option<&str>, opening: Opening) -> Result<Self, Failure> {
-        make_private(dir)?;
-        make_private(&dir.join("run"))?;
+    pub async fn open_at(dir: &Path, opening: Opening) -> Result<Self, Failure> {
+        // What the environment says is read before anything is made or written.
+        let ahead = wiring::asked_offset(opening.offset)?;
+        let (url, form) = (wiring::sat_url(opening.sat_url)?, wiring::form()?);
+        files::private_dir(dir)?;
+        files::private_dir(&dir.join("run"))?;
         let holder = HolderId::fresh(SystemClock::default().wall());
         let lock = locks::hold(&dir.join("run"), holder)?;
         let hands = SystemScope::for_this_process();
         let db = wiring::database(dir).await?;
-        let presence = db.hold(holder).await?;
-        let offset = offset(&db, &hands, opening.offset).await?;
+        let presence = Arc::new(db.hold(holder).await?);
+        if opening.is_demo {
+            claim::database(&db, &hands).await?;
+        }
+        let (addresses, environment) = wiring::addresses(&db, &hands, url).await?;
+        let offset = wiring::settle_offset(&db, &hands, ahead, environment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::with_offset(offset));
         let blobs: Arc<dyn Blobs> = Arc::new(Folder::open(dir.join("objects"))?);
         let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
-        let vault = Arc::new(Vault::new(wiring::root_keys(dir)?, Arc::new(db.clone()), custody));
-        let (addresses, environment) = wiring::addresses(&db, &hands, opening.sat_url).await?;
-        wiring::check_offset(offset, environment)?;
-        let sat = wiring::sat_client(addresses, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
+        let (roots, root_file) = wiring::root_keys(dir, opening.makes)?;
+        let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
+        let sat = wiring::sat_client(addresses, form, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let sat = Arc::new(sat);
         let settings = match environment {
             fedatario_app::model::Environment::Production => Settings::production(),
@@ -88,15 +152,20 @@ impl House {
             clock,
             settings: Arc::new(settings),
         };
-        let scope = tenancy::shell_scope(&db, &hands, app.clock.as_ref(), tenant, user()).await?;
-        Ok(Self { dir: dir.to_owned(), app, db, hands, scope, sat, holder, _lock: lock, _presence: presence })
+        Ok(Self { dir: dir.to_owned(), app, db, hands, sat, root_file, holder, _lock: lock, presence })
+    }
+
+    /// The same for one tenant: the one named, else the only one.
+    pub async fn of(self, tenant: Option<&str>) -> Result<House, Failure> {
+        let scope = tenancy::shell_scope(&self.db, &self.hands, self.app.clock.as_ref(), tenant, user()).await?;
+        Ok(House { premises: self, scope })
     }
 
     /// A worker of this process.
     pub fn worker(&self) -> Worker {
         let handlers: Vec<Arc<dyn Handler>> = vec![Arc::new(Descarga::new(self.app.clone()))];
         let liveness: Arc<dyn Liveness> = if self.db.is_shared() {
-            Arc::new(SharedLiveness(self.db.clone()))
+            Arc::new(SharedLiveness { db: self.db.clone(), presence: self.presence.clone() })
         } else {
             Arc::new(FileLiveness { run: self.dir.join("run") })
         };
@@ -104,25 +173,8 @@ impl House {
     }
 }
 
-/// The offset that the folder keeps, or the larger one that is asked for, or the environment's.
-async fn offset(db: &Db, hands: &SystemScope, asked: Option<SignedDuration>) -> Result<SignedDuration, Failure> {
-    let kept = db.setting(hands, wiring::OFFSET_SETTING).await?.and_then(|it| it.parse::<i64>().ok()).unwrap_or(0);
-    let environment = config::value("FEDATARIO_CLOCK_OFFSET_S")?.and_then(|it| it.parse::<i64>().ok()).unwrap_or(0);
-    let wanted = asked.map_or(0, |it| it.as_secs()).max(environment).max(kept);
-    if wanted > kept {
-        db.set_setting(hands, wiring::OFFSET_SETTING, &wanted.to_string()).await?;
-    }
-    Ok(SignedDuration::from_secs(wanted))
-}
-
-fn make_private(dir: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| Failure::file(dir, &error))
-}
-
 /// The numeric id of whoever runs this, for the audit chain.
-fn user() -> u32 {
+pub fn user() -> u32 {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").map(|it| it.uid()).unwrap_or(u32::MAX)
 }

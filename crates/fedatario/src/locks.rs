@@ -7,9 +7,10 @@ use crate::failure::Failure;
 use async_trait::async_trait;
 use fedatario_app::jobs::Liveness;
 use fedatario_base::id::HolderId;
-use fedatario_store::Db;
+use fedatario_store::{Db, Presence};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The lock of this process; free when dropped.
 #[derive(Debug)]
@@ -34,10 +35,16 @@ pub fn hold(run: &Path, holder: HolderId) -> Result<Held, Failure> {
 
 /// Does something that one process at a time may do (the root key, migrations).
 pub fn alone<T>(run: &Path, what: &str, act: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let _alone = take(run, what)?;
+    act()
+}
+
+/// Waits until nobody else does it; free again when dropped.
+pub fn take(run: &Path, what: &str) -> Result<File, Failure> {
     let path = run.join(format!("{what}.lock"));
     let file = open(&path)?;
     file.lock().map_err(|error| Failure::file(&path, &error))?;
-    act()
+    Ok(file)
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -47,13 +54,26 @@ fn open(path: &Path) -> Result<File, Failure> {
 
 /// Tells the dead among holders by their locks in the database that machines share.
 #[derive(Debug, Clone)]
-pub struct SharedLiveness(pub Db);
+pub struct SharedLiveness {
+    /// The database.
+    pub db: Db,
+    /// This process's own lock in it.
+    pub presence: Arc<Presence>,
+}
 
 #[async_trait]
 impl Liveness for SharedLiveness {
     async fn dead(&self, holders: &[HolderId]) -> Vec<HolderId> {
         // Not knowing is no proof: the leases then end by their time.
-        self.0.dead(holders).await.unwrap_or_default()
+        self.db.dead(holders).await.unwrap_or_default()
+    }
+
+    async fn hold(&self) -> bool {
+        let held = self.presence.ensure().await;
+        if let Err(error) = &held {
+            tracing::warn!(%error, "the lock of this process could not be taken anew");
+        }
+        held.is_ok()
     }
 }
 

@@ -3,13 +3,17 @@
 //! Long, flat and dull: everything is built here and handed to the services. Exit codes: 0 good,
 //! 1 a finding, 2 bad input or usage, 3 refused by the authority, 4 try later.
 
+mod claim;
 mod cli;
 mod commands;
 mod config;
 mod failure;
+mod files;
 mod house;
 mod locks;
+mod pins;
 mod present;
+mod signals;
 mod wiring;
 
 use clap::FromArgMatches;
@@ -23,7 +27,10 @@ fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return cli::refuse(error, language),
     };
-    let arguments = cli::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let arguments = match cli::Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => return cli::refuse(error, language),
+    };
     logging(&arguments.globals);
     let screen = Screen::new(language, arguments.globals.json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -65,10 +65,11 @@ impl Screen {
     /// Tells what went wrong, how to mend it, and ends with the code's exit.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         let slug = failure.code.slug();
-        let (what, fix) = (self.text(slug, &[]), self.text(&format!("{slug}.fix"), &[]));
+        let key = failure.sentence.unwrap_or(slug);
+        let (what, fix) = (self.text(key, &[]), self.text(&format!("{key}.fix"), &[]));
         eprintln!("{}: {what}", slug);
         eprintln!("  {}", failure.detail);
-        if fix != format!("{slug}.fix") {
+        if fix != format!("{key}.fix") {
             eprintln!("  {fix}");
         }
         self.result(&json!({ "error": { "code": slug, "title": what, "detail": failure.detail, "fix": fix, "retryable": failure.code.retryable() } }));

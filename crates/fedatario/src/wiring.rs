@@ -1,19 +1,23 @@
 //! Which part gets which other part. Flat and dull.
 
 use crate::failure::Failure;
-use crate::{config, locks};
-use async_trait::async_trait;
-use fedatario_app::model::{Environment, Family};
 use crate::house::House;
+use crate::{config, files, locks};
+use async_trait::async_trait;
+use fedatario_app::audit_trail;
 use fedatario_app::custody::KeyStatus;
+use fedatario_app::descarga::transition::Moment;
+use fedatario_app::model::{Environment, Family};
 use fedatario_app::ports::{Blobs, System};
 use fedatario_base::{Clock, Code, Scope, Secret, SystemScope};
-use fedatario_sat::{Addresses, Endpoints, SatClient, Timeouts};
-use fedatario_store::{Db, VaultStore};
+use fedatario_sat::{Addresses, Endpoints, Form, SatClient, Timeouts};
+use fedatario_store::Db;
 use fedatario_upstream::ports::{Pause, Sealer};
 use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
 use fedatario_vault::{PassphraseParams, RootKeys, Vault};
-use std::path::Path;
+use jiff::SignedDuration;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,80 +33,177 @@ const SANDBOX_TIMEOUTS: Timeouts = Timeouts {
     download: Duration::from_secs(120),
     idle: Duration::from_secs(5),
 };
+/// A simulator is never in trouble for long.
+const SANDBOX_UNCONTROLLED_WAIT: Duration = Duration::from_millis(500);
 /// Bytes of an address, to refuse nonsense early.
 const URL_BYTES_AT_MOST: usize = 2_048;
 
+/// The variable that names a database other than the file.
+pub const DATABASE_URL: &str = "FEDATARIO_DATABASE_URL";
+/// The database of a folder.
+pub const DATABASE_FILE: &str = "fedatario.db";
+/// The farthest that a clock can be set ahead, in seconds: a century, within what dates can say.
+const OFFSET_S_AT_MOST: u64 = 100 * 366 * 86_400;
+
 /// The database: `FEDATARIO_DATABASE_URL`, else the file in the folder.
 pub async fn database(dir: &Path) -> Result<Db, Failure> {
-    let db = match config::value("FEDATARIO_DATABASE_URL")? {
+    let db = match config::value(DATABASE_URL)? {
         Some(url) => Db::open_postgres(&url).await?,
-        None => Db::open_sqlite(dir.join("fedatario.db")).await?,
+        None => Db::open_sqlite(dir.join(DATABASE_FILE)).await?,
     };
     db.migrate().await?;
     Ok(db)
 }
 
-/// The root keys: `FEDATARIO_ROOT_KEY`, `FEDATARIO_ROOT_PASSPHRASE`, else `root.key` in the folder,
-/// made on first use by whoever comes first.
-pub fn root_keys(dir: &Path) -> Result<RootKeys, Failure> {
+/// The root keys, and the file that they lie in if they do: `FEDATARIO_ROOT_KEY`,
+/// `FEDATARIO_ROOT_PASSPHRASE`, else `root.key` in the folder. What is not there is made by whoever
+/// comes first and `makes`; a key made beside data of another would open nothing.
+pub fn root_keys(dir: &Path, makes: bool) -> Result<(RootKeys, Option<PathBuf>), Failure> {
     if let Some(text) = config::secret("FEDATARIO_ROOT_KEY")? {
-        return Ok(RootKeys::from_text(&text)?);
+        return Ok((RootKeys::from_text(&text)?, None));
     }
     if let Some(passphrase) = config::secret("FEDATARIO_ROOT_PASSPHRASE")? {
-        return passphrase_keys(dir, &passphrase);
+        return Ok((passphrase_keys(dir, &passphrase, makes)?, None));
     }
-    Ok(RootKeys::open_or_create_file(&dir.join("root.key"))?)
+    let path = dir.join("root.key");
+    let roots = if makes {
+        locks::alone(&dir.join("run"), "root", || Ok(RootKeys::open_or_create_file(&path)?))?
+    } else {
+        RootKeys::open_file(&path)?
+    };
+    Ok((roots, Some(path)))
 }
 
 /// The parameters of a passphrase lie beside the database; they are made once and are no secret.
-fn passphrase_keys(dir: &Path, passphrase: &Secret) -> Result<RootKeys, Failure> {
+fn passphrase_keys(dir: &Path, passphrase: &Secret, makes: bool) -> Result<RootKeys, Failure> {
     locks::alone(&dir.join("run"), "root", || {
         let path = dir.join("root.argon2");
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            return Ok(text.trim().parse::<PassphraseParams>()?.unlock(passphrase)?);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return Ok(text.trim().parse::<PassphraseParams>()?.unlock(passphrase)?),
+            Err(error) if makes && error.kind() == ErrorKind::NotFound => {}
+            // What cannot be read is not replaced: another salt is another key.
+            Err(error) => return Err(Failure::new(Code::RootKeyMissing, format!("{}: {error}", path.display()))),
         }
         let (params, roots) = PassphraseParams::fresh(1, passphrase)?;
-        std::fs::write(&path, format!("{params}\n")).map_err(|error| Failure::file(&path, &error))?;
+        files::write_private(&path, format!("{params}\n").as_bytes())?;
         Ok(roots)
     })
 }
 
-/// Makes a new version of the root key in its file and wraps every tenant's keys under it.
+/// Makes a new version of the root key in its file and wraps every tenant's keys under it. Ended
+/// half-way it is taken up again by the next call: with anything behind, no further version is made.
 pub async fn rotate_root(house: &House) -> Result<KeyStatus, Failure> {
-    let path = house.dir.join("root.key");
-    let behind = house.app.vault.roots_behind(&house.hands).await?;
-    let roots = if behind == 0 { RootKeys::add_version_to_file(&path)? } else { RootKeys::open_file(&path)? };
-    let custody = Arc::new(VaultStore::new(house.db.clone(), house.app.blobs.clone()));
-    let made = roots.current_version();
-    let vault = Vault::new(roots, Arc::new(house.db.clone()), custody);
+    let Some(path) = &house.root_file else {
+        let elsewhere = Failure::new(Code::ConfigInvalid, "the root key comes from the environment or a passphrase");
+        return Err(elsewhere.saying("cli-root-elsewhere"));
+    };
+    let made = next_root(house, path).await?;
     let mut moved = 0;
     loop {
-        let progress = vault.rewrap_tenant_keys(&house.hands).await?;
+        let progress = house.app.vault.rewrap_tenant_keys(&house.hands).await?;
         moved += progress.moved;
         if progress.behind == 0 || progress.moved == 0 {
-            // The vault of this house still holds the old keys: what is behind is asked of the new one.
-            let behind = vault.credentials_behind(&house.scope).await?;
-            return Ok(KeyStatus { behind, made: Some(made), moved });
+            let status = KeyStatus { behind: progress.behind, made, moved };
+            tell_rotation(house, &status).await?;
+            return Ok(status);
         }
     }
 }
 
-/// SAT's addresses, and the world they belong to: the argument, else `FEDATARIO_SAT_URL`, else the
-/// simulator that the folder was made with, else SAT itself. Each of the eight can be set alone.
+/// Looking and adding are one step for everybody else: of two rotations neither loses its key.
+async fn next_root(house: &House, path: &Path) -> Result<Option<u32>, Failure> {
+    let _alone = locks::take(&house.dir.join("run"), "root")?;
+    if house.app.vault.roots_behind(&house.hands).await? > 0 {
+        return Ok(None);
+    }
+    Ok(Some(RootKeys::add_version_to_file(path)?.current_version()))
+}
+
+async fn tell_rotation(house: &House, status: &KeyStatus) -> Result<(), Failure> {
+    let now = Moment::now(&house.app, &house.scope);
+    let event = audit_trail::entry(&now, "vault.root_key", &house.scope.tenant().to_string(), "rotated");
+    let mut tx = house.app.store.begin(&house.scope).await?;
+    tx.append(event.field("moved", status.moved).field("behind", status.behind), None).await?;
+    Ok(tx.commit().await?)
+}
+
+/// How far ahead the argument or the environment wants the service clock.
+pub fn asked_offset(argument: Option<SignedDuration>) -> Result<SignedDuration, Failure> {
+    let name = "FEDATARIO_CLOCK_OFFSET_S";
+    let bad = |text: &str| Failure::new(Code::ConfigInvalid, format!("{name}: {text:?} is no number of seconds ahead"));
+    let seconds = match config::value(name)? {
+        Some(text) => text.trim().parse().ok().filter(|it| *it <= OFFSET_S_AT_MOST).ok_or_else(|| bad(&text))?,
+        None => 0,
+    };
+    let of_environment = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or_default());
+    Ok(argument.unwrap_or_default().max(of_environment))
+}
+
+/// The offset that is kept, or the larger one that is asked for: looked at before it is kept, since it
+/// only grows. An installation whose clock was set ahead lives in a sandbox for good.
+pub async fn settle_offset(
+    db: &Db,
+    hands: &SystemScope,
+    asked: SignedDuration,
+    environment: Environment,
+) -> Result<SignedDuration, Failure> {
+    let kept = match db.setting(hands, OFFSET_SETTING).await? {
+        Some(text) => text.parse().map_err(|_| Failure::internal(format!("the setting {OFFSET_SETTING} is {text:?}")))?,
+        None => 0,
+    };
+    let wanted = asked.as_secs().max(kept);
+    if wanted != 0 && environment == Environment::Production {
+        let text = "the clock of this folder runs ahead, and the configured address is SAT's own";
+        return Err(Failure::new(Code::ClockOffsetRefused, text));
+    }
+    if wanted > kept {
+        db.set_setting(hands, OFFSET_SETTING, &wanted.to_string()).await?;
+    }
+    Ok(SignedDuration::from_secs(wanted))
+}
+
+/// The address of SAT that the argument or the environment gives.
+pub fn sat_url(argument: Option<String>) -> Result<Option<String>, Failure> {
+    match argument {
+        Some(url) => Ok(Some(url)),
+        None => address("FEDATARIO_SAT_URL"),
+    }
+}
+
+/// An address of the environment; nonsense is refused, never passed over.
+fn address(name: &str) -> Result<Option<String>, Failure> {
+    let url = config::value(name)?;
+    match url.as_ref().map(String::len).filter(|it| *it > URL_BYTES_AT_MOST) {
+        Some(len) => Err(Failure::new(Code::ConfigInvalid, format!("{name}: {len} bytes are no address"))),
+        None => Ok(url),
+    }
+}
+
+/// The form of signatures on requests: `FEDATARIO_SAT_FORM`, by default the one most exercised.
+pub fn form() -> Result<Form, Failure> {
+    match config::value("FEDATARIO_SAT_FORM")?.as_deref() {
+        None | Some("phpcfdi") => Ok(Form::Phpcfdi),
+        Some("official") => Ok(Form::Official),
+        Some(other) => Err(Failure::new(Code::ConfigInvalid, format!("FEDATARIO_SAT_FORM: {other:?} is neither phpcfdi nor official"))),
+    }
+}
+
+/// SAT's addresses, and the world they belong to: the one given, else the simulator that the folder
+/// was made with, else SAT itself. Each of the eight can be set alone.
 pub async fn addresses(db: &Db, hands: &SystemScope, given: Option<String>) -> Result<(Addresses, Environment), Failure> {
-    let url = match (given, config::value("FEDATARIO_SAT_URL")?) {
-        (Some(url), _) | (None, Some(url)) => Some(url),
-        (None, None) => db.setting(hands, SAT_URL_SETTING).await?,
+    let url = match given {
+        Some(url) => Some(url),
+        None => db.setting(hands, SAT_URL_SETTING).await?,
     };
     let bad = |error: fedatario_sat::EndpointError| Failure::new(error.code(), error.to_string());
-    let mut endpoints = match url.as_deref().filter(|it| it.len() <= URL_BYTES_AT_MOST) {
+    let mut endpoints = match url.as_deref() {
         Some(url) => Endpoints::from_base(url).map_err(bad)?,
         None => Endpoints::production(),
     };
     for family in Family::ALL {
         for door in fedatario_sat::Door::ALL {
             let name = format!("FEDATARIO_SAT_{}_{door:?}_URL", family.text()).to_uppercase();
-            if let Some(url) = config::value(&name)? {
+            if let Some(url) = address(&name)? {
                 endpoints = endpoints.with(*family, door, &url).map_err(bad)?;
             }
         }
@@ -114,6 +215,7 @@ pub async fn addresses(db: &Db, hands: &SystemScope, given: Option<String>) -> R
 /// The client of SAT over the engine, with every record in the database.
 pub fn sat_client(
     addresses: Addresses,
+    form: Form,
     db: &Db,
     vault: Arc<Vault>,
     blobs: Arc<dyn Blobs>,
@@ -131,11 +233,12 @@ pub fn sat_client(
         clock,
         jitter: Arc::new(RandomJitter),
     };
-    let mut settings = fedatario_sat::Settings::default();
+    let mut settings = fedatario_sat::Settings { form, ..fedatario_sat::Settings::default() };
     if environment == Environment::Sandbox {
         let fast = Rate { per_minute: 60_000, burst: 1_000 };
         settings.rates = Rates { credential: fast, authority: fast };
         settings.timeouts = SANDBOX_TIMEOUTS;
+        settings.uncontrolled_wait = SANDBOX_UNCONTROLLED_WAIT;
     }
     let client = SatClient::new(addresses, vault, ports, settings);
     client.map_err(|error| Failure::new(error.code(), error.to_string()))
@@ -165,12 +268,4 @@ impl Pause for TokioPause {
     async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
-}
-
-/// An installation whose clock was set ahead lives in a sandbox for good.
-pub fn check_offset(offset: jiff::SignedDuration, environment: Environment) -> Result<(), Failure> {
-    if offset.is_zero() || environment == Environment::Sandbox {
-        return Ok(());
-    }
-    Err(Failure::new(Code::ClockOffsetRefused, "the clock of this folder runs ahead, and the configured address is SAT's own"))
 }

@@ -180,7 +180,44 @@ fn a_sandbox_taxpayer_never_reaches_sat() {
     let ended = production.run(&["sat", "auth", "--rfc", RFC, "--json"]);
     assert_eq!((ended.exit, ended.json()["error"]["code"].as_str()), (2, Some("environment_mismatch")), "{ended:?}");
     let ahead = Shell::new(base.path().join("ahead")).with("FEDATARIO_CLOCK_OFFSET_S", AHEAD_S);
-    let refused = ahead.run(&["sat", "status", "--json"]);
+    let refused = ahead.run(&["sat", "year", "--rfc", RFC, "--year", "2025", "--json"]);
     assert_eq!(refused.json()["error"]["code"], "clock_offset_refused");
     fedatario_testkit::covers!("environments: a sandbox taxpayer never reaches SAT, and a shifted clock is refused for it");
+}
+
+#[test]
+fn a_refusal_is_never_called_complete_and_can_be_asked_again() {
+    let base = tempfile::tempdir().unwrap();
+    let (sandbox, shell) = stage(base.path(), &[]);
+    sandbox.register(&shell);
+    support::post(&format!("{}/_sandbox/faults", sandbox.url), &serde_json::json!({ "operation": "Solicita", "fault": "code:301", "times": 28 }));
+    let year = |more: &[&str]| shell.run(&[&["sat", "year", "--rfc", RFC, "--year", "2025", "--json"], more].concat());
+    let refused = year(&[]);
+    assert_eq!((refused.exit, refused.json()["complete"].as_bool(), refused.json()["rejected"].as_u64()), (3, Some(false), Some(28)));
+    let again = year(&[]);
+    assert_eq!((again.exit, again.json()["planned"].as_u64()), (3, Some(0)), "{again:?}");
+    let retried = year(&["--retry"]).good();
+    assert_eq!((retried["planned"].as_u64(), retried["complete"].as_bool()), (Some(28), Some(true)), "{retried}");
+    let other = year(&["--retry"]).good();
+    assert_eq!(other["planned"], 0, "what is answered is not asked again");
+    assert_eq!(sandbox.witness("counts")["requests"], 28);
+    fedatario_testkit::covers!("lifecycle: a window that was refused is asked again on request, widened, and never counts as complete");
+}
+
+#[test]
+fn what_was_never_asked_is_not_complete() {
+    let base = tempfile::tempdir().unwrap();
+    let (sandbox, shell) = stage(base.path(), &[]);
+    sandbox.register(&shell);
+    let report = |year: &str| shell.run(&["sat", "report", "--rfc", RFC, "--year", year, "--json"]);
+    assert_eq!((report("2023").exit, report("2023").json()["complete"].as_bool()), (1, Some(false)));
+    let future = shell.run(&["sat", "year", "--rfc", RFC, "--year", "2040", "--json"]);
+    assert_eq!((future.exit, future.json()["error"]["code"].as_str()), (2, Some("window_future")));
+    shell.run(&["sat", "year", "--rfc", RFC, "--year", "2025", "--issued", "--json"]).good();
+    assert_eq!(report("2025").json()["complete"], false, "the received half was never asked");
+    shell.run(&["sat", "year", "--rfc", RFC, "--year", "2025", "--json"]).good();
+    assert_eq!(report("2025").json()["complete"], true);
+    let digest = report("2025").json()["sha256"].clone();
+    assert_eq!(report("2025").json()["sha256"], digest, "a report that says the same is not made again");
+    fedatario_testkit::covers!("report: a year is complete only when every window of it was asked and answered");
 }

@@ -2,8 +2,8 @@
 //!
 //! Each call is signed first, so that the ledger holds the digest of what leaves, and an address of
 //! the other world is refused before that. What an answer means to the engine is decided here, by
-//! its code alone: 300 replaces the session, 404 of a verification is silence, everything else is
-//! an answer that the services judge. A request is sent once and a package asked for twice, ever;
+//! its code alone: 300 replaces the session, 404 of a verification is asked again after a while,
+//! everything else is an answer that the services judge. A request is sent once and a package asked for twice, ever;
 //! the ledger enforces both.
 
 use crate::authority::{SatAuthority, Wires};
@@ -31,6 +31,8 @@ use reqwest::{Response, StatusCode, Url};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// How often one request may reach SAT with effect: identical ones are counted for life.
+const ASKS_AT_MOST: u32 = 1;
 /// How often one package may be fetched: SAT hands it out twice.
 const DOWNLOADS_AT_MOST: u32 = 2;
 
@@ -38,7 +40,8 @@ const DOWNLOADS_AT_MOST: u32 = 2;
 const ACCEPTED: &str = "5000";
 /// The token is not honoured.
 const TOKEN_REFUSED: &str = "300";
-/// "Error no controlado": an application code inside HTTP 200.
+/// "Error no controlado": an application code inside HTTP 200. SAT is there and in trouble with
+/// this one request, so that it is no outage.
 const UNCONTROLLED: &str = "404";
 
 /// The client of SAT's mass download. One for each process.
@@ -64,7 +67,7 @@ impl Operations {
         let operation = |name, effects, timeout, attempts_at_most| Operation { name, effects, timeout, attempts_at_most };
         Self {
             session: operation("sat.sesion", Effects::Freely, call, None),
-            ask: operation("sat.solicita", Effects::Never, call, None),
+            ask: operation("sat.solicita", Effects::Never, call, Some(ASKS_AT_MOST)),
             verify: operation("sat.verifica", Effects::Freely, call, None),
             download: operation("sat.descargar", Effects::Never, download, Some(DOWNLOADS_AT_MOST)),
         }
@@ -163,6 +166,9 @@ impl SatClient {
         let arrived = Arrived::read(self.post(outgoing, token, &self.operations.ask).await?).await?;
         let settled = arrived.settle(|body| reply::asked(outgoing.wire, body))?;
         honoured(&settled.value.cod_estatus, &settled.value.mensaje)?;
+        if is_refusal(&settled.value.cod_estatus) {
+            return Err(Fault::Rejected(Notice::new(&settled.value.cod_estatus, &settled.value.mensaje)));
+        }
         Ok(answered(settled))
     }
 
@@ -174,7 +180,8 @@ impl SatClient {
         let settled = arrived.settle(reply::verified)?;
         honoured(&settled.value.cod_estatus, &settled.value.mensaje)?;
         if settled.value.cod_estatus == UNCONTROLLED {
-            return Err(Fault::Unanswered(format!("{UNCONTROLLED}: {}", settled.value.mensaje)));
+            let notice = Notice::new(UNCONTROLLED, settled.value.mensaje);
+            return Err(Fault::Throttled { after: self.settings.uncontrolled_wait, notice: Some(notice) });
         }
         let waiting = settled.value.cod_estatus == ACCEPTED && matches!(settled.value.estado, 1 | 2);
         Ok(answered(settled).quiet_if(waiting))
@@ -225,6 +232,12 @@ fn honoured(cod_estatus: &str, mensaje: &str) -> Result<(), Fault> {
         return Err(Fault::SessionRefused(Notice::new(cod_estatus, mensaje)));
     }
     Ok(())
+}
+
+/// Whether SAT turned a request away at the door: nothing was registered, so that the same request
+/// may be sent again once the reason is gone. Any other answer may have counted.
+fn is_refusal(cod_estatus: &str) -> bool {
+    matches!(cod_estatus, "301" | "302" | "303" | "304" | "305")
 }
 
 fn answered<T>(settled: Settled<T>) -> Reply<T> {
@@ -291,8 +304,14 @@ impl Sat for SatClient {
     ) -> Result<SatAsked, CallError> {
         let outgoing = &self.compose(account, &Message::window(&account.rfc, request)).await?;
         let send = |token: Token| async move { self.send_ask(outgoing, &token).await };
-        let done = self.call(account, &self.operations.ask, subject.to_string(), lease, outgoing, send).await?;
-        Ok(done.value)
+        match self.call(account, &self.operations.ask, subject.to_string(), lease, outgoing, send).await {
+            Ok(done) => Ok(done.value),
+            // On record it is a no without effect; to the services it is an answer like any other.
+            Err(CallError::Fault(Fault::Rejected(no))) if is_refusal(&no.code) => {
+                Ok(SatAsked { cod_estatus: no.code, mensaje: no.text, id_solicitud: None })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn verify(

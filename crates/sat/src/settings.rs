@@ -45,6 +45,8 @@ pub struct Settings {
     /// How long one call waits for its turn (rate, backoff, another's login) before the job is
     /// given back.
     pub patience: Duration,
+    /// How long a verification is left alone that SAT answered with its "error no controlado".
+    pub uncontrolled_wait: Duration,
     /// Bytes of one package.
     pub package_ceiling: u64,
 }
@@ -56,6 +58,8 @@ impl Default for Settings {
             timeouts: Timeouts::default(),
             rates: Rates::default(),
             patience: Duration::from_secs(20),
+            // Longer than the patience: the job is given back, and others have their turn.
+            uncontrolled_wait: Duration::from_secs(30),
             package_ceiling: MAX_PACKAGE_BYTES,
         }
     }

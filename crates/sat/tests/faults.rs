@@ -8,7 +8,8 @@ use fedatario_base::Code;
 use fedatario_base::id::{PackageId, SolicitudId};
 use fedatario_sat::Door;
 use fedatario_testkit::{covers, fixtures, fixtures_or_skip};
-use fedatario_upstream::{CallError, Fault};
+use fedatario_upstream::breaker::OPENS_AFTER;
+use fedatario_upstream::{CallError, Fault, Why};
 use std::time::Duration;
 
 /// How a call ended.
@@ -205,12 +206,31 @@ async fn it_answers_with_a_code() {
     check("unknown code", |door| Act::answer(200, unknown(door)), expected).await;
 
     let uncontrolled = |door| if door == Door::Autentica { fault("404") } else { coded(door, "404") };
-    let expected = [Later(Code::AuthorityUnanswered), Coded("404"), Later(Code::AuthorityUnanswered), Coded("404")];
+    // A verification has SAT's own answer, so that this is no silence: it is asked to come back.
+    let expected = [Later(Code::AuthorityUnanswered), Coded("404"), Later(Code::AuthorityThrottled), Coded("404")];
     check("code 404", |door| Act::answer(200, uncontrolled(door)), expected).await;
 
     let refused = |door| if door == Door::Autentica { fault("InvalidSecurity") } else { coded(door, "300") };
     let expected = [LoginRefused("InvalidSecurity"), Refused("300"), Refused("300"), Refused("300")];
     check("session refused for good", |door| Act::answer(200, refused(door)), expected).await;
+}
+
+#[tokio::test]
+async fn an_uncontrolled_error_of_verifications_is_no_outage() {
+    let (script, base) = Script::start().await;
+    let rig = rig(&base);
+    script.always(Door::Verifica, Act::answer(200, coded(Door::Verifica, "404")));
+    for _ in 0..2 * OPENS_AFTER {
+        rig.clock.advance(jiff::SignedDuration::from_secs(1));
+        let (result, _) = make(&rig, Door::Verifica, &MemoryShelf::default()).await;
+        let Err(CallError::Later { after, why: Why::Fault(Fault::Throttled { notice, .. }) }) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!((after, notice.unwrap().code.as_str()), (Duration::from_secs(30), "404"));
+    }
+    let (other, texts) = make(&rig, Door::Solicita, &MemoryShelf::default()).await;
+    assert_eq!(end(&other), "Coded(\"5000\")", "{texts}");
+    covers!("sat: code 404 of a verification is asked again after a while and never opens the breaker");
 }
 
 #[tokio::test]

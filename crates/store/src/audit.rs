@@ -1,10 +1,15 @@
 //! The audit chain of the tenant.
 //!
-//! The head row is updated first: whoever does so holds the chain until the commit, so numbers are
+//! The head row is taken first: whoever holds it holds the chain until the commit, so numbers are
 //! contiguous among any number of writers. The bytes are stored as they were hashed.
+//!
+//! The head is also what makes a tenant's writers follow one another: each transaction that writes
+//! more than one row of a tenant takes it before anything else ([`Db::writing_in`]), so that no two
+//! of them can wait for each other in a circle.
 
+use crate::db::Db;
 use crate::read::{Read, exactly, from_row};
-use crate::tx::{SqlTx, Work, fetch, run};
+use crate::tx::{Inner, SqlTx, Work, fetch, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{AuditLog, AuditRow, StoreError, Stored};
 use fedatario_audit::chain::GENESIS;
@@ -45,8 +50,26 @@ pub(crate) async fn append(work: &mut Work, tenant: Uuid, event: &Event, detail:
     Ok(new.n)
 }
 
+impl Db {
+    /// A transaction that writes several rows of a tenant: it holds the head of the tenant's chain.
+    pub(crate) async fn writing_in(&self, tenant: Uuid) -> Stored<Work> {
+        let mut work = self.writing().await?;
+        // SQLite has one writer anyway.
+        if matches!(work.inner, Inner::Pg(_)) && !hold_head(&mut work, tenant).await? {
+            take_head(&mut work, tenant).await?;
+        }
+        Ok(work)
+    }
+}
+
+/// Locks the head, if there is one, without writing to it.
+async fn hold_head(work: &mut Work, tenant: Uuid) -> Stored<bool> {
+    let row: Option<(i64,)> = fetch!(work, fetch_optional, "select n from audit_heads where tenant_id = $1 for update", tenant)?;
+    Ok(row.is_some())
+}
+
 /// Locks the head and answers it; makes the first one.
-pub(crate) async fn take_head(work: &mut Work, tenant: Uuid) -> Stored<Head> {
+async fn take_head(work: &mut Work, tenant: Uuid) -> Stored<Head> {
     let head: Read<Head> = fetch!(
         work,
         fetch_one,

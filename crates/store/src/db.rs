@@ -157,7 +157,7 @@ impl Db {
 #[async_trait]
 impl Store for Db {
     async fn begin(&self, scope: &Scope) -> Stored<Box<dyn Tx>> {
-        Ok(Box::new(SqlTx::new(self.writing().await?, scope)))
+        Ok(Box::new(SqlTx::new(self.writing_in(scope.tenant().0).await?, scope)))
     }
 
     async fn read(&self, scope: &Scope) -> Stored<Box<dyn Tx>> {

@@ -16,10 +16,17 @@ pub(crate) fn stored(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// PostgreSQL's words for a transaction that lost to another one and may simply be made again:
+/// `serialization_failure` and `deadlock_detected`.
+const MADE_AGAIN: [&str; 2] = ["40001", "40P01"];
+
 /// A reference to a row that is not there, or not this tenant's, is *not found*; busy databases,
 /// deadlocks and lost connections may be tried again.
 fn refused(error: &dyn DatabaseError) -> StoreError {
     let text = error.message().to_owned();
+    if error.code().is_some_and(|it| MADE_AGAIN.contains(&it.as_ref())) {
+        return StoreError::Unavailable(format!("another transaction came first: {text}"));
+    }
     match error.kind() {
         ErrorKind::UniqueViolation => StoreError::Conflict(text),
         ErrorKind::ForeignKeyViolation => StoreError::NotFound,

@@ -3,13 +3,14 @@
 //! A row says before the first byte leaves that an attempt is made, and at its end what became of
 //! it; the end is chained in the same transaction, or counted if it was quiet. Every change of a
 //! row is one guarded statement, so that an earlier and a later life of a job agree on which came
-//! first. The head of the chain is taken before the rows, by all alike: nobody waits in a circle.
+//! first. Whoever decides on several rows holds the tenant's chain meanwhile, as every writer of the
+//! tenant does: what was counted cannot change before what follows from it is written.
 
 use crate::audit;
 use crate::db::Db;
 use crate::error::port;
 use crate::read::{Read, closed_opt, exactly, from_row, instant};
-use crate::tx::{Work, fetch, lock_key, run};
+use crate::tx::{Work, fetch, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_audit::Event;
@@ -76,10 +77,6 @@ impl<'a> Topic<'a> {
     fn new(scope: &Scope, operation: &'a str, subject: Option<&'a str>) -> Self {
         Self { tenant: scope.tenant().0, operation, subject: subject.unwrap_or_default() }
     }
-
-    fn lock(&self) -> i64 {
-        lock_key(&[b"exchange", self.tenant.as_bytes(), self.operation.as_bytes(), self.subject.as_bytes()])
-    }
 }
 
 #[async_trait]
@@ -131,9 +128,8 @@ fn flat<T>(done: Stored<Result<T, Refusal>>) -> Result<T, Refusal> {
 
 impl Db {
     async fn open_exchange(&self, scope: &Scope, new: NewExchange) -> Stored<Result<ExchangeId, Refusal>> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing_in(scope.tenant().0).await?;
         let topic = Topic::new(scope, new.operation, new.subject.as_deref());
-        work.exclude(topic.lock()).await?;
         if !holds(&mut work, scope, new.lease).await? {
             return Ok(Err(Refusal::LeaseLost));
         }
@@ -179,10 +175,7 @@ impl Db {
     }
 
     async fn close_exchange(&self, scope: &Scope, id: ExchangeId, closing: Closing) -> Stored<()> {
-        let mut work = self.writing().await?;
-        if !closing.quiet {
-            audit::take_head(&mut work, scope.tenant().0).await?;
-        }
+        let mut work = self.writing_in(scope.tenant().0).await?;
         let (quiet, now) = (closing.quiet, closing.now);
         match end(&mut work, scope, id, closing).await? {
             Some(row) => {
@@ -212,8 +205,7 @@ impl Db {
         lease: Option<LeaseProof>,
         now: Timestamp,
     ) -> Stored<Result<Vec<ExchangeRecord>, Refusal>> {
-        let mut work = self.writing().await?;
-        work.exclude(topic.lock()).await?;
+        let mut work = self.writing_in(topic.tenant).await?;
         if !holds(&mut work, scope, lease).await? {
             return Ok(Err(Refusal::LeaseLost));
         }
@@ -224,7 +216,7 @@ impl Db {
     }
 
     async fn sweep_exchanges(&self, scope: &Scope, opened_before: Timestamp, now: Timestamp) -> Stored<Vec<ExchangeRecord>> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing_in(scope.tenant().0).await?;
         let open: Vec<(Uuid,)> = fetch!(
             work,
             fetch_all,
@@ -357,10 +349,6 @@ async fn known(work: &mut Work, scope: &Scope, id: ExchangeId) -> Stored<()> {
 
 /// Closes rows that nobody will close.
 async fn abandon_all(work: &mut Work, scope: &Scope, open: &[(Uuid,)], now: Timestamp) -> Stored<Vec<ExchangeRecord>> {
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    audit::take_head(work, scope.tenant().0).await?;
     let mut closed = Vec::new();
     for (id,) in open {
         let row: Option<Read<Row>> = fetch!(

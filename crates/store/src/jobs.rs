@@ -59,7 +59,7 @@ impl Jobs for SqlTx {
     async fn postpone_job(&mut self, lease: LeaseProof, due: Timestamp, why: Option<&str>) -> Stored<()> {
         let changed = run!(
             self.work,
-            "update jobs set state = 'ready', holder_id = null, lease_ms = null, due_ms = $4, error = coalesce($5, error) \
+            "update jobs set state = 'ready', holder_id = null, lease_ms = null, lapses = 0, due_ms = $4, error = coalesce($5, error) \
              where tenant_id = $1 and id = $2 and token = $3 and state = 'running'",
             self.tenant,
             lease.job.0,
@@ -73,7 +73,7 @@ impl Jobs for SqlTx {
     async fn fail_job(&mut self, lease: LeaseProof, due: Timestamp, error: &str) -> Stored<()> {
         let changed = run!(
             self.work,
-            "update jobs set state = 'ready', holder_id = null, lease_ms = null, due_ms = $4, error = $5, failures = failures + 1 \
+            "update jobs set state = 'ready', holder_id = null, lease_ms = null, lapses = 0, due_ms = $4, error = $5, failures = failures + 1 \
              where tenant_id = $1 and id = $2 and token = $3 and state = 'running'",
             self.tenant,
             lease.job.0,
@@ -113,7 +113,8 @@ impl Jobs for SqlTx {
     async fn retry_job(&mut self, id: JobId, now: Timestamp) -> Stored<()> {
         let changed = run!(
             self.work,
-            "update jobs set state = 'ready', due_ms = $3, failures = case when state = 'dead' then 0 else failures end \
+            "update jobs set state = 'ready', due_ms = $3, failures = case when state = 'dead' then 0 else failures end, \
+             lapses = case when state = 'dead' then 0 else lapses end \
              where tenant_id = $1 and id = $2 and state in ('dead', 'ready')",
             self.tenant,
             id.0,

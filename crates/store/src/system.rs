@@ -2,24 +2,26 @@
 //!
 //! A claim is fair: tenants take turns, and what a tenant already has running counts as turns it
 //! had. Claims follow one another (SQLite has one writer, PostgreSQL one lock), so two never take
-//! the same job; rows that another transaction is changing are passed over.
+//! the same job; rows that another transaction is changing are passed over, so that nothing here
+//! ever waits for a row while it holds another.
 
 use crate::db::Db;
 use crate::read::{Read, from_row, instant, small};
 use crate::tx::{Inner, Work, fetch, lock_key, places, run};
 use async_trait::async_trait;
+use fedatario_app::jobs::rules::LAPSES_AT_MOST;
 use fedatario_app::model::ClaimedJob;
 use fedatario_app::ports::{ClaimFilter, LeaseProof, NextTime, Stored, System};
-use fedatario_base::SystemScope;
 use fedatario_base::clock::to_millis;
 use fedatario_base::id::{HolderId, JobId, TenantId};
+use fedatario_base::{Code, SystemScope};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Jobs leased by one claim at most: a worker holds what it can finish within a lease.
+/// Jobs leased by one claim at most, whatever a worker asks for.
 const CLAIM_MOST: u32 = 1_000;
 
 from_row!(ClaimedJob, row => ClaimedJob {
@@ -31,6 +33,7 @@ from_row!(ClaimedJob, row => ClaimedJob {
     run: row.try_get("run")?,
     token: row.try_get("token")?,
     failures: small(row.try_get("failures")?)?,
+    due: instant(row.try_get("due_ms")?),
     originator: row.try_get("originator")?,
 });
 
@@ -71,9 +74,10 @@ impl System for Db {
     }
 
     async fn heartbeat(&self, _: &SystemScope, leases: &[LeaseProof], wall: Timestamp, lease: Duration) -> Stored<Vec<JobId>> {
-        let mut work = self.writing().await?;
         let mut lost = Vec::new();
         for proof in leases {
+            // Each by itself: whoever held two rows could wait in a circle with whoever ends them.
+            let mut work = self.writing().await?;
             let extended = run!(
                 work,
                 "update jobs set lease_ms = $3 where id = $1 and token = $2 and state = 'running'",
@@ -81,11 +85,11 @@ impl System for Db {
                 proof.token,
                 to_millis(ends(wall, lease)),
             )?;
+            work.commit().await?;
             if extended == 0 {
                 lost.push(proof.job);
             }
         }
-        work.commit().await?;
         Ok(lost)
     }
 
@@ -94,11 +98,9 @@ impl System for Db {
             return Ok(0);
         }
         let mut work = self.writing().await?;
-        let sql = format!(
-            "update jobs set state = 'ready', holder_id = null, lease_ms = null where state = 'running' and holder_id in ({})",
-            places(1, dead.len())
-        );
-        let released = run!(work, AssertSqlSafe(sql.as_str()); for holder in dead => holder.0)?;
+        let held = format!("state = 'running' and holder_id in ({})", places(2, dead.len()));
+        let sql = lapse_sql(&held, matches!(work.inner, Inner::Pg(_)));
+        let released = run!(work, AssertSqlSafe(sql.as_str()), gone(); for holder in dead => holder.0)?;
         work.commit().await?;
         Ok(released)
     }
@@ -162,15 +164,28 @@ fn ends(wall: Timestamp, lease: Duration) -> Timestamp {
     wall.checked_add(lease).unwrap_or(Timestamp::MAX)
 }
 
-/// Jobs whose lease ended are ready again, due as before. Their token stays: the next claim raises
-/// it, and until then a late worker finds them not running.
 async fn give_back_lapsed(work: &mut Work, wall: Timestamp) -> Stored<()> {
-    run!(
-        work,
-        "update jobs set state = 'ready', holder_id = null, lease_ms = null where state = 'running' and lease_ms <= $1",
-        to_millis(wall),
+    let sql = lapse_sql("state = 'running' and lease_ms <= $2", matches!(work.inner, Inner::Pg(_)));
+    run!(work, AssertSqlSafe(sql.as_str()), gone(), to_millis(wall)).map(|_| ())
+}
+
+/// What a job says that was given up because of its workers.
+fn gone() -> String {
+    format!("{}: its worker was gone {LAPSES_AT_MOST} times in a row before it ended", Code::JobDead.slug())
+}
+
+/// Takes jobs from whoever held them: ready again, due as before, or dead if that has become a
+/// habit (whoever gives a job back himself ends the count). Their token stays: the next claim raises it,
+/// and until then a late worker finds them not running. A row that somebody is changing is being
+/// ended right now, and is left to the next look.
+fn lapse_sql(held: &str, postgres: bool) -> String {
+    let passing_over = if postgres { " for update skip locked" } else { "" };
+    format!(
+        "update jobs set state = case when lapses + 1 >= {LAPSES_AT_MOST} then 'dead' else 'ready' end, \
+         error = case when lapses + 1 >= {LAPSES_AT_MOST} then $1 else error end, \
+         lapses = lapses + 1, holder_id = null, lease_ms = null \
+         where id in (select id from jobs where {held}{passing_over})"
     )
-    .map(|_| ())
 }
 
 /// When the first waiting job that fits is due: one look into each tenant's index.
@@ -235,6 +250,6 @@ fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
            order by turn, due_ms, id limit $4) \
          update jobs set state = 'running', token = token + 1, holder_id = $1, lease_ms = $2 \
          where (tenant_id, id) in (select tenant_id, id from picked) \
-         returning id, tenant_id, kind, key, payload, run, token, failures, originator"
+         returning id, tenant_id, kind, key, payload, run, token, failures, due_ms, originator"
     )
 }

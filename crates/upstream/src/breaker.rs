@@ -19,9 +19,14 @@ pub const OPEN_FIRST: Duration = Duration::from_secs(30);
 /// found within five minutes.
 pub const OPEN_MOST: Duration = Duration::from_secs(5 * 60);
 
-/// How long a probe may keep the others waiting before its caller is presumed dead: longer than a
-/// login and any operation together.
-pub const PROBE_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How long one probe is believed to be under way: a slow login with a good part of the operation
+/// after it. One that takes longer, or whose process died, is joined by another probe; a second
+/// request costs an ailing authority little, and a dead process must not keep everybody out.
+pub const PROBE_LIFE: Duration = Duration::from_secs(90);
+
+/// How long the others wait before they ask again whether the probe came back: most are answered in
+/// seconds, and then everybody may pass.
+pub const PROBE_LOOK: Duration = Duration::from_secs(3);
 
 /// The state of one authority's breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +45,7 @@ pub enum State {
     },
     /// One probe is under way.
     HalfOpen {
-        /// When the probe is presumed dead, wall.
+        /// When another probe may pass, wall.
         until: Timestamp,
         /// How often in a row it has opened.
         trips: u32,
@@ -100,7 +105,8 @@ pub enum Observed {
 pub fn permit(state: State, now: Timestamp) -> (Permit, State) {
     match state {
         State::Closed { .. } => (Permit::Pass, state),
-        State::Open { until, .. } | State::HalfOpen { until, .. } if now < until => (Permit::Wait(between(now, until)), state),
+        State::Open { until, .. } if now < until => (Permit::Wait(between(now, until)), state),
+        State::HalfOpen { until, .. } if now < until => (Permit::Wait(between(now, until).min(PROBE_LOOK)), state),
         State::Open { trips, .. } | State::HalfOpen { trips, .. } => {
             (Permit::Probe, State::HalfOpen { until: after(now, PROBE_LIFE), trips })
         }
@@ -156,8 +162,12 @@ mod tests {
         assert_eq!(permit(state, at(29)).0, wait(1));
         let (probe, half) = permit(state, at(30));
         assert_eq!(probe, Permit::Probe);
-        assert_eq!(permit(half, at(30)).0, wait(600), "one probe at a time");
-        assert_eq!(permit(half, at(630)).0, Permit::Probe, "a dead probe is replaced");
+        assert_eq!(permit(half, at(30)).0, wait(3), "one probe at a time, and a look at it before long");
+        assert_eq!(permit(half, at(118)).0, wait(2));
+        let (second, still_half) = permit(half, at(120));
+        assert_eq!(second, Permit::Probe, "a probe that nobody hears of is replaced");
+        assert_eq!(permit(still_half, at(121)).0, wait(3), "by one");
+        assert_eq!(record(still_half, Observed::Alive, at(121)), State::default(), "either of them closes it");
         assert_eq!(permit(record(half, Observed::Nothing, at(31)), at(31)).0, Permit::Probe, "a probe given back");
         assert_eq!(record(half, Observed::Alive, at(31)), State::default());
         fedatario_testkit::covers!("upstream: the breaker's sequence closed, open, half-open is exact");

@@ -5,7 +5,7 @@ mod support;
 use fedatario_base::Clock;
 use fedatario_base::id::JobId;
 use fedatario_testkit::covers;
-use fedatario_upstream::breaker::OPENS_AFTER;
+use fedatario_upstream::breaker::{OPENS_AFTER, PROBE_LIFE, PROBE_LOOK};
 use fedatario_upstream::fault::NOTICE_MAX_CHARS;
 use fedatario_upstream::ports::{ANSWER_MAX_BYTES, Ledger, Outcome};
 use fedatario_upstream::{CallError, Effects, Fault, Notice, Rate, Rates, Recalled, Reply, Why};
@@ -246,9 +246,35 @@ async fn the_breaker_opens_for_all_processes_probes_once_and_closes() {
     let (call_a, call_b) = (about(&never, "sol_a"), about(&never, "sol_b"));
     let (probe, crowd) = join(bench.call(&call_a), bench.call_on(&other, &call_b)).await;
     assert!(probe.is_ok(), "{probe:?}");
-    assert!(matches!(crowd, Err(CallError::Later { why: Why::Breaker, .. })), "{crowd:?}");
+    assert!(matches!(&crowd, Err(CallError::Later { after, why: Why::Breaker }) if *after == PROBE_LOOK), "{crowd:?}");
     assert!(bench.call_on(&other, &call_b).await.is_ok(), "closed again");
     covers!("upstream: the breaker opens within ten failures, for all processes, and one probe closes it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_process_died_is_soon_replaced() {
+    let bench = bench();
+    let never = operation(Effects::Never);
+    for outage in 0..OPENS_AFTER {
+        bench.sim.sends.then(Meets::Fault(fault("Unanswered")));
+        bench.call(&about(&never, &format!("sol_{outage}"))).await.unwrap_err();
+    }
+    bench.advance(30);
+    bench.sim.sends.then(Meets::Silence);
+    let call = about(&never, "sol_a");
+    assert!(tokio::time::timeout(Duration::from_secs(1), bench.call(&call)).await.is_err(), "it dies with its probe");
+
+    let (other, start) = (bench.another(), bench.clock.wall());
+    let next = about(&never, "sol_b");
+    loop {
+        match bench.call_on(&other, &next).await {
+            Ok(_) => break,
+            Err(CallError::Later { after, why: Why::Breaker }) if after <= PROBE_LOOK => tokio::time::sleep(after).await,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(bench.since(start) <= PROBE_LIFE, "{:?}", bench.since(start));
+    covers!("upstream: a probe whose process died keeps the others out for a minute and a half at most");
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,7 +65,7 @@ impl Vault {
         let (root_version, root) = self.roots.current()?;
         let object = object_of(key_use, version);
         let binding = Binding { what: "tenant-key", tenant, object: &object };
-        let wrapped = envelope::seal(root, root_version, binding, key.expose())?;
+        let wrapped = envelope::seal(&root, root_version, binding, key.expose())?;
         Ok(TenantKeyRow { key_use, version, root_version, wrapped })
     }
 
@@ -73,7 +73,7 @@ impl Vault {
         let root = self.roots.version(row.root_version)?;
         let object = object_of(row.key_use, row.version);
         let binding = Binding { what: "tenant-key", tenant, object: &object };
-        let key = envelope::open(root, row.root_version, binding, &row.wrapped)?;
+        let key = envelope::open(&root, row.root_version, binding, &row.wrapped)?;
         KeyBytes::from_slice(&key).ok_or(VaultError::SealBroken)
     }
 }

@@ -27,7 +27,8 @@ pub struct Progress {
 impl Vault {
     /// Keys of all tenants that another root key than the current one wraps.
     pub async fn roots_behind(&self, system: &SystemScope) -> Result<u64, VaultError> {
-        Ok(self.tenant_keys.behind(system, self.roots.current_version()).await?)
+        let (root_version, _) = self.roots.current()?;
+        Ok(self.tenant_keys.behind(system, root_version).await?)
     }
 
     /// Moves up to [`MAX_BATCH`] tenant keys under the current root key. Call while it moves any.

@@ -113,3 +113,31 @@ async fn a_passphrase_unlocks_with_its_stored_parameters() {
     }
     covers!("vault: a root key from a passphrase by Argon2id, wrong passphrase told, stored parameters bounded");
 }
+
+#[tokio::test]
+async fn keys_of_a_file_follow_it() {
+    let (_folder, path) = file();
+    let (old, memory) = Memory::vault(RootKeys::open_or_create_file(&path).unwrap());
+    let (mine, other) = (scope(0), scope(1));
+    let blob = old.seal_bytes(&mine, "x", b"x").await.unwrap();
+
+    // Another process rotates and retires; this one holds version 1 only.
+    let system = fedatario_base::SystemScope::for_this_process();
+    let second = fedatario_vault::Vault::new(RootKeys::add_version_to_file(&path).unwrap(), memory.clone(), memory.clone());
+    assert_eq!(second.rewrap_tenant_keys(&system).await.unwrap().behind, 0);
+    RootKeys::retire_in_file(&path, 1).unwrap();
+    assert_eq!(*old.open_bytes(&mine, "x", &blob).await.unwrap(), b"x");
+
+    // What is new is wrapped by the newest of the file, never by one that is only remembered.
+    RootKeys::add_version_to_file(&path).unwrap();
+    let theirs = old.seal_bytes(&other, "y", b"y").await.unwrap();
+    let third = fedatario_vault::Vault::new(RootKeys::open_file(&path).unwrap(), memory.clone(), memory.clone());
+    assert_eq!(third.roots_behind(&system).await.unwrap(), 1, "mine, and not the other's");
+    assert_eq!(*third.open_bytes(&other, "y", &theirs).await.unwrap(), b"y");
+
+    // Without the file nothing new is wrapped, and what is held still opens.
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(old.seal_bytes(&scope(2), "z", b"z").await.unwrap_err().code(), Code::RootKeyMissing);
+    assert_eq!(*old.open_bytes(&mine, "x", &blob).await.unwrap(), b"x");
+    covers!("vault: a running process follows its root key file through rotation and retirement");
+}

@@ -8,12 +8,13 @@ use super::transition::{self, Moment, end, end_and_widen, note_codes, step};
 use super::handlers::{self, Gates};
 use super::verify;
 use crate::App;
+use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{CallError, LeaseProof, Recalled, SatAccount, SatAsked, SatRequest, Tx};
 use fedatario_base::Scope;
-use fedatario_base::id::SolicitudId;
+use fedatario_base::id::{CredentialId, SolicitudId};
 use fedatario_fiscal::mx::sat_codes::{self, Operation, Reaction, TRIES_BEFORE_BLOCK};
 use std::time::Duration;
 
@@ -27,7 +28,6 @@ pub async fn ask(
     scope: &Scope,
     id: SolicitudId,
     lease: LeaseProof,
-    failures: u32,
 ) -> Result<(), JobFailure> {
     let seen = app.store.read(scope).await?.solicitud(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
     let _gate = gates.pass(seen.taxpayer).await;
@@ -45,7 +45,7 @@ pub async fn ask(
     step(tx.as_mut(), &Moment::now(app, scope), &mut s, SolicitudState::Asked).await?;
     tx.commit().await?;
     match answer(app, &account, &s, lease).await? {
-        Some(asked) => settle(app, scope, s, asked, lease, failures).await,
+        Some(asked) => settle(app, scope, account.credential, s, asked, lease).await,
         None => Ok(uncertain(app, scope, s, lease).await?),
     }
 }
@@ -70,10 +70,18 @@ fn is_passing(cod_estatus: &str) -> bool {
     matches!(sat_codes::reaction(Operation::Solicita, cod_estatus), Reaction::BlockCredential | Reaction::RetryLater)
 }
 
-async fn settle(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, lease: LeaseProof, failures: u32) -> Result<(), JobFailure> {
+async fn settle(
+    app: &App,
+    scope: &Scope,
+    credential: CredentialId,
+    mut s: Solicitud,
+    asked: SatAsked,
+    lease: LeaseProof,
+) -> Result<(), JobFailure> {
     let now = Moment::now(app, scope);
-    if asked.cod_estatus == "305" && failures < TRIES_BEFORE_BLOCK {
-        let after = app.settings.poll_unit * REFUSED_CERTIFICATE_DELAY_UNITS * (failures + 1);
+    if asked.cod_estatus == "305" && s.codes.odd_in_a_row < TRIES_BEFORE_BLOCK {
+        s.codes.odd_in_a_row += 1;
+        let after = app.settings.poll_unit * REFUSED_CERTIFICATE_DELAY_UNITS * s.codes.odd_in_a_row;
         return Ok(try_again(app, scope, s, asked, lease, after).await?);
     }
     note_codes(&mut s, &asked.cod_estatus, &asked.mensaje);
@@ -92,7 +100,7 @@ async fn settle(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, lea
         (Reaction::Split, _) => transition::split(tx.as_mut(), &now, &mut s).await?,
         (Reaction::BlockCredential, _) => {
             let reason = asked.cod_estatus.clone();
-            block_credential(tx.as_mut(), &s, &reason).await?;
+            block_credential(tx.as_mut(), &now, credential, &reason).await?;
             end(tx.as_mut(), &now, &mut s, SolicitudState::Blocked).await?;
         }
         (Reaction::Permanent, _) => end(tx.as_mut(), &now, &mut s, SolicitudState::Rejected).await?,
@@ -112,6 +120,7 @@ async fn settle(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, lea
 
 async fn accept(app: &App, tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, id: String) -> AppResult<()> {
     s.authority_id = Some(id);
+    s.codes.odd_in_a_row = 0;
     s.accepted_at = Some(now.service);
     let due = now.after(verify::poll_delay(0, Duration::ZERO, app.settings.poll_unit, rand::random()));
     s.next_check = Some(due);
@@ -133,14 +142,17 @@ async fn try_again(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, 
     note_codes(&mut s, &asked.cod_estatus, &asked.mensaje);
     let mut tx = app.store.begin(scope).await?;
     step(tx.as_mut(), &now, &mut s, SolicitudState::Planned).await?;
-    tx.fail_job(lease, now.after(after), &format!("{} {}", asked.cod_estatus, asked.mensaje)).await?;
+    tx.postpone_job(lease, now.after(after), Some(&format!("{} {}", asked.cod_estatus, asked.mensaje))).await?;
     Ok(tx.commit().await?)
 }
 
-/// SAT refuses the certificate: no further call is made with it.
-pub async fn block_credential(tx: &mut dyn Tx, s: &Solicitud, reason: &str) -> AppResult<()> {
-    if let Some(current) = tx.current_credential(s.taxpayer, CredentialKind::Fiel).await? {
-        tx.set_credential_state(current.id, CredentialState::Blocked, Some(reason)).await?;
+/// SAT refuses the certificate: no further call is made with it. One that was replaced meanwhile is
+/// left alone.
+pub async fn block_credential(tx: &mut dyn Tx, now: &Moment, id: CredentialId, reason: &str) -> AppResult<()> {
+    let used = tx.credential(id).await?;
+    if used.is_some_and(|it| it.state == CredentialState::Active) {
+        tx.set_credential_state(id, CredentialState::Blocked, Some(reason)).await?;
+        tx.append(entry(now, "credential", &id.to_string(), "blocked").field("cod_estatus", reason), None).await?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{Blobs, BlobError, CallError, Kept, LeaseProof, Recalled, SatAccount, SatDownloaded, Shelf, Slot, Tx};
 use async_trait::async_trait;
-use fedatario_base::id::PackageId;
+use fedatario_base::id::{CredentialId, PackageId};
 use fedatario_base::{Code, Scope};
 use fedatario_fiscal::mx::sat_codes::{self, Operation, Reaction};
 use std::sync::Arc;
@@ -66,7 +66,12 @@ pub async fn fetch(app: &App, scope: &Scope, id: PackageId, lease: LeaseProof) -
     drop(tx);
     let shelf = shelf(app, scope, &account, &s, &package);
     let outcome = attempt(app, &account, &package, &shelf, lease).await?;
-    settle(app, scope, s, package, outcome, lease).await
+    match outcome {
+        Outcome::Refused(downloaded, Reaction::BlockCredential) => {
+            Ok(refused(app, scope, account.credential, s, &downloaded, lease).await?)
+        }
+        other => settle(app, scope, s, package, other, lease).await,
+    }
 }
 
 async fn package_request(tx: &mut dyn Tx, id: PackageId) -> AppResult<Option<Solicitud>> {
@@ -141,7 +146,6 @@ async fn settle(app: &App, scope: &Scope, s: Solicitud, package: PackageRow, out
         Outcome::Kept(kept) => Ok(stored(app, scope, s, package, kept, lease).await?),
         Outcome::Gone(code, words) => Ok(gone(app, scope, s, package, code, &words, lease).await?),
         Outcome::Again(why) => Err(JobFailure::Later { after: app.settings.poll_unit, why }),
-        Outcome::Refused(downloaded, Reaction::BlockCredential) => Ok(refused(app, scope, s, &downloaded, lease).await?),
         Outcome::Refused(downloaded, _) => {
             let text = format!("{} {}", downloaded.cod_estatus, downloaded.mensaje);
             Err(JobFailure::Failed { code: Code::AuthorityRejected, text })
@@ -163,6 +167,7 @@ async fn stored(app: &App, scope: &Scope, mut s: Solicitud, mut package: Package
         .field("size", kept.size.to_string());
     tx.append(event, None).await?;
     tx.enqueue(&handlers::job(handlers::IMPORT, package.id, now.service, &s.run), now.service).await?;
+    s.codes.odd_in_a_row = 0;
     if s.state == SolicitudState::Ready && none_is(&tx.packages_of(s.id).await?, PackageState::Known) {
         step(tx.as_mut(), &now, &mut s, SolicitudState::Fetched).await?;
     }
@@ -192,14 +197,24 @@ async fn gone(app: &App, scope: &Scope, mut s: Solicitud, mut package: PackageRo
     Ok(tx.commit().await?)
 }
 
-async fn refused(app: &App, scope: &Scope, s: Solicitud, downloaded: &SatDownloaded, lease: LeaseProof) -> AppResult<()> {
+async fn refused(
+    app: &App,
+    scope: &Scope,
+    credential: CredentialId,
+    mut s: Solicitud,
+    downloaded: &SatDownloaded,
+    lease: LeaseProof,
+) -> AppResult<()> {
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    if downloaded.cod_estatus == "304" {
-        super::ask::block_credential(tx.as_mut(), &s, &downloaded.cod_estatus).await?;
+    s.codes.odd_in_a_row += 1;
+    if downloaded.cod_estatus == "304" || s.codes.odd_in_a_row > sat_codes::TRIES_BEFORE_BLOCK {
+        super::ask::block_credential(tx.as_mut(), &now, credential, &downloaded.cod_estatus).await?;
         return transition::block(app, scope, tx, s, lease, &downloaded.cod_estatus).await;
     }
+    let state = s.state;
+    step(tx.as_mut(), &now, &mut s, state).await?;
     let text = format!("{} {}", downloaded.cod_estatus, downloaded.mensaje);
-    tx.fail_job(lease, now.after(app.settings.poll_unit * 30), &text).await?;
+    tx.postpone_job(lease, now.after(app.settings.poll_unit * 30), Some(&text)).await?;
     Ok(tx.commit().await?)
 }

@@ -1,5 +1,6 @@
 //! The kinds of jobs of this line, and who does them.
 
+use super::report::ReportOf;
 use super::{ask, fetch, import, report, verify};
 use crate::App;
 use crate::jobs::{Handler, JobFailure};
@@ -69,11 +70,11 @@ impl Handler for Descarga {
         let lease = LeaseProof { job: job.id, token: job.token };
         let app = &self.app;
         match job.kind.as_str() {
-            ASK => ask::ask(app, &self.gates, &scope, id::<SolicitudId>(job)?, lease, job.failures).await,
+            ASK => ask::ask(app, &self.gates, &scope, id::<SolicitudId>(job)?, lease).await,
             VERIFY => verify::verify(app, &scope, id::<SolicitudId>(job)?, lease).await,
             FETCH => fetch::fetch(app, &scope, id::<PackageId>(job)?, lease).await,
             IMPORT => import::import(app, &scope, id::<PackageId>(job)?, lease).await,
-            REPORT => report::after_import(app, &scope, id::<TaxpayerId>(job)?, year(job)?, lease).await,
+            REPORT => report::after_import(app, &scope, report_of(job)?, lease).await,
             SYNC => super::plan::sync(app, &scope, id::<TaxpayerId>(job)?, lease).await,
             other => Err(JobFailure::Failed { code: fedatario_base::Code::Internal, text: format!("unknown kind {other}") }),
         }
@@ -85,8 +86,11 @@ fn id<T: std::str::FromStr>(job: &ClaimedJob) -> Result<T, JobFailure> {
     text.parse().map_err(|_| malformed(job))
 }
 
-fn year(job: &ClaimedJob) -> Result<i16, JobFailure> {
-    job.payload.get("year").and_then(|it| it.as_i64()).and_then(|it| i16::try_from(it).ok()).ok_or_else(|| malformed(job))
+fn report_of(job: &ClaimedJob) -> Result<ReportOf, JobFailure> {
+    let year = job.payload.get("year").and_then(|it| it.as_i64()).and_then(|it| i16::try_from(it).ok());
+    let cause = job.payload.get("cause").and_then(|it| it.as_str()).and_then(|it| it.parse().ok());
+    let (Some(year), Some(cause)) = (year, cause) else { return Err(malformed(job)) };
+    Ok(ReportOf { taxpayer: id(job)?, year, cause })
 }
 
 fn malformed(job: &ClaimedJob) -> JobFailure {
@@ -102,6 +106,6 @@ pub fn job(kind: &'static str, id: impl std::fmt::Display, due: Timestamp, run: 
 /// The job that compares a year, once for each request that ends: only the last finds all ended,
 /// and a shared key would lose the one enqueued while another runs.
 pub fn report_job(taxpayer: TaxpayerId, year: i16, cause: SolicitudId, due: Timestamp, run: &str) -> NewJob {
-    let payload = json!({ "id": taxpayer.to_string(), "year": year });
+    let payload = json!({ "id": taxpayer.to_string(), "year": year, "cause": cause.to_string() });
     NewJob { kind: REPORT, key: format!("{taxpayer}:{year}:{cause}"), payload, due, run: Some(run.to_owned()) }
 }

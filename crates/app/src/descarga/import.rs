@@ -60,19 +60,17 @@ async fn read(
     let (of, rfc) = (reading::Of { taxpayer: package.taxpayer, package: package.id }, rfc.to_owned());
     let reader = tokio::task::spawn_blocking(move || reading::read(archive, of, &rfc, &mut |batch| send.blocking_send(batch).is_ok()));
     let mut tally = Tally::default();
-    let mut again = 0;
+    let given_again = package.state == PackageState::Imported;
     while let Some(batch) = receive.recv().await {
-        again += write(app, scope, batch, &mut tally).await?;
+        write(app, scope, batch, given_again, &mut tally).await?;
     }
     let ended = reader.await.map_err(|error| AppError::Internal(error.to_string()))?;
-    if package.state == PackageState::Imported {
-        tally.duplicates += again; // Given a second time: all of it is already here.
-    }
     Ok((tally, ended.err().map(|error| Unreadable { code: error.code(), text: error.to_string() })))
 }
 
-/// Writes one batch in one transaction; how many of its rows this package had already brought.
-async fn write(app: &App, scope: &Scope, batch: Batch, tally: &mut Tally) -> AppResult<u64> {
+/// Writes one batch in one transaction. Rows that this very package brought before are its own when
+/// an import that a crash cut is done again, and duplicates when the package is given a second time.
+async fn write(app: &App, scope: &Scope, batch: Batch, given_again: bool, tally: &mut Tally) -> AppResult<()> {
     let mut tx = app.store.begin(scope).await?;
     let documents = tx.add_documents(&batch.documents).await?;
     let foreign = tx.add_documents(&batch.foreign).await?;
@@ -84,11 +82,13 @@ async fn write(app: &App, scope: &Scope, batch: Batch, tally: &mut Tally) -> App
     tally.files += batch.files;
     tally.ignored += batch.ignored;
     tally.quarantined += batch.quarantine.len() as u64;
-    tally.cfdi += documents.new;
-    tally.foreign += foreign.new;
-    tally.metadata += metadata.new;
-    tally.duplicates += documents.duplicates + foreign.duplicates + metadata.duplicates;
-    Ok(documents.again + foreign.again + metadata.again)
+    let mine = |it: Written| if given_again { it.new } else { it.new + it.again };
+    let elsewhere = |it: Written| if given_again { it.duplicates + it.again } else { it.duplicates };
+    tally.cfdi += mine(documents);
+    tally.foreign += mine(foreign);
+    tally.metadata += mine(metadata);
+    tally.duplicates += elsewhere(documents) + elsewhere(foreign) + elsewhere(metadata);
+    Ok(())
 }
 
 async fn settle(
@@ -149,10 +149,13 @@ async fn advance(tx: &mut dyn Tx, now: &Moment, mut s: Solicitud) -> AppResult<(
         return Ok(());
     }
     let unreadable = packages.iter().any(|it| it.state == PackageState::Unreadable);
-    match (unreadable, s.k) {
-        (false, _) => end(tx, now, &mut s, SolicitudState::Imported).await,
-        (true, 0) => transition::end_and_widen(tx, now, &mut s, SolicitudState::Failed).await,
-        (true, _) => end(tx, now, &mut s, SolicitudState::Blocked).await,
+    if !unreadable {
+        return end(tx, now, &mut s, SolicitudState::Imported).await;
+    }
+    let asked_anew = transition::same_window(tx, &s).await?.iter().any(|it| it.id != s.id && it.state == SolicitudState::Failed);
+    match asked_anew {
+        false => transition::end_and_widen(tx, now, &mut s, SolicitudState::Failed).await,
+        true => end(tx, now, &mut s, SolicitudState::Blocked).await,
     }
 }
 
@@ -250,6 +253,9 @@ async fn copy(file: &Path, slot: &mut dyn Slot) -> AppResult<()> {
 
 async fn finish(app: &App, scope: &Scope, mut package: PackageRow, tally: Tally, unreadable: &Option<Unreadable>) -> AppResult<()> {
     let now = Moment::now(app, scope);
+    if package.state == PackageState::Imported {
+        return Ok(()); // Given a second time: what its first reading found stands.
+    }
     let mut tx = app.store.begin(scope).await?;
     package.tally = tally;
     package.state = if unreadable.is_some() { PackageState::Unreadable } else { PackageState::Imported };

@@ -12,7 +12,7 @@ use crate::error::{AppError, AppResult};
 use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{LeaseProof, Tx};
-use fedatario_base::Scope;
+use fedatario_base::{Code, Scope};
 use fedatario_base::id::{SolicitudId, TaxpayerId};
 use fedatario_fiscal::mx::window::{self, MAX_VARIANTS, PlannedRequest, Window};
 use jiff::SignedDuration;
@@ -43,7 +43,13 @@ pub struct Plan {
     pub planned: Vec<String>,
     /// Windows that were held already.
     pub held: Vec<Held>,
+    /// Windows that the rules of the service do not let us ask, with the rule's code.
+    pub refused: Vec<(String, &'static str)>,
 }
+
+/// How far behind now a running window is cut: SAT refuses an end in the future, and its clock need
+/// not agree with ours to the second.
+const CUT_BEHIND: SignedDuration = SignedDuration::from_mins(5);
 
 /// The run that a year's jobs belong to, the same whenever it is asked for.
 pub fn run_of(taxpayer: TaxpayerId, year: i16) -> String {
@@ -51,12 +57,35 @@ pub fn run_of(taxpayer: TaxpayerId, year: i16) -> String {
 }
 
 /// Plans what a year needs and was never asked for, and takes over what an earlier run left open.
-pub async fn year(app: &App, scope: &Scope, taxpayer: TaxpayerId, year: i16, directions: &[Direction]) -> AppResult<Plan> {
+/// With `retry`, windows whose request was rejected or waits for a person are asked once more.
+pub async fn year(app: &App, scope: &Scope, taxpayer: TaxpayerId, year: i16, directions: &[Direction], retry: bool) -> AppResult<Plan> {
     let now = Moment::now(app, scope);
+    if year > mexico(now.service)?.year() {
+        return Err(AppError::Window { code: Code::WindowFuture, text: format!("{year} has not begun") });
+    }
     let mut tx = app.store.begin(scope).await?;
-    let plan = plan_year(tx.as_mut(), &now, taxpayer, year, directions).await?;
+    let mut plan = plan_year(tx.as_mut(), &now, taxpayer, year, directions).await?;
+    if retry {
+        ask_once_more(tx.as_mut(), &now, taxpayer, year, &mut plan).await?;
+    }
     tx.commit().await?;
     Ok(plan)
+}
+
+/// A window that nothing answers and nobody works on gets its next variant.
+async fn ask_once_more(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16, plan: &mut Plan) -> AppResult<()> {
+    let all = tx.solicitudes(taxpayer, Some(year)).await?;
+    let ended = |it: &&Solicitud| matches!(it.state, SolicitudState::Rejected | SolicitudState::Blocked);
+    for s in all.iter().filter(ended) {
+        let rivals = super::transition::same_window(tx, s).await?;
+        if rivals.iter().any(|it| it.state.is_open()) || super::report::settled(s, &all) {
+            continue;
+        }
+        if let Some(next) = super::transition::plan_variant(tx, now, s, Relation::Variant).await? {
+            plan.planned.push(next.to_string());
+        }
+    }
+    Ok(())
 }
 
 async fn plan_year(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16, directions: &[Direction]) -> AppResult<Plan> {
@@ -64,7 +93,8 @@ async fn plan_year(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i1
     let asked = tx.solicitudes(taxpayer, None).await?;
     let mut plan = Plan::default();
     for direction in directions {
-        let needed = needed(&asked, now, year, *direction)?;
+        let (needed, refused) = needed(&asked, now, year, *direction)?;
+        plan.refused.extend(refused);
         for (content, slot) in window::slots(year) {
             let asked_for = needed.iter().find(|it| (it.content, it.slot) == (content, slot));
             match asked_for {
@@ -86,21 +116,30 @@ async fn plan_year(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i1
 }
 
 /// What the year needs, given what was asked and where earlier runs cut the running windows.
-fn needed(asked: &[Solicitud], now: &Moment, year: i16, direction: Direction) -> AppResult<Vec<PlannedRequest>> {
+#[expect(clippy::type_complexity, reason = "what may be asked, and what may not with the rule's code")]
+fn needed(
+    asked: &[Solicitud],
+    now: &Moment,
+    year: i16,
+    direction: Direction,
+) -> AppResult<(Vec<PlannedRequest>, Vec<(String, &'static str)>)> {
     let meant = |it: &&Solicitud| it.family == Family::Cfdi && it.direction == direction && it.relation != Some(Relation::Part);
     let prior: Vec<window::Asked> = asked
         .iter()
         .filter(meant)
         .map(|it| window::Asked { content: content(it.content), window: Window { from: it.base_from, to: it.to } })
         .collect();
-    let planned = window::year_plan(year, side(direction), mexico(now.service)?, &prior);
-    planned.iter().try_for_each(|it| allowed(it.window, mexico(now.service)?))?;
-    Ok(planned)
-}
-
-/// The rules of the service, before asking: strict order, six years, no future.
-fn allowed(window: Window, now: jiff::civil::DateTime) -> AppResult<()> {
-    window::check(window, now).map_err(|error| AppError::Window { code: error.code(), text: format!("{window}: {error}") })
+    let today = mexico(now.service)?;
+    let planned = window::year_plan(year, side(direction), mexico(now.service - CUT_BEHIND)?, &prior);
+    let (mut allowed, mut refused) = (Vec::new(), Vec::new());
+    for request in planned {
+        // The rules of the service, before asking: strict order, six years, no future.
+        match window::check(request.window, today) {
+            Ok(()) => allowed.push(request),
+            Err(error) => refused.push((format!("{} {} {}", direction, ours(request.content), request.window), error.code().slug())),
+        }
+    }
+    Ok((allowed, refused))
 }
 
 async fn add(
@@ -195,6 +234,16 @@ async fn reopen_blocked(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, yea
     Ok(())
 }
 
+/// Takes up what waited for a certificate, in every year of the taxpayer.
+pub async fn take_up(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId) -> AppResult<()> {
+    let years: std::collections::BTreeSet<i16> = tx.solicitudes(taxpayer, None).await?.iter().map(|it| it.year).collect();
+    for year in years {
+        reopen_blocked(tx, now, taxpayer, year).await?;
+        revive(tx, now, taxpayer, year).await?;
+    }
+    Ok(())
+}
+
 /// Gives every open request of the year the job that its state needs: one that was given up is
 /// taken up again, one that waits joins this run. A job that is open already is left as it is.
 async fn revive(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId, year: i16) -> AppResult<()> {
@@ -230,7 +279,11 @@ pub async fn sync(app: &App, scope: &Scope, taxpayer: TaxpayerId, lease: LeasePr
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
     let year = mexico(now.service)?.year();
-    plan_year(tx.as_mut(), &now, taxpayer, year, &[Direction::Issued, Direction::Received]).await?;
+    // What was left of last year when it ended; a year that nobody ever asked for is not begun.
+    if !tx.solicitudes(taxpayer, Some(year - 1)).await?.is_empty() {
+        plan_year(tx.as_mut(), &now, taxpayer, year - 1, Direction::ALL).await?;
+    }
+    plan_year(tx.as_mut(), &now, taxpayer, year, Direction::ALL).await?;
     tx.finish_job(lease).await?;
     Ok(tx.commit().await?)
 }

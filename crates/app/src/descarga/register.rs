@@ -6,7 +6,7 @@ use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::model::*;
-use crate::ports::Tx;
+use crate::ports::{StoreError, Tx};
 use fedatario_base::id::{CredentialId, TaxpayerId};
 use fedatario_base::{Permission, Scope};
 use fedatario_credentials::{Certificate, Pair};
@@ -76,6 +76,7 @@ pub async fn register(app: &App, scope: &Scope, pair: Pair) -> AppResult<Registe
         .field("taxpayer", taxpayer.id.to_string())
         .field("number", certificate.number().to_owned());
     tx.append(event, None).await?;
+    super::plan::take_up(tx.as_mut(), &now, taxpayer.id).await?;
     tx.commit().await?;
     Ok(registered(&taxpayer, id, &certificate, true))
 }
@@ -96,6 +97,10 @@ async fn known_taxpayer(app: &App, scope: &Scope, rfc: &str) -> AppResult<Option
 
 async fn taxpayer_of(app: &App, tx: &mut dyn Tx, now: &Moment, certificate: &Certificate, id: TaxpayerId) -> AppResult<Taxpayer> {
     if let Some(found) = tx.taxpayer_by_tax_id(TaxpayerKind::Rfc, certificate.rfc()).await? {
+        if found.id != id {
+            // Somebody registered it meanwhile: the key was sealed for another id and would never open.
+            return Err(StoreError::Conflict("the taxpayer was registered meanwhile".to_owned()).into());
+        }
         return Ok(found);
     }
     let taxpayer = Taxpayer {

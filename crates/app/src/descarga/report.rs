@@ -11,10 +11,10 @@ use crate::audit_trail::{self, entry};
 use crate::error::{AppError, AppResult};
 use crate::jobs::JobFailure;
 use crate::model::*;
-use crate::ports::{LeaseProof, Tx};
+use crate::ports::{BlobError, LeaseProof, Tx};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fedatario_base::id::TaxpayerId;
+use fedatario_base::id::{SolicitudId, TaxpayerId};
 use fedatario_base::{Code, Scope};
 use fedatario_fiscal::mx::completeness::{Builder, Row, Totals, WindowLine};
 use fedatario_fiscal::mx::metadata::Estatus;
@@ -42,35 +42,99 @@ pub struct Signed {
 pub struct Made {
     /// What it counts.
     pub totals: Totals,
+    /// Whether the whole year is here: every window answered, nothing missing.
+    pub complete: bool,
+    /// Windows that nothing has answered yet, as the report lists them.
+    pub unsettled: u64,
     /// Where it lies.
     pub path: String,
     /// Its digest, lower-case hex.
     pub sha256: String,
 }
 
-/// Makes, signs and keeps the report of a year.
+/// A report before it is signed.
+struct Drawn {
+    canonical: Vec<u8>,
+    totals: Totals,
+    complete: bool,
+    unsettled: u64,
+}
+
+/// A kept report, in bytes: two million rows of a line each.
+const REPORT_BYTES_AT_MOST: u64 = 1 << 30;
+
+/// Makes, signs and keeps the report of a year. One that says the same as the kept one but for its
+/// time is not made again: the kept one stands.
 pub async fn make(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16) -> AppResult<Made> {
-    let (bytes, totals) = compute(app, scope, taxpayer, year, app.clock.service()).await?;
-    let signed = sign(app, scope, &bytes).await?;
-    let file = serde_json::to_vec_pretty(&signed).map_err(|error| AppError::Internal(error.to_string()))?;
     let path = layout::report(scope.tenant(), &taxpayer.tax_id, year);
+    if let Some(kept) = still_true(app, scope, taxpayer, year, &path).await? {
+        return Ok(kept);
+    }
+    let drawn = compute(app, scope, taxpayer, year, app.clock.service()).await?;
+    let signed = sign(app, scope, &drawn.canonical).await?;
+    let file = serde_json::to_vec_pretty(&signed).map_err(|error| AppError::Internal(error.to_string()))?;
     app.blobs.put(&path, &file).await?;
-    let sha256 = audit_trail::hex(&audit_trail::sha256(&file));
-    Ok(Made { totals, path, sha256 })
+    let made = made(drawn, path, &file);
+    tell(app, scope, taxpayer.id, year, &made).await?;
+    Ok(made)
+}
+
+fn made(drawn: Drawn, path: String, file: &[u8]) -> Made {
+    let sha256 = audit_trail::hex(&audit_trail::sha256(file));
+    Made { totals: drawn.totals, complete: drawn.complete, unsettled: drawn.unsettled, path, sha256 }
+}
+
+async fn still_true(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16, path: &str) -> AppResult<Option<Made>> {
+    let file = match app.blobs.get(path, REPORT_BYTES_AT_MOST).await {
+        Ok(file) => file,
+        Err(BlobError::NotFound) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Ok(kept) = serde_json::from_slice::<Signed>(&file) else { return Ok(None) };
+    let Some(made_at) = made_at(&kept.report) else { return Ok(None) };
+    let drawn = compute(app, scope, taxpayer, year, made_at).await?;
+    let same = audit_trail::canonical(&kept.report)? == drawn.canonical;
+    Ok(same.then(|| made(drawn, path.to_owned(), &file)))
+}
+
+fn made_at(report: &serde_json::Value) -> Option<Timestamp> {
+    report.get("made_at")?.as_str()?.parse().ok()
 }
 
 /// The canonical bytes of the report, from the tables.
-async fn compute(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16, made_at: Timestamp) -> AppResult<(Vec<u8>, Totals)> {
+async fn compute(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16, made_at: Timestamp) -> AppResult<Drawn> {
     let rfc: Rfc = taxpayer.tax_id.parse().map_err(|_| AppError::RfcFormat(taxpayer.tax_id.clone()))?;
     let mut report = Builder::new(rfc, year, made_at);
     let mut tx = app.store.read(scope).await?;
     let all = tx.solicitudes(taxpayer.id, Some(year)).await?;
     all.iter().for_each(|it| report.window(window_line(it, &all)));
     for direction in Direction::ALL {
-        rows(tx.as_mut(), taxpayer.id, *direction, year, &mut report).await?;
+        never_asked(&all, *direction, year).into_iter().for_each(|it| report.window(it));
+        rows(tx.as_mut(), taxpayer, *direction, year, &mut report).await?;
     }
     let report = report.finish();
-    Ok((report.canonical(), report.totals()))
+    let unsettled = report.windows.iter().filter(|it| !it.settled).count() as u64;
+    Ok(Drawn { canonical: report.canonical(), totals: report.totals(), complete: report.is_complete(), unsettled })
+}
+
+/// The parts of the year that no request covers: a year is not complete for want of questions.
+fn never_asked(all: &[Solicitud], direction: Direction, year: i16) -> Vec<WindowLine> {
+    let meant = |it: &&Solicitud| it.direction == direction && it.relation != Some(Relation::Part);
+    let asked: Vec<window::Asked> = all
+        .iter()
+        .filter(meant)
+        .map(|it| window::Asked { content: super::plan::content(it.content), window: Window { from: it.base_from, to: it.to } })
+        .collect();
+    let over = jiff::civil::date(year.saturating_add(1), 1, 2).at(0, 0, 0, 0);
+    let left = window::year_plan(year, side(direction), over, &asked);
+    let line = |it: window::PlannedRequest| WindowLine {
+        direction: it.direction,
+        content: it.content,
+        window: it.window,
+        state: "not_asked".to_owned(),
+        settled: false,
+    };
+    left.into_iter().map(line).collect()
 }
 
 /// A window is settled when its documents are here, or when the requests that stand for it are.
@@ -85,7 +149,7 @@ fn window_line(s: &Solicitud, all: &[Solicitud]) -> WindowLine {
 }
 
 /// Any request for the same window will do: variants only widen.
-fn settled(s: &Solicitud, all: &[Solicitud]) -> bool {
+pub fn settled(s: &Solicitud, all: &[Solicitud]) -> bool {
     all.iter().filter(|it| transition::is_same_window(it, s)).any(|it| match it.state {
         SolicitudState::Imported | SolicitudState::Reconciled | SolicitudState::Empty => true,
         SolicitudState::TooLarge => {
@@ -97,19 +161,26 @@ fn settled(s: &Solicitud, all: &[Solicitud]) -> bool {
     })
 }
 
-async fn rows(tx: &mut dyn Tx, taxpayer: TaxpayerId, direction: Direction, year: i16, report: &mut Builder) -> AppResult<()> {
+async fn rows(tx: &mut dyn Tx, taxpayer: &Taxpayer, direction: Direction, year: i16, report: &mut Builder) -> AppResult<()> {
     let periods = (i32::from(year) * 100 + 1, i32::from(year) * 100 + 12);
     let mut after: Option<String> = None;
     loop {
-        let page = tx.completeness(taxpayer, direction, periods, after.as_deref(), PAGE).await?;
+        let page = tx.completeness(taxpayer.id, direction, periods, after.as_deref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.uuid.clone());
-        for row in page {
-            if let Some(row) = row_of(side(direction), row) {
-                report.row(&row);
-            }
+        let counts = |it: &CompletenessRow| counts(it, &taxpayer.tax_id, direction);
+        for row in page.into_iter().filter(counts).filter_map(|it| row_of(side(direction), it)) {
+            report.row(&row);
         }
     }
+}
+
+/// A document to oneself is counted once, as issued; a retención that no metadata of CFDI names
+/// belongs to the other service.
+fn counts(row: &CompletenessRow, rfc: &str, direction: Direction) -> bool {
+    let to_oneself = row.issuer == rfc && row.receiver == rfc && direction == Direction::Received;
+    let retencion = !row.has_metadata && row.effect.starts_with('R');
+    !to_oneself && !retencion
 }
 
 /// None for a document without a stamp: SAT has never heard of it.
@@ -175,52 +246,65 @@ async fn recount(app: &App, scope: &Scope, report: &serde_json::Value) -> AppRes
     let rfc = report.get("rfc").and_then(|it| it.as_str()).unwrap_or_default();
     let year = report.get("year").and_then(|it| it.as_i64()).and_then(|it| i16::try_from(it).ok());
     let found = app.store.read(scope).await?.taxpayer_by_tax_id(TaxpayerKind::Rfc, rfc).await?;
-    let made_at = report.get("made_at").and_then(|it| it.as_str()).and_then(|it| it.parse().ok());
-    match (found, year, made_at) {
-        (Some(taxpayer), Some(year), Some(made_at)) => Ok(Some(compute(app, scope, &taxpayer, year, made_at).await?.0)),
+    match (found, year, made_at(report)) {
+        (Some(taxpayer), Some(year), Some(made_at)) => Ok(Some(compute(app, scope, &taxpayer, year, made_at).await?.canonical)),
         _ => Ok(None),
     }
 }
 
-/// The job `sat.report`: once every request of the year has ended, makes the report.
-pub async fn after_import(app: &App, scope: &Scope, id: TaxpayerId, year: i16, lease: LeaseProof) -> Result<(), JobFailure> {
+/// The job `sat.report`, once for each request that ends: writes its record, and once every request
+/// of the year has ended makes the report.
+pub async fn after_import(app: &App, scope: &Scope, of: ReportOf, lease: LeaseProof) -> Result<(), JobFailure> {
     let mut tx = app.store.read(scope).await?;
-    let taxpayer = tx.taxpayer(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
-    let all = tx.solicitudes(id, Some(year)).await?;
+    let taxpayer = tx.taxpayer(of.taxpayer).await?.ok_or_else(|| AppError::NotFound(of.taxpayer.to_string()))?;
+    let all = tx.solicitudes(of.taxpayer, Some(of.year)).await?;
     drop(tx);
-    write_records(app, scope, &taxpayer, &all).await?;
     if all.iter().any(|it| it.state.is_open()) {
-        let mut tx = app.store.begin(scope).await?;
-        tx.finish_job(lease).await?;
-        return Ok(tx.commit().await?);
+        let ended: Vec<Solicitud> = all.into_iter().filter(|it| it.id == of.cause).collect();
+        write_records(app, scope, &taxpayer, &ended).await?;
+    } else {
+        let all = reconcile(app, scope, of.taxpayer, of.year).await?;
+        write_records(app, scope, &taxpayer, &all).await?;
+        make(app, scope, &taxpayer, of.year).await?;
     }
-    reconcile(app, scope, id, year).await?;
-    let made = make(app, scope, &taxpayer, year).await?;
-    Ok(told(app, scope, id, year, &made, lease).await?)
-}
-
-/// Counts the imported requests as reconciled, before the report is made that names their state.
-async fn reconcile(app: &App, scope: &Scope, id: TaxpayerId, year: i16) -> AppResult<()> {
-    let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    for mut s in tx.solicitudes(id, Some(year)).await? {
-        if s.state == SolicitudState::Imported {
-            step(tx.as_mut(), &now, &mut s, SolicitudState::Reconciled).await?;
-        }
-    }
+    tx.finish_job(lease).await?;
     Ok(tx.commit().await?)
 }
 
-async fn told(app: &App, scope: &Scope, id: TaxpayerId, year: i16, made: &Made, lease: LeaseProof) -> AppResult<()> {
+/// What a report is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportOf {
+    /// Whose.
+    pub taxpayer: TaxpayerId,
+    /// Of which year.
+    pub year: i16,
+    /// The request that ended.
+    pub cause: SolicitudId,
+}
+
+/// Counts the imported requests as reconciled, before the report is made that names their state.
+async fn reconcile(app: &App, scope: &Scope, id: TaxpayerId, year: i16) -> AppResult<Vec<Solicitud>> {
+    let now = Moment::now(app, scope);
+    let mut tx = app.store.begin(scope).await?;
+    let mut all = tx.solicitudes(id, Some(year)).await?;
+    for s in all.iter_mut().filter(|it| it.state == SolicitudState::Imported) {
+        step(tx.as_mut(), &now, s, SolicitudState::Reconciled).await?;
+    }
+    tx.commit().await?;
+    Ok(all)
+}
+
+async fn tell(app: &App, scope: &Scope, id: TaxpayerId, year: i16, made: &Made) -> AppResult<()> {
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
     let event = entry(&now, "sat.report", &id.to_string(), "made")
         .field("year", i64::from(year))
         .field("missing", made.totals.missing)
         .field("not_delivered", made.totals.not_delivered)
+        .field("unsettled", made.unsettled)
         .field("sha256", made.sha256.clone());
     tx.append(event, None).await?;
-    tx.finish_job(lease).await?;
     Ok(tx.commit().await?)
 }
 

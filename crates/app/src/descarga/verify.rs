@@ -10,15 +10,15 @@ use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{LeaseProof, SatVerified, Tx};
 use fedatario_base::Scope;
-use fedatario_base::id::SolicitudId;
+use fedatario_base::id::{CredentialId, SolicitudId};
 use fedatario_fiscal::mx::sat_codes::{self, EstadoSolicitud, Reaction, Standing};
 use std::time::Duration;
 
-/// An answer that nobody has explained is pending; after so many checks in all a person looks at it.
-/// At SAT's pace that is two days.
-const UNEXPLAINED_CHECKS_AT_MOST: u32 = 80;
-/// 305 has passing causes: a request that is still refused at this check has a refused certificate.
-const REFUSED_CHECKS_AT_MOST: u32 = 20;
+/// An answer that nobody has explained is pending; after so many in a row a person looks at it. At
+/// SAT's pace that is half a day and more.
+const UNEXPLAINED_AT_MOST: u32 = 40;
+/// 305 has passing causes: after so many in a row the certificate counts as refused.
+const REFUSED_AT_MOST: u32 = 20;
 
 /// How long to wait before check `checks` of a request of this age, in the pace of the service's
 /// reference (§9.4): one unit ×5, five ×6, fifteen until the 360th, then sixty. `random` in 0..1
@@ -46,16 +46,34 @@ pub async fn verify(app: &App, scope: &Scope, id: SolicitudId, lease: LeaseProof
         Err(AppError::CredentialBlocked { reason, .. }) => return Ok(transition::block(app, scope, tx, s, lease, &reason).await?),
         Err(error) => return Err(error.into()),
     };
-    drop(tx);
+    let s = notice_stuck(app, scope, tx, s).await?;
     let verified = app.sat.verify(&account, &authority_id, s.id, Some(lease)).await.map_err(AppError::from)?;
-    Ok(settle(app, scope, s, verified, lease).await?)
+    Ok(settle(app, scope, account.credential, s, verified, lease).await?)
+}
+
+/// Also when SAT does not answer at all: the age of a request does not wait for it.
+async fn notice_stuck(app: &App, scope: &Scope, mut tx: Box<dyn Tx>, mut s: Solicitud) -> AppResult<Solicitud> {
+    let now = Moment::now(app, scope);
+    let before = s.state;
+    stuck(app, tx.as_mut(), &now, &mut s).await?;
+    if s.state != before {
+        tx.commit().await?;
+    }
+    Ok(s)
 }
 
 fn is_waiting(s: &Solicitud) -> bool {
     matches!(s.state, SolicitudState::Accepted | SolicitudState::Running | SolicitudState::Stuck)
 }
 
-async fn settle(app: &App, scope: &Scope, mut s: Solicitud, v: SatVerified, lease: LeaseProof) -> AppResult<()> {
+async fn settle(
+    app: &App,
+    scope: &Scope,
+    credential: CredentialId,
+    mut s: Solicitud,
+    v: SatVerified,
+    lease: LeaseProof,
+) -> AppResult<()> {
     let now = Moment::now(app, scope);
     s.checks += 1;
     s.codes = AuthorityCodes {
@@ -63,12 +81,19 @@ async fn settle(app: &App, scope: &Scope, mut s: Solicitud, v: SatVerified, leas
         estado: Some(v.estado),
         codigo_estado: v.codigo_estado.clone(),
         mensaje: Some(v.mensaje.clone()),
+        odd_in_a_row: s.codes.odd_in_a_row,
     };
     s.announced = Some(v.numero_cfdis);
     let estado = EstadoSolicitud::from(v.estado);
     let standing = sat_codes::standing(&v.cod_estatus, Some(estado), v.codigo_estado.as_deref(), v.packages.len());
+    let odd = matches!(standing, Standing::Unexplained | Standing::CallFailed(_));
+    s.codes.odd_in_a_row = if odd { s.codes.odd_in_a_row + 1 } else { 0 };
     let mut tx = app.store.begin(scope).await?;
-    if decide(app, tx.as_mut(), &now, &mut s, &v, standing).await? {
+    if matches!(standing, Standing::CallFailed(Reaction::BlockCredential)) && certificate_is_refused(&s, &v) {
+        super::ask::block_credential(tx.as_mut(), &now, credential, &v.cod_estatus).await?;
+        end(tx.as_mut(), &now, &mut s, SolicitudState::Blocked).await?;
+        tx.finish_job(lease).await?;
+    } else if decide(app, tx.as_mut(), &now, &mut s, &v, standing).await? {
         wait(app, tx.as_mut(), &now, &mut s, estado, lease).await?;
     } else {
         tx.finish_job(lease).await?;
@@ -80,12 +105,12 @@ async fn settle(app: &App, scope: &Scope, mut s: Solicitud, v: SatVerified, leas
 async fn decide(app: &App, tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, v: &SatVerified, standing: Standing) -> AppResult<bool> {
     match standing {
         Standing::Pending => stuck(app, tx, now, s).await?,
-        Standing::Unexplained if s.checks >= UNEXPLAINED_CHECKS_AT_MOST => {
+        Standing::Unexplained if s.codes.odd_in_a_row >= UNEXPLAINED_AT_MOST => {
             end(tx, now, s, SolicitudState::Blocked).await?;
             return Ok(false);
         }
         Standing::Unexplained => stuck(app, tx, now, s).await?,
-        Standing::CallFailed(reaction) => return call_failed(tx, now, s, v, reaction).await,
+        Standing::CallFailed(reaction) => return call_failed(tx, now, s, reaction).await,
         ended => {
             ended_as(tx, now, s, v, ended).await?;
             return Ok(false);
@@ -134,18 +159,19 @@ async fn rejected(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, reaction: Re
 }
 
 /// The call failed and says nothing about the request; true while it is worth asking again.
-async fn call_failed(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, v: &SatVerified, reaction: Reaction) -> AppResult<bool> {
+async fn call_failed(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, reaction: Reaction) -> AppResult<bool> {
     match reaction {
         // SAT does not know its own request any more: the window is asked anew.
         Reaction::AskAgain | Reaction::Empty => end_and_widen(tx, now, s, SolicitudState::Failed).await?,
         Reaction::Permanent => end(tx, now, s, SolicitudState::Rejected).await?,
-        Reaction::BlockCredential if v.cod_estatus == "304" || s.checks >= REFUSED_CHECKS_AT_MOST => {
-            super::ask::block_credential(tx, s, &v.cod_estatus).await?;
-            end(tx, now, s, SolicitudState::Blocked).await?;
-        }
         _ => return Ok(true),
     }
     Ok(false)
+}
+
+/// 304 is final; 305 only when it stays.
+fn certificate_is_refused(s: &Solicitud, v: &SatVerified) -> bool {
+    v.cod_estatus == "304" || s.codes.odd_in_a_row >= REFUSED_AT_MOST
 }
 
 /// In process for too long: an equivalent request runs beside it, and whichever ends first wins.

@@ -3,14 +3,26 @@
 use crate::error::AppError;
 use crate::ports::{CallError, StoreError};
 use fedatario_base::Code;
+use fedatario_upstream::{Fault, Why};
 use std::time::Duration;
 
 /// A job that failed this often is kept for a person.
 pub const FAILURES_AT_MOST: u32 = 8;
+/// A job whose worker was gone this often in a row, before it ended and without giving it back, is
+/// kept for a person too: work that takes its worker down must not do so for ever. Far above what
+/// restarts and power cuts can do to one job, since each time that it is given back counts anew.
+pub const LAPSES_AT_MOST: u32 = 20;
 /// The first delay after a failure.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// No delay is longer.
 pub const BACKOFF_LAST: Duration = Duration::from_secs(3600);
+/// The longest that a job is put off, whatever stands in its way, unless the authority itself asked
+/// for longer: what is in the way may be gone sooner than it says (another certificate is uploaded, a
+/// probe succeeds), and looking costs a row.
+pub const LATER_AT_MOST: Duration = Duration::from_secs(5 * 60);
+/// The longest that a job leaves an open breaker alone: it closes for all with the first probe that
+/// is answered.
+pub const BREAKER_LOOK: Duration = Duration::from_secs(30);
 /// A lease, unless a heartbeat extends it.
 pub const LEASE: Duration = Duration::from_secs(60);
 /// How often a worker extends what it holds.
@@ -51,9 +63,20 @@ impl From<AppError> for JobFailure {
         match error {
             AppError::Store(error) => error.into(),
             AppError::Call(CallError::LeaseLost) => JobFailure::LeaseLost,
-            AppError::Call(CallError::Later { after, why }) => JobFailure::Later { after, why: format!("{why:?}") },
+            AppError::Call(CallError::Later { after, why }) => {
+                JobFailure::Later { after: put_off(after, &why), why: format!("{why:?}") }
+            }
             other => JobFailure::Failed { code: other.code(), text: other.to_string() },
         }
+    }
+}
+
+/// How long a job is put off by a call that names `after`.
+fn put_off(after: Duration, why: &Why) -> Duration {
+    match why {
+        Why::Fault(Fault::Throttled { .. }) => after,
+        Why::Breaker => after.min(BREAKER_LOOK),
+        Why::Fault(_) | Why::Bucket | Why::Cooling | Why::Login => after.min(LATER_AT_MOST),
     }
 }
 
@@ -68,6 +91,27 @@ pub fn backoff(failures: u32, random: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_looks_again_at_an_open_breaker_before_long() {
+        let minutes = |it: u64| Duration::from_secs(60 * it);
+        let throttled = || Why::Fault(Fault::Throttled { after: minutes(60), notice: None });
+        let cases = [
+            (Why::Breaker, minutes(10), BREAKER_LOOK),
+            (Why::Breaker, Duration::from_secs(2), Duration::from_secs(2)),
+            (Why::Cooling, minutes(60), LATER_AT_MOST),
+            (Why::Cooling, minutes(1), minutes(1)),
+            (Why::Fault(Fault::Unanswered("".into())), minutes(60), LATER_AT_MOST),
+            (throttled(), minutes(60), minutes(60)),
+        ];
+        for (why, asked, expected) in cases {
+            let error = AppError::Call(CallError::Later { after: asked, why: why.clone() });
+            let JobFailure::Later { after, .. } = JobFailure::from(error) else { panic!("put off, not failed") };
+            assert_eq!(after, expected, "{why:?} {asked:?}");
+        }
+        fedatario_testkit::covers!("jobs: none is put off for long, unless the authority itself asked for it");
+        fedatario_testkit::covers!("jobs: one that met an open breaker comes back soon after it closed");
+    }
 
     #[test]
     fn backoff_doubles_is_bounded_and_jitters_downwards() {

@@ -2,6 +2,7 @@
 
 use fedatario_base::Code;
 use jiff::Timestamp;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// The expression is not one we can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,12 +19,27 @@ impl ScheduleError {
 /// The first instant after `after` at which the expression fires. Fires that fell into a time
 /// when nobody ran are not made up for: they collapse into the next one.
 pub fn next_after(expression: &str, after: Timestamp) -> Result<Timestamp, ScheduleError> {
+    let next = find(expression, after)?;
+    Ok(in_the_gap(expression, after).map_or(next, |skipped| skipped.min(next)))
+}
+
+fn find(expression: &str, after: Timestamp) -> Result<Timestamp, ScheduleError> {
     let bad = |error: cronexpr::Error| ScheduleError(error.to_string());
     let crontab = cronexpr::parse_crontab(expression).map_err(bad)?;
-    let millis = after.as_millisecond();
-    let after = cronexpr::MakeTimestamp::from_millisecond(millis).map_err(bad)?;
-    let next = crontab.find_next(after).map_err(bad)?;
-    Ok(next.timestamp())
+    let after = cronexpr::MakeTimestamp::from_millisecond(after.as_millisecond()).map_err(bad)?;
+    Ok(crontab.find_next(after).map_err(bad)?.timestamp())
+}
+
+/// A time of day that the clocks jump over would be passed over until the next day: it fires as
+/// much later as they jumped.
+fn in_the_gap(expression: &str, after: Timestamp) -> Option<Timestamp> {
+    let (fields, zone) = expression.trim().rsplit_once(char::is_whitespace)?;
+    let zone = TimeZone::get(zone).ok()?;
+    let on_the_wall = TimeZone::UTC.to_timestamp(zone.to_datetime(after)).ok()?;
+    let next = TimeZone::UTC.to_datetime(find(&format!("{fields} UTC"), on_the_wall).ok()?);
+    let meant = zone.to_ambiguous_timestamp(next);
+    let skipped = matches!(meant.offset(), AmbiguousOffset::Gap { .. });
+    if skipped { meant.compatible().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -2,15 +2,19 @@
 
 use crate::cli::{Audit, Globals};
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::{House, Opening};
+use crate::{config, files, pins};
 use crate::present::Screen;
 use fedatario_app::audit_trail;
 use fedatario_audit::{KeyTrust, PublicKey, Verdict, verify_export};
-use fedatario_base::Code;
 use fedatario_base::code::Exit;
+use fedatario_base::id::TenantId;
 use serde_json::{Value, json};
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
+
+/// Bytes of an export's first line that are looked at for the tenant: it has some hundreds.
+const HEADER_BYTES_AT_MOST: u64 = 64 * 1024;
 
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Audit, screen: &Screen) -> Result<Exit, Failure> {
@@ -23,7 +27,7 @@ pub async fn run(globals: &Globals, command: Audit, screen: &Screen) -> Result<E
 }
 
 async fn of_database(globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    let house = House::open(globals, Opening::existing()).await?;
     let verdict = audit_trail::verify(&house.app, &house.scope).await?;
     Ok(tell(screen, &verdict))
 }
@@ -31,19 +35,29 @@ async fn of_database(globals: &Globals, screen: &Screen) -> Result<Exit, Failure
 /// A file needs no database: the key is the one given, else the one pinned in a folder that is
 /// there, else the file's own, and then the verdict says `unpinned`.
 async fn of_file(globals: &Globals, file: &Path, key: Option<&str>, screen: &Screen) -> Result<Exit, Failure> {
-    let pinned = match key {
-        Some(text) => Some(text.parse::<PublicKey>()?),
-        None => pinned_in(globals),
-    };
     let opened = std::fs::File::open(file).map_err(|error| Failure::file(file, &error))?;
-    let verdict = verify_export(BufReader::new(opened), pinned.as_ref())?;
-    Ok(tell(screen, &verdict))
+    let (first, lines) = first_line(BufReader::new(opened)).map_err(|error| Failure::file(file, &error))?;
+    let pinned = match key {
+        Some(text) => Some(text.trim().parse::<PublicKey>()?),
+        None => pinned_in(globals, &first)?,
+    };
+    Ok(tell(screen, &verify_export(lines, pinned.as_ref())?))
 }
 
-/// The key that a folder pinned when it first exported or signed.
-fn pinned_in(globals: &Globals) -> Option<PublicKey> {
-    let dir = globals.data.as_deref()?;
-    std::fs::read_to_string(dir.join("audit.pub")).ok()?.trim().parse().ok()
+/// The first line of a file (it may be a pipe), and all of its lines.
+fn first_line(mut reader: impl BufRead) -> std::io::Result<(Vec<u8>, impl BufRead)> {
+    let mut first = Vec::new();
+    reader.by_ref().take(HEADER_BYTES_AT_MOST).read_until(b'\n', &mut first)?;
+    Ok((first.clone(), Cursor::new(first).chain(reader)))
+}
+
+/// The key that the folder pinned for the tenant that the header names. A header that names none, or
+/// one that is not pinned, leaves the file to vouch for itself, and the verdict says so.
+fn pinned_in(globals: &Globals, header: &[u8]) -> Result<Option<PublicKey>, Failure> {
+    let Ok(dir) = config::data(globals, "fedatario") else { return Ok(None) };
+    let tenant = serde_json::from_slice::<Value>(header).ok().and_then(|it| it["tenant"].as_str()?.parse::<TenantId>().ok());
+    let name = tenant.map(|it| fedatario_audit::note::origin(it.bytes()));
+    pins::find(&dir, name.as_deref().unwrap_or_default())
 }
 
 fn tell(screen: &Screen, verdict: &Verdict) -> Exit {
@@ -80,14 +94,15 @@ fn as_json(verdict: &Verdict) -> Value {
 }
 
 async fn export(globals: &Globals, output: Option<&Path>, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    let house = House::open(globals, Opening::existing()).await?;
     let key = audit_trail::public_key(&house.app, &house.scope).await?;
-    pin(&house.dir, &key)?;
+    pins::pin(&house.dir, &key)?;
     let head = match output {
         Some(path) => {
-            let file = std::fs::File::create(path).map_err(|error| Failure::file(path, &error))?;
-            let head = audit_trail::export(&house.app, &house.scope, &mut std::io::BufWriter::new(&file)).await?;
-            file.sync_all().map_err(|error| Failure::file(path, &error))?;
+            // What is flushed is durable, and the export is flushed before the chain calls it anchored.
+            let mut draft = files::Draft::common(path).map_err(|error| Failure::file(path, &error))?;
+            let head = audit_trail::export(&house.app, &house.scope, &mut draft).await?;
+            draft.publish().map_err(|error| Failure::file(path, &error))?;
             head
         }
         None => audit_trail::export(&house.app, &house.scope, &mut std::io::stdout()).await?,
@@ -100,20 +115,10 @@ async fn export(globals: &Globals, output: Option<&Path>, screen: &Screen) -> Re
 }
 
 async fn key(globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    let house = House::open(globals, Opening::existing()).await?;
     let key = audit_trail::public_key(&house.app, &house.scope).await?;
-    pin(&house.dir, &key)?;
+    pins::pin(&house.dir, &key)?;
     screen.print(&key.to_string());
     screen.result(&json!({ "key": key.to_string() }));
     Ok(Exit::Good)
-}
-
-/// Pins the key on first use; another one later is refused, never taken over silently.
-fn pin(dir: &Path, key: &PublicKey) -> Result<(), Failure> {
-    let path = dir.join("audit.pub");
-    match std::fs::read_to_string(&path) {
-        Ok(text) if text.trim() == key.to_string() => Ok(()),
-        Ok(_) => Err(Failure::new(Code::AuditCheckpoint, format!("{} holds another key", path.display()))),
-        Err(_) => std::fs::write(&path, format!("{key}\n")).map_err(|error| Failure::file(&path, &error)),
-    }
 }

@@ -5,10 +5,11 @@
 
 use super::{sandbox, sat, serve, year};
 use crate::cli::{Demo, Globals};
-use crate::config;
 use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
+use crate::signals::Stop;
+use crate::{claim, config, files};
 use crate::wiring::SAT_URL_SETTING;
 use fedatario_app::descarga::{plan, register, report};
 use fedatario_app::model::{Direction, Taxpayer};
@@ -22,7 +23,7 @@ use include_dir::{Dir, include_dir};
 use jiff::SignedDuration;
 use jiff::civil::date;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,8 +34,6 @@ pub const DEMO_NAME: &str = "ESCUELA KEMPER URGATE SA DE CV";
 /// The year that a generated set is of when nobody says.
 pub const DEMO_YEAR: i16 = 2025;
 
-/// Marks a folder as the demo's own.
-const MARKER: &str = ".fedatario-demo";
 /// The folder of the sandbox in it.
 const SANDBOX: &str = "sandbox";
 
@@ -52,39 +51,25 @@ struct Stage {
 /// Runs the demo.
 pub async fn run(globals: &Globals, demo: Demo, screen: &Screen) -> Result<Exit, Failure> {
     let began = Instant::now();
-    let dir = claim_folder(globals)?;
+    let stop = Stop::listen(screen)?;
+    let dir = config::data(globals, "fedatario-demo")?;
+    claim::folder(&dir)?;
     let stage = stage(&dir, &demo).await?;
     screen.say("cli-demo-begin", &[("rfc", stage.rfc.clone()), ("year", stage.year.to_string()), ("url", stage.url.clone()), ("dir", dir.display().to_string())]);
-    let opening = Opening { sat_url: Some(stage.url.clone()), offset: Some(stage.offset) };
-    let house = House::open_at(&dir, globals.tenant.as_deref(), opening).await?;
+    let house = House::open_at(&dir, globals.tenant(), Opening::demo(&stage.url, stage.offset)).await?;
     house.db.set_setting(&house.hands, SAT_URL_SETTING, &stage.url).await?;
     let taxpayer = admit(&house, &stage, screen).await?;
     house.sat.sweep(&house.scope).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-    let exit = whole_year(&house, &stage, &taxpayer, screen, began).await?;
-    if !demo.once {
+    let exit = whole_year(&house, &stage, &taxpayer, screen, began, &stop).await?;
+    if !demo.once && !stop.is_asked() {
         screen.say("cli-demo-serving", &[("url", stage.url.clone()), ("dir", dir.display().to_string())]);
-        serve::until_told(&house).await?;
+        serve::until_told(&house, &stop).await;
     }
     Ok(exit)
 }
 
-/// The demo's own folder: made now, or made by an earlier demo. Anything else is not touched.
-fn claim_folder(globals: &Globals) -> Result<PathBuf, Failure> {
-    let dir = match &globals.data {
-        Some(dir) => dir.clone(),
-        None => config::default_data("fedatario-demo")?,
-    };
-    let is_empty = std::fs::read_dir(&dir).map_or(true, |mut it| it.next().is_none());
-    if !is_empty && !dir.join(MARKER).exists() {
-        return Err(Failure::new(Code::DataForeign, format!("{} was not made by the demo", dir.display())));
-    }
-    std::fs::create_dir_all(dir.join(SANDBOX)).map_err(|error| Failure::file(&dir, &error))?;
-    let marker = dir.join(MARKER);
-    std::fs::write(&marker, b"").map_err(|error| Failure::file(&marker, &error))?;
-    Ok(dir)
-}
-
 async fn stage(dir: &Path, demo: &Demo) -> Result<Stage, Failure> {
+    files::private_dir(&dir.join(SANDBOX))?;
     let corpus = corpus(dir, demo)?;
     for skipped in corpus.skipped() {
         eprintln!("{}: {}", skipped.file, skipped.reason);
@@ -145,10 +130,15 @@ async fn admit(house: &House, stage: &Stage, screen: &Screen) -> Result<Taxpayer
     Ok(register::find_for_calls(&house.app, &house.scope, &stage.rfc).await?)
 }
 
-async fn whole_year(house: &House, stage: &Stage, taxpayer: &Taxpayer, screen: &Screen, began: Instant) -> Result<Exit, Failure> {
-    let plan = plan::year(&house.app, &house.scope, taxpayer.id, stage.year, Direction::ALL).await?;
+async fn whole_year(house: &House, stage: &Stage, taxpayer: &Taxpayer, screen: &Screen, began: Instant, stop: &Stop) -> Result<Exit, Failure> {
+    let plan = plan::year(&house.app, &house.scope, taxpayer.id, stage.year, Direction::ALL, false).await?;
     screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);
     let status = year::to_its_end(house, screen, taxpayer, stage.year).await?;
+    if stop.is_asked() {
+        screen.say("cli-interrupted", &[]);
+        screen.result(&json!({ "rfc": stage.rfc, "year": stage.year, "open": status.open(), "interrupted": true }));
+        return Ok(Exit::Later);
+    }
     let made = report::make(&house.app, &house.scope, taxpayer, stage.year).await?;
     sat::tell_year(screen, &status, &made);
     screen.say("cli-demo-lies", &[("objects", house.dir.join("objects").display().to_string())]);
@@ -165,5 +155,5 @@ async fn whole_year(house: &House, stage: &Stage, taxpayer: &Taxpayer, screen: &
         "refused": counts.refused,
     });
     screen.result(&summary);
-    Ok(year::exit_of(&status, made.totals.missing))
+    Ok(year::exit_of(&status, &made))
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{Globals, Jobs};
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::{House, Opening};
 use crate::present::Screen;
 use fedatario_app::model::{JobState, JobView};
 use fedatario_base::code::Exit;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Jobs, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    let house = House::open(globals, Opening::existing()).await?;
     match command {
         Jobs::List { state, limit } => list(&house, screen, state.as_deref().and_then(JobState::from_text), limit).await,
         Jobs::Retry { id } => change(&house, screen, &id, true).await,

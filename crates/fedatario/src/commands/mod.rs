@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 mod audit;
+mod check;
 mod demo;
 mod explain;
 mod jobs;
@@ -8,6 +9,7 @@ mod sandbox;
 mod sat;
 mod schedule;
 mod serve;
+mod tenant;
 pub mod tokens;
 mod vault;
 mod year;
@@ -29,6 +31,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Vault { command } => vault::run(globals, command, screen).await,
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
+        Command::Tenant { command } => tenant::run(globals, command, screen).await,
         Command::Explain { slug } => explain::run(&slug, screen),
     }
 }

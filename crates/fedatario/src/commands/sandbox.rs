@@ -69,8 +69,7 @@ fn mint(sandbox: &Sandbox, rfc: Option<&str>, dir: &Path) -> Result<(), Failure>
     let minted = sandbox.mint_fiel(rfc, super::demo::DEMO_NAME).map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let files = [("fiel.cer", minted.cer.as_slice()), ("fiel.key", &minted.key), ("password.txt", minted.password.expose())];
     for (name, bytes) in files {
-        let path = dir.join(name);
-        std::fs::write(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
+        crate::files::write_private(&dir.join(name), bytes)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `sat …`: the Mexican line from the shell.
 
-use super::year;
+use super::{check, year};
 use crate::cli::{Globals, Sat};
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::{House, Opening};
 use crate::present::Screen;
 use crate::config;
 use fedatario_app::descarga::{handlers, import, plan, register, report, status, transition};
@@ -20,20 +20,23 @@ const FILE_BYTES_AT_MOST: u64 = 256 << 20;
 
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Sat, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    if let Sat::Report { check: Some(file), key, .. } = command {
+        return check::run(globals, screen, &file, key.as_deref()).await;
+    }
+    let brings_in = matches!(command, Sat::Register { .. } | Sat::Import { .. } | Sat::Year { .. });
+    let house = House::open(globals, if brings_in { Opening::making() } else { Opening::existing() }).await?;
     match command {
         Sat::Register { cer, key, p12, password_file } => admit(&house, screen, cer, key, p12, &password_file).await,
         Sat::Auth { rfc } => auth(&house, screen, &rfc).await,
-        Sat::Year { rfc, year, issued, received, both: _, detach } => {
+        Sat::Year { rfc, year, issued, received, both: _, detach, retry } => {
             let directions = directions(issued, received);
-            whole_year(&house, screen, &rfc, year, &directions, detach).await
+            whole_year(&house, screen, &rfc, year, &directions, Asking { detach, retry }).await
         }
         Sat::Verify { rfc } => pass(&house, screen, &rfc, handlers::VERIFY).await,
         Sat::Download { rfc } => pass(&house, screen, &rfc, handlers::FETCH).await,
         Sat::Import { rfc, packages } => by_hand(&house, screen, &rfc, &packages).await,
         Sat::Status { rfc, year } => show(&house, screen, rfc.as_deref(), year).await,
-        Sat::Report { check: Some(file), .. } => check(&house, screen, &file).await,
-        Sat::Report { rfc: Some(rfc), year: Some(year), check: None } => make_report(&house, screen, &rfc, year).await,
+        Sat::Report { rfc: Some(rfc), year: Some(year), .. } => make_report(&house, screen, &rfc, year).await,
         Sat::Report { .. } => Err(Failure::new(Code::Usage, "sat report --rfc RFC --year YEAR, or --check FILE")),
     }
 }
@@ -90,18 +93,28 @@ async fn account(house: &House, taxpayer: &Taxpayer) -> Result<SatAccount, Failu
     Ok(transition::account_of(tx.as_mut(), &house.scope, taxpayer, Family::Cfdi).await?)
 }
 
-async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directions: &[Direction], detach: bool) -> Result<Exit, Failure> {
+/// How a year is asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asking {
+    detach: bool,
+    retry: bool,
+}
+
+async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directions: &[Direction], asking: Asking) -> Result<Exit, Failure> {
     let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
     account(house, &taxpayer).await?; // Without an e.firma that may be used nothing is planned.
     house.sat.sweep(&house.scope).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-    let plan = plan::year(&house.app, &house.scope, taxpayer.id, of, directions).await?;
+    let plan = plan::year(&house.app, &house.scope, taxpayer.id, of, directions, asking.retry).await?;
     screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);
     for held in &plan.held {
         let window = format!("{} {} {}/{}", held.direction, held.content, held.from, held.to);
         let arguments = [("window", window), ("id", held.held_by.clone()), ("state", held.state.to_string()), ("left", held.variants_left.to_string())];
         screen.say("cli-held", &arguments);
     }
-    if detach {
+    for (window, code) in &plan.refused {
+        screen.print(&format!("  {window}: {}", screen.text(code, &[])));
+    }
+    if asking.detach {
         screen.result(&json!({ "rfc": rfc, "year": of, "planned": plan.planned, "held": plan.held, "detached": true }));
         return Ok(Exit::Good);
     }
@@ -113,8 +126,9 @@ async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directio
     summary["year"] = json!(of);
     summary["planned"] = json!(plan.planned.len());
     summary["held"] = json!(plan.held);
+    summary["refused"] = json!(plan.refused);
     screen.result(&summary);
-    Ok(year::exit_of(&status, made.totals.missing))
+    Ok(year::exit_of(&status, &made))
 }
 
 /// Says how a year stands.
@@ -128,6 +142,9 @@ pub fn tell_year(screen: &Screen, status: &status::YearStatus, made: &report::Ma
         ("path", made.path.clone()),
     ];
     screen.say("cli-report", &arguments);
+    if !made.complete {
+        screen.say("cli-incomplete", &[("windows", made.unsettled.to_string())]);
+    }
 }
 
 /// The numbers of a year for programs.
@@ -142,6 +159,9 @@ pub fn summary(status: &status::YearStatus, made: &report::Made) -> Value {
         "metadata": status.counts.metadata,
         "quarantined": status.counts.quarantined,
         "missing": made.totals.missing,
+        "complete": made.complete,
+        "unsettled": made.unsettled,
+        "rejected": status.solicitudes.iter().filter(|(s, _)| s.state == SolicitudState::Rejected).count(),
         "not_delivered": made.totals.not_delivered,
         "open": status.open(),
         "blocked": status.blocked(),
@@ -157,7 +177,7 @@ async fn pass(house: &House, screen: &Screen, rfc: &str, kind: &'static str) -> 
     screen.say("cli-pass", &[("done", done.to_string()), ("states", year::states(&status))]);
     let rows: Vec<Value> = status.solicitudes.iter().map(|(s, packages)| status::record(s, packages)).collect();
     screen.result(&json!({ "rfc": rfc, "done": done, "open": status.open(), "solicitudes": rows }));
-    Ok(year::exit_of(&status, 0))
+    Ok(if status.open() == 0 { Exit::Good } else { Exit::Later })
 }
 
 async fn one_pass(house: &House, taxpayer: &Taxpayer, kind: &'static str) -> Result<u64, Failure> {
@@ -258,15 +278,5 @@ async fn make_report(house: &House, screen: &Screen, rfc: &str, of: i16) -> Resu
     let mut result = summary(&status, &made);
     result["sha256"] = json!(made.sha256);
     screen.result(&result);
-    Ok(if made.totals.missing == 0 { Exit::Good } else { Exit::Finding })
-}
-
-async fn check(house: &House, screen: &Screen, file: &Path) -> Result<Exit, Failure> {
-    let checked = report::check(&house.app, &house.scope, &read(file)?).await?;
-    let yes = |it: bool| screen.text(if it { "cli-yes" } else { "cli-no" }, &[]);
-    let agrees = checked.agrees.map_or("-".to_owned(), yes);
-    screen.say("cli-checked", &[("signature", yes(checked.signature)), ("key", checked.key.to_owned()), ("agrees", agrees)]);
-    screen.result(&json!(checked));
-    let good = checked.signature && checked.agrees != Some(false);
-    Ok(if good { Exit::Good } else { Exit::Finding })
+    Ok(if made.complete { Exit::Good } else { Exit::Finding })
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{Globals, Schedule};
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::{House, Opening};
 use crate::present::Screen;
 use fedatario_app::descarga::{handlers, register};
 use fedatario_app::jobs::schedule;
@@ -16,7 +16,7 @@ const PREVIEW: usize = 5;
 
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Schedule, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    let house = House::open(globals, Opening::existing()).await?;
     match command {
         Schedule::Set { rfc, cron, off } => set(&house, screen, &rfc, cron, !off).await,
         Schedule::List => list(&house, screen).await,

@@ -2,7 +2,7 @@
 
 use crate::cli::{Globals, Vault};
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::{House, Opening};
 use crate::present::Screen;
 use fedatario_app::custody;
 use fedatario_base::Code;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Vault, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals).await?;
+    let house = House::open(globals, Opening::existing()).await?;
     let rotated = match command {
         Vault::Rotate { root: true, .. } => crate::wiring::rotate_root(&house).await?,
         Vault::Rotate { tenant_key: true, .. } => custody::rotate_tenant(&house.app, &house.scope).await?,

@@ -3,36 +3,64 @@
 use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
+use fedatario_app::descarga::report::{Made, settled};
 use fedatario_app::descarga::status::{self, YearStatus};
-use fedatario_app::model::{Solicitud, SolicitudState, Taxpayer};
+use fedatario_app::model::{JobState, Solicitud, SolicitudState, Taxpayer};
 use fedatario_app::ports::ClaimFilter;
 use fedatario_base::code::Exit;
-use fedatario_base::Code;
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// How often progress is drawn.
 const DRAW: Duration = Duration::from_millis(200);
+/// How often it is looked whether anything gets on at all.
+const LOOK: Duration = Duration::from_secs(5);
+/// When nothing but failures has been seen for so long, the shell says why and lets go: the same
+/// command, or `serve`, takes the jobs up again.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Jobs of the run that are looked at.
+const JOBS_AT_MOST: u32 = 200;
 
 /// Works until no job of the run is open, or the person says stop.
 pub async fn to_its_end(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16) -> Result<YearStatus, Failure> {
     let run = fedatario_app::descarga::plan::run_of(taxpayer.id, year);
-    let filter = ClaimFilter { run: Some(run), tenant: Some(house.scope.tenant()), kinds: Vec::new() };
+    let filter = ClaimFilter { run: Some(run.clone()), tenant: Some(house.scope.tenant()), kinds: Vec::new() };
     let (stop, stopped) = watch::channel(false);
     let worker = house.worker();
     let work = worker.work(filter, stopped);
     tokio::pin!(work);
     let bar = screen.progress(0);
     let mut draw = tokio::time::interval(DRAW);
+    let mut look = tokio::time::interval(LOOK);
+    let mut failing_since: Option<Timestamp> = None;
     loop {
         tokio::select! {
             done = &mut work => { done?; break }
+            _ = look.tick() => {
+                let why = only_failures(house, &run).await?;
+                failing_since = why.as_ref().map(|_| failing_since.unwrap_or_else(|| house.app.clock.wall()));
+                let waited = failing_since.map(|it| house.app.clock.wall().duration_since(it)).unwrap_or_default();
+                if let Some(why) = why.filter(|_| waited.unsigned_abs() >= PATIENCE) {
+                    screen.say("cli-not-getting-on", &[("why", why)]);
+                    let _ = stop.send(true);
+                }
+            }
             _ = draw.tick(), if !bar.is_hidden() => show(house, screen, taxpayer, year, &bar).await?,
             _ = tokio::signal::ctrl_c() => { let _ = stop.send(true); }
         }
     }
     bar.finish_and_clear();
     Ok(status::year(&house.app, &house.scope, taxpayer, Some(year)).await?)
+}
+
+/// The last failure, if every waiting job of the run waits because of one.
+async fn only_failures(house: &House, run: &str) -> Result<Option<String>, Failure> {
+    let mut tx = house.app.store.read(&house.scope).await?;
+    let jobs = tx.jobs(Some(JobState::Ready), None, JOBS_AT_MOST).await?;
+    let mine: Vec<_> = jobs.into_iter().filter(|it| it.run.as_deref() == Some(run)).collect();
+    let all_failed = !mine.is_empty() && mine.iter().all(|it| it.error.is_some());
+    Ok(mine.into_iter().filter(|_| all_failed).find_map(|it| it.error))
 }
 
 async fn show(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16, bar: &indicatif::ProgressBar) -> Result<(), Failure> {
@@ -45,15 +73,17 @@ async fn show(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16, ba
     Ok(())
 }
 
-/// What a year's state means for the shell: refused when SAT does not take the certificate, later
-/// while something is open, a finding when a person is needed or documents are missing.
-pub fn exit_of(status: &YearStatus, missing: u64) -> Exit {
-    let refused = |it: &Solicitud| it.state == SolicitudState::Blocked && matches!(it.codes.cod_estatus.as_deref(), Some("304" | "305"));
-    match (status.open(), status.blocked(), missing) {
-        (0, 0, 0) => Exit::Good,
-        _ if status.solicitudes.iter().any(|(s, _)| refused(s)) => Code::CredentialBlocked.exit(),
-        (0, _, _) => Exit::Finding,
-        _ => Code::AuthorityUnreachable.exit(),
+/// What a year's state means for the shell: refused when SAT said no, later while something is open,
+/// a finding when documents are missing or a window is without an answer that could have one.
+pub fn exit_of(status: &YearStatus, made: &Made) -> Exit {
+    let all: Vec<Solicitud> = status.solicitudes.iter().map(|(s, _)| s.clone()).collect();
+    let unanswered = |it: &&Solicitud| !settled(it, &all);
+    let refused = all.iter().filter(unanswered).any(|it| matches!(it.state, SolicitudState::Blocked | SolicitudState::Rejected));
+    match (status.open(), made.totals.missing) {
+        (0, 0) if all.iter().all(|it| settled(it, &all)) => Exit::Good,
+        (0, _) if refused => Exit::Refused,
+        (0, _) => Exit::Finding,
+        _ => Exit::Later,
     }
 }
 

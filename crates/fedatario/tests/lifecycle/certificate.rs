@@ -1,6 +1,6 @@
 //! SAT refuses the certificate: for a passing reason, or for good.
 
-use crate::stage::{A_YEAR, LOOKS_AT_MOST, RFC, Stage, each, tally, those};
+use crate::stage::{A_YEAR, RFC, Stage, each, state, tally, those};
 use base64::Engine as _;
 use fedatario_testkit::covers;
 use serde_json::{Value, json};
@@ -17,7 +17,8 @@ fn renew(stage: &Stage) {
         std::fs::write(&path, bytes).expect("a file");
         path.to_str().expect("UTF-8").to_owned()
     };
-    let decoded = |name: &str| base64::engine::general_purpose::STANDARD.decode(fiel[name].as_str().expect("text")).expect("base64");
+    let decoded =
+        |name: &str| base64::engine::general_purpose::STANDARD.decode(fiel[name].as_str().expect("text")).expect("base64");
     let (cer, key) = (file("new.cer", decoded("cer")), file("new.key", decoded("key")));
     let password = file("new.txt", fiel["password"].as_str().expect("text").into());
     let done = stage.shell.run(&["sat", "register", "--cer", &cer, "--key", &key, "--password-file", &password, "--json"]).good();
@@ -31,7 +32,11 @@ fn a_revoked_certificate_blocks_and_a_new_one_goes_on() {
         stage.arm(operation, "304", 1);
         let ended = stage.year();
         let summary = ended.json();
-        assert_eq!((ended.exit, &summary["open"]), (REFUSED, &json!(0)), "a person is needed, nothing is waited for: {operation} {ended:?}");
+        assert_eq!(
+            (ended.exit, &summary["open"]),
+            (REFUSED, &json!(0)),
+            "a person is needed, nothing is waited for: {operation} {ended:?}"
+        );
         let all = stage.solicitudes();
         let blocked = those(&all, "blocked");
         assert!(!blocked.is_empty(), "{operation} {:?}", tally(&all));
@@ -61,14 +66,11 @@ fn a_certificate_refused_for_a_passing_reason_is_tried_again() {
     covers!("lifecycle: 305 has passing causes: tried a few times before anything is blocked");
 }
 
-/// Looks at the jobs until each was refused so often.
-fn until_failed(stage: &Stage, times: u64) {
-    let list = || stage.shell.run(&["jobs", "list", "--state", "ready", "--json"]).good()["jobs"].as_array().expect("a list").clone();
-    let found = (0..LOOKS_AT_MOST).any(|_| {
-        let jobs = list();
-        jobs.len() == A_YEAR && jobs.iter().all(|it| it["failures"].as_u64() >= Some(times))
+/// Looks until each request was refused so often.
+fn until_refused(stage: &Stage, times: u64) {
+    stage.until("refused so often", |all| {
+        all.len() == A_YEAR && all.iter().all(|it| state(it) == "planned" && it["sat"]["odd_in_a_row"].as_u64() >= Some(times))
     });
-    assert!(found, "never refused {times} times: {:#?}", list());
 }
 
 #[test]
@@ -77,7 +79,7 @@ fn a_certificate_refused_time_and_again_blocks() {
     stage.arm("Solicita", "305", 1_000);
     for round in 1..=3 {
         let begun = stage.begin();
-        until_failed(&stage, round);
+        until_refused(&stage, round);
         assert_eq!(begun.signal("INT"), 4, "round {round}: try later");
         stage.advance(3_600);
     }

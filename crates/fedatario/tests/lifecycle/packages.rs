@@ -87,7 +87,9 @@ fn packages_by_hand_tell_what_was_in_them() {
     std::fs::write(&path, &bytes[..bytes.len() - 30]).unwrap();
     let ended = import(&shell, &path);
     assert_eq!(ended.exit, 2, "{ended:?}");
-    covers!("import: packages by hand: duplicates, foreign, quarantined and ignored are each counted; a truncated one is refused with its code");
+    covers!(
+        "import: packages by hand: duplicates, foreign, quarantined and ignored are each counted; a truncated one is refused with its code"
+    );
 }
 
 /// Another document's UUID in the same text.

@@ -71,7 +71,11 @@ fn a_year_that_waits_takes_over_from_a_serve_that_dies() {
     assert_eq!(serve.signal("KILL"), -1);
     let summary = stage.assert_whole(&year.ended());
     assert_eq!((summary["uncertain"].as_u64(), summary["lost_packages"].as_u64()), (Some(0), Some(0)));
-    assert_eq!(stage.sandbox.witness("counts")["most_downloads_of_one_package"], 2, "fetched again, as it was open when it was killed");
+    assert_eq!(
+        stage.sandbox.witness("counts")["most_downloads_of_one_package"],
+        2,
+        "fetched again, as it was open when it was killed"
+    );
     assert_eq!(stage.shell.run(&["sat", "status", "--rfc", RFC, "--json"]).good()["taxpayers"][0]["open_jobs"], 0);
     covers!("lifecycle: a package whose download was open when its process was killed is fetched a second time by another");
 }

@@ -17,7 +17,7 @@ pub const A_YEAR: usize = 14;
 /// Documents generated: some in each month, in both directions.
 const DOCUMENTS: &str = "120";
 /// Looks at the state before a test that waits for one gives up: minutes, on any machine.
-pub const LOOKS_AT_MOST: usize = 2_000;
+const LOOKS_AT_MOST: usize = 2_000;
 
 /// A sandbox and a house that is registered there.
 pub struct Stage {
@@ -174,7 +174,9 @@ impl Stage {
         let checked = self.shell.run(&["sat", "report", "--check", report.to_str().expect("UTF-8"), "--json"]).good();
         assert_eq!((checked["signature"].as_bool(), checked["agrees"].as_bool()), (Some(true), Some(true)));
         let report: Value = serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON");
-        for window in report["report"]["windows"].as_array().expect("windows") {
+        // The other direction, and what is not over, nobody asked for.
+        let asked = |it: &&Value| it["state"] != "not_asked";
+        for window in report["report"]["windows"].as_array().expect("windows").iter().filter(asked) {
             assert_eq!(window["settled"], true, "{window}");
         }
         summary
@@ -280,7 +282,8 @@ pub fn assert_widened_once(solicitudes: &[Value], ended: &[&Value], relation: &s
     for s in ended {
         let [heir] = heirs(solicitudes, s)[..] else { panic!("{s:#} {:#?}", heirs(solicitudes, s)) };
         assert_eq!((heir["k"].as_u64(), heir["relation"].as_str()), (s["k"].as_u64().map(|it| it + 1), Some(relation)), "{heir:#}");
-        let moment = |it: &Value, end: &str| it[end].as_str().expect("a moment").parse::<jiff::civil::DateTime>().expect("a moment");
+        let moment =
+            |it: &Value, end: &str| it[end].as_str().expect("a moment").parse::<jiff::civil::DateTime>().expect("a moment");
         assert_eq!(moment(heir, "from"), moment(s, "from") - jiff::SignedDuration::from_secs(1), "wider, never narrower");
         assert_eq!(moment(heir, "to"), moment(s, "to"));
         assert!(is_home(heir), "{heir:#}");

@@ -1,8 +1,8 @@
 //! A year that is not over.
 
-use crate::stage::{RFC, Stage, is_home};
+use crate::stage::{A_YEAR, RFC, Stage, is_home};
 use fedatario_testkit::covers;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Forty days, in seconds.
 const LATER_S: i64 = 40 * 86_400;
@@ -50,7 +50,9 @@ fn an_unfinished_year_is_asked_up_to_now_and_later_only_its_rest() {
     let year = year.to_string();
     let whole = other.run(&["sat", "year", "--rfc", RFC, "--year", &year, "--issued", "--json"]).good();
     assert_eq!((&whole["cfdi"], &whole["metadata"]), (&summary["cfdi"], &summary["metadata"]));
-    covers!("lifecycle: an unfinished year: future windows are not asked, the running one is cut at now, the next run asks only the remainder");
+    covers!(
+        "lifecycle: an unfinished year: future windows are not asked, the running one is cut at now, the next run asks only the remainder"
+    );
 }
 
 #[test]
@@ -77,10 +79,12 @@ fn years_that_cannot_be_asked_are_refused_here() {
         let ended = stage.shell.run(&["sat", "year", "--rfc", RFC, "--year", &year.to_string(), "--issued", "--json"]);
         (ended.exit, ended.json())
     };
-    let (exit, old) = run(stage.year - 8);
-    assert_eq!((exit, old["error"]["code"].as_str()), (2, Some("window_too_old")), "{old}");
-    let (_, future) = run(stage.year + 1);
-    assert_eq!(future["planned"], 0, "{future}");
+    let (_, old) = run(stage.year - 8);
+    let refused = old["refused"].as_array().expect("a list");
+    assert!(refused.len() == A_YEAR && refused.iter().all(|it| it[1] == "window_too_old"), "{old}");
+    assert_eq!((&old["planned"], &old["complete"]), (&json!(0), &json!(false)));
+    let (exit, future) = run(stage.year + 1);
+    assert_eq!((exit, future["error"]["code"].as_str()), (2, Some("window_future")), "{future}");
     assert_eq!(stage.accepted(), 0);
     covers!("lifecycle: the rules of the service are enforced before asking: six years back, nothing of the future");
 }

@@ -53,7 +53,7 @@ impl Shell {
     /// A command of this shell, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        for name in ["FEDATARIO_DATABASE_URL", "FEDATARIO_SAT_URL", "FEDATARIO_TENANT", "FEDATARIO_CLOCK_OFFSET_S"] {
+        for name in ["FEDATARIO_DATABASE_URL", "FEDATARIO_SAT_URL", "FEDATARIO_SAT_FORM", "FEDATARIO_TENANT", "FEDATARIO_CLOCK_OFFSET_S"] {
             command.env_remove(name);
         }
         command.env("LANG", "es_MX.UTF-8").env_remove("LC_ALL").env("FEDATARIO_DATA", &self.dir).args(arguments);
@@ -142,4 +142,11 @@ pub fn get(url: &str) -> Value {
 /// The authored set of documents that comes with the repository.
 pub fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cfdi")
+}
+
+/// Posts JSON over HTTP.
+pub fn post(url: &str, body: &Value) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let sent = runtime.block_on(reqwest::Client::new().post(url).json(body).send()).expect("an answer");
+    assert!(sent.status().is_success(), "{url}: {}", sent.status());
 }

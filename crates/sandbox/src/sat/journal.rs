@@ -7,6 +7,7 @@
 use super::ledger::Event;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 /// Largest journal that is read back, in bytes: some millions of events.
@@ -74,7 +75,7 @@ impl Journal {
         if let Some(parent) = parent {
             std::fs::create_dir_all(parent)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
         file.try_lock().map_err(|_| JournalError::Busy)?;
         if let Some(parent) = parent {
             File::open(parent)?.sync_all()?; // A file is durable only when its name is.

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::{falls, job};
+use fedatario_app::jobs::rules::LAPSES_AT_MOST;
 use fedatario_app::model::{ClaimedJob, JobState, NewJob};
 use fedatario_app::ports::{ClaimFilter, LeaseProof, Store, StoreError, System};
 use fedatario_base::id::{HolderId, JobId};
@@ -14,6 +15,7 @@ on_both!(
     a_key_is_open_once,
     a_killed_workers_job_comes_back_and_a_late_worker_is_refused,
     jobs_wait_fail_and_are_buried,
+    a_job_that_takes_its_workers_down_is_buried,
     a_flood_does_not_keep_others_waiting,
     claims_take_only_what_fits,
     holders_never_share_a_job,
@@ -143,6 +145,45 @@ async fn jobs_wait_fail_and_are_buried(bench: &Bench) {
     assert!(matches!(tx.retry_job(id, later).await, Err(StoreError::Conflict(_))), "it is held");
     assert!(matches!(tx.cancel_job(id).await, Err(StoreError::Conflict(_))), "it is held");
     fedatario_testkit::covers!("jobs: retried, dead-lettered, and brought back by a person");
+}
+
+async fn a_job_that_takes_its_workers_down_is_buried(bench: &Bench) {
+    let id = enqueue(bench, &bench.ours, &[job("a")]).await[0].0;
+    let mut now = noon();
+    let mut next = || {
+        now += 61.seconds();
+        now
+    };
+    // One that polls is given back now and then, and is never buried, however often its workers die.
+    for _ in 0..3 {
+        for _ in 1..LAPSES_AT_MOST {
+            assert_eq!(claim_at(bench, 1, next()).await.len(), 1);
+        }
+        let held = claim_at(bench, 1, next()).await.remove(0);
+        let mut tx = bench.our_tx().await;
+        tx.postpone_job(proof(&held), noon(), Some("still in process")).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    for lapse in 0..LAPSES_AT_MOST {
+        let at = next();
+        let holder = HolderId::fresh(at);
+        let held = bench.db.claim(&bench.hands, holder, &any(), 1, at, at, LEASE).await.unwrap();
+        assert_eq!((held.len(), held[0].failures), (1, 0), "{lapse}");
+        if lapse % 2 == 0 {
+            assert_eq!(bench.db.release(&bench.hands, &[holder]).await.unwrap(), 1, "a holder that is known to be dead");
+        }
+    }
+    assert_eq!(claim_at(bench, 1, next()).await, [], "buried");
+    let mut tx = bench.our_tx().await;
+    let dead = tx.jobs(Some(JobState::Dead), None, 10).await.unwrap().remove(0);
+    let why = dead.error.as_deref().unwrap_or_default();
+    assert!(dead.id == id && why.starts_with("job_dead: its worker was gone 20 times"), "{why}");
+    tx.retry_job(id, noon()).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(claim_at(bench, 1, next()).await.len(), 1, "a person's retry starts anew");
+    }
+    fedatario_testkit::covers!("jobs: one that takes its workers down is buried, one that merely polls is not");
 }
 
 async fn a_flood_does_not_keep_others_waiting(bench: &Bench) {

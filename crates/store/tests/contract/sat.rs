@@ -46,8 +46,13 @@ async fn writers_of_a_solicitud_do_not_overwrite_each_other(bench: &Bench) {
     assert!(tx.add_solicitud(&row).await.unwrap());
     row.state = SolicitudState::Accepted;
     row.authority_id = Some("be2a3e76-684f-416a-afdf-0f9378c346be".into());
-    row.codes =
-        AuthorityCodes { cod_estatus: Some("5000".into()), estado: Some(1), codigo_estado: None, mensaje: Some("Aceptada".into()) };
+    row.codes = AuthorityCodes {
+        cod_estatus: Some("5000".into()),
+        estado: Some(1),
+        codigo_estado: None,
+        mensaje: Some("Aceptada".into()),
+        odd_in_a_row: 2,
+    };
     (row.accepted_at, row.next_check, row.checks, row.announced) = (Some(noon()), Some(noon()), 3, Some(19));
     tx.update_solicitud(&row).await.unwrap();
     let stale = row.clone();

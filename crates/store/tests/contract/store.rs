@@ -14,6 +14,9 @@ on_both!(
     migrations_run_together_and_again,
     values_of_no_set_are_named,
     a_process_that_holds_its_lock_is_not_dead,
+    a_lock_that_the_server_forgot_is_taken_anew,
+    writers_of_a_tenant_never_wait_in_a_circle,
+    a_transaction_that_lost_to_another_may_be_made_again,
     an_answered_commit_is_synced,
 );
 
@@ -110,6 +113,83 @@ async fn a_process_that_holds_its_lock_is_not_dead(bench: &Bench) {
     drop(other.hold(alive).await.expect("free again, or this would wait for ever"));
     other.shut().await;
     fedatario_testkit::covers!("store: a process on PostgreSQL is alive while it holds its lock");
+}
+
+async fn a_lock_that_the_server_forgot_is_taken_anew(bench: &Bench) {
+    let alive = HolderId::fresh(noon());
+    let presence = bench.db.hold(alive).await.unwrap();
+    presence.ensure().await.unwrap();
+    if bench.name == "postgres" {
+        // What a restart does to a connection.
+        bench
+            .tamper(
+                "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' \
+                 and database = (select oid from pg_database where datname = current_database())",
+            )
+            .await;
+        assert_eq!(bench.db.dead(&[alive]).await.unwrap(), [alive]);
+        presence.ensure().await.unwrap();
+    }
+    assert_eq!(bench.db.dead(&[alive]).await.unwrap(), []);
+    presence.ensure().await.unwrap();
+    fedatario_testkit::covers!("store: a process whose lock the server forgot takes it anew");
+}
+
+async fn writers_of_a_tenant_never_wait_in_a_circle(bench: &Bench) {
+    const ROUNDS: u64 = 40;
+    let mut tx = bench.our_tx().await;
+    let mut ids = Vec::new();
+    for key in ["a", "b"] {
+        ids.push(tx.enqueue(&crate::samples::job(key), noon()).await.unwrap().0);
+    }
+    tx.commit().await.unwrap();
+    // Rows and chain, in every order.
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..4 {
+        let (db, scope, mut ids) = (bench.db.clone(), bench.ours.clone(), ids.clone());
+        if writer % 2 == 1 {
+            ids.reverse();
+        }
+        writers.spawn(async move {
+            for round in 0..ROUNDS {
+                let event = fedatario_audit::Event::new(noon(), scope.actor(), "test.happened").field("number", round);
+                let mut tx = db.begin(&scope).await.unwrap();
+                if writer < 2 {
+                    tx.append(event.clone(), None).await.unwrap();
+                }
+                for id in &ids {
+                    tx.retry_job(*id, noon()).await.unwrap();
+                }
+                if writer >= 2 {
+                    tx.append(event, None).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+    let mut tx = bench.our_tx().await;
+    assert_eq!(tx.audit_head().await.unwrap().n, 4 * ROUNDS);
+    fedatario_testkit::covers!("store: writers of a tenant follow one another, whatever rows they take in which order");
+}
+
+async fn a_transaction_that_lost_to_another_may_be_made_again(bench: &Bench) {
+    if bench.name == "sqlite" {
+        return; // There is no such transaction where there is one writer.
+    }
+    for code in ["40P01", "40001"] {
+        bench
+            .tamper(&format!(
+                "create or replace function lose() returns trigger language plpgsql as \
+                 $$ begin raise exception 'lost' using errcode = '{code}'; end $$; \
+                 create or replace trigger lose before insert on taxpayers for each row execute function lose()"
+            ))
+            .await;
+        let mut tx = bench.our_tx().await;
+        let lost = tx.add_taxpayer(&taxpayer(RFC)).await;
+        assert!(matches!(&lost, Err(StoreError::Unavailable(text)) if text.contains("came first")), "{lost:?}");
+    }
+    fedatario_testkit::covers!("store: a deadlock or a failed serialisation is told as something to be tried again");
 }
 
 async fn an_answered_commit_is_synced(bench: &Bench) {

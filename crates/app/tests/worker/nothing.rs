@@ -1,0 +1,231 @@
+//! The ports that a worker never asks: nothing is there.
+
+use super::world::{Nowhere, Shared};
+use async_trait::async_trait;
+use fedatario_app::model::*;
+use fedatario_app::ports::*;
+use fedatario_audit::{Event, Head};
+use fedatario_base::id::*;
+use jiff::Timestamp;
+
+#[async_trait]
+impl Taxpayers for Shared {
+    async fn add_taxpayer(&mut self, _: &Taxpayer) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn taxpayer(&mut self, _: TaxpayerId) -> Stored<Option<Taxpayer>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn taxpayer_by_tax_id(&mut self, _: TaxpayerKind, _: &str) -> Stored<Option<Taxpayer>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn taxpayers(&mut self, _: Option<TaxpayerId>, _: u32) -> Stored<Vec<Taxpayer>> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Credentials for Shared {
+    async fn put_credential(&mut self, _: &CredentialRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn credential(&mut self, _: CredentialId) -> Stored<Option<CredentialRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn current_credential(&mut self, _: TaxpayerId, _: CredentialKind) -> Stored<Option<CredentialRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn set_credential_state(&mut self, _: CredentialId, _: CredentialState, _: Option<&str>) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn credentials_behind(&mut self, _: i64) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Solicitudes for Shared {
+    async fn add_solicitud(&mut self, _: &Solicitud) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn solicitud(&mut self, _: SolicitudId) -> Stored<Option<Solicitud>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn solicitudes(&mut self, _: TaxpayerId, _: Option<i16>) -> Stored<Vec<Solicitud>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn update_solicitud(&mut self, _: &Solicitud) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Packages for Shared {
+    async fn add_package(&mut self, _: &PackageRow) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn package(&mut self, _: PackageId) -> Stored<Option<PackageRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn package_by_id_paquete(&mut self, _: TaxpayerId, _: &str) -> Stored<Option<PackageRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn packages_of(&mut self, _: SolicitudId) -> Stored<Vec<PackageRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn update_package(&mut self, _: &PackageRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Documents for Shared {
+    async fn add_documents(&mut self, _: &[DocumentRow]) -> Stored<Written> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn put_metadata(&mut self, _: &[MetadataRow]) -> Stored<Written> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn quarantine(&mut self, _: &QuarantineRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn quarantined(&mut self, _: TaxpayerId, _: u32) -> Stored<Vec<QuarantineRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn document(&mut self, _: TaxpayerId, _: &str) -> Stored<Option<DocumentRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn document_counts(&mut self, _: TaxpayerId) -> Stored<DocumentCounts> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn completeness(
+        &mut self,
+        _: TaxpayerId,
+        _: Direction,
+        _: (i32, i32),
+        _: Option<&str>,
+        _: u32,
+    ) -> Stored<Vec<CompletenessRow>> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Schedules for Shared {
+    async fn put_schedule(&mut self, _: &ScheduleRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn schedules(&mut self) -> Stored<Vec<ScheduleRow>> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl AuditLog for Shared {
+    async fn append(&mut self, _: Event, _: Option<Vec<u8>>) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn audit_head(&mut self) -> Stored<Head> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn audit_rows(&mut self, _: u64, _: u32) -> Stored<Vec<AuditRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_checkpoint(&mut self, _: u64, _: &str, _: bool) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn checkpoints(&mut self) -> Stored<Vec<(u64, String, bool)>> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Sat for Nowhere {
+    async fn login(&self, _: &SatAccount) -> Result<Timestamp, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn ask(&self, _: &SatAccount, _: &SatRequest, _: SolicitudId, _: Option<LeaseProof>) -> Result<SatAsked, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn verify(&self, _: &SatAccount, _: &str, _: SolicitudId, _: Option<LeaseProof>) -> Result<SatVerified, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn download(
+        &self,
+        _: &SatAccount,
+        _: &str,
+        _: PackageId,
+        _: Option<LeaseProof>,
+        _: &dyn Shelf,
+    ) -> Result<SatDownloaded, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn recall_ask(&self, _: &SatAccount, _: SolicitudId, _: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn recall_download(
+        &self,
+        _: &SatAccount,
+        _: PackageId,
+        _: Option<LeaseProof>,
+    ) -> Result<Recalled<SatDownloaded>, CallError> {
+        Err(CallError::LeaseLost)
+    }
+}
+
+#[async_trait]
+impl Blobs for Nowhere {
+    async fn put(&self, _: &str, _: &[u8]) -> Result<(), BlobError> {
+        Err(BlobError::NotFound)
+    }
+
+    async fn get(&self, _: &str, _: u64) -> Result<Vec<u8>, BlobError> {
+        Err(BlobError::NotFound)
+    }
+
+    async fn open(&self, _: &str) -> Result<Box<dyn ReadSeek>, BlobError> {
+        Err(BlobError::NotFound)
+    }
+
+    async fn slot(&self, _: &str, _: NameByDigest, _: u64) -> Result<Box<dyn Slot>, BlobError> {
+        Err(BlobError::NotFound)
+    }
+
+    async fn list(&self, _: &str) -> Result<Vec<String>, BlobError> {
+        Err(BlobError::NotFound)
+    }
+
+    async fn delete(&self, _: &str) -> Result<(), BlobError> {
+        Err(BlobError::NotFound)
+    }
+}
