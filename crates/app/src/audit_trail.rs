@@ -5,7 +5,7 @@ use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::ports::Tx;
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use fedatario_audit::{Checkpoint, ChainVerifier, Event, ExportHeader, ExportWriter, Head, Merkle, PublicKey, Row, Verdict};
+use fedatario_audit::{ChainVerifier, Checkpoint, Event, ExportHeader, ExportWriter, Head, Merkle, PublicKey, Row, Verdict};
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_vault::NotePurpose;
 use std::io::{Read, Write};

@@ -252,6 +252,7 @@ pub type NextTime<'a> = dyn Fn(&str, Timestamp) -> Option<Timestamp> + Send + Sy
 pub trait System: Send + Sync {
     /// Leases up to `limit` due jobs, taking turns among tenants. A lease ends at `wall + lease`
     /// unless it is extended; a job whose lease ended is claimed again with a higher token.
+    #[allow(clippy::too_many_arguments, reason = "two clocks, a bound and a filter: each says what it is")]
     async fn claim(
         &self,
         scope: &SystemScope,
@@ -273,12 +274,7 @@ pub trait System: Send + Sync {
     async fn next_due(&self, scope: &SystemScope, filter: &ClaimFilter) -> Stored<Option<Timestamp>>;
     /// Makes the jobs of schedules that are due, each once, and moves them to their next time as
     /// `next` computes it from the expression.
-    async fn tick(
-        &self,
-        scope: &SystemScope,
-        now: Timestamp,
-        next: &NextTime<'_>,
-    ) -> Stored<u64>;
+    async fn tick(&self, scope: &SystemScope, now: Timestamp, next: &NextTime<'_>) -> Stored<u64>;
     /// Every tenant there is.
     async fn tenants(&self, scope: &SystemScope) -> Stored<Vec<(TenantId, String)>>;
     /// Adds a tenant; a conflict if the name is taken.
@@ -454,9 +450,19 @@ pub trait Sat: Send + Sync {
     ) -> Result<SatDownloaded, CallError>;
     /// What is known of the last `ask` for a request: the crash may have come between SAT's answer
     /// and our state. Closes an attempt that is found open; the lease fences whoever held it before.
-    async fn recall_ask(&self, account: &SatAccount, subject: SolicitudId, lease: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError>;
+    async fn recall_ask(
+        &self,
+        account: &SatAccount,
+        subject: SolicitudId,
+        lease: Option<LeaseProof>,
+    ) -> Result<Recalled<SatAsked>, CallError>;
     /// The same for a download.
-    async fn recall_download(&self, account: &SatAccount, subject: PackageId, lease: Option<LeaseProof>) -> Result<Recalled<SatDownloaded>, CallError>;
+    async fn recall_download(
+        &self,
+        account: &SatAccount,
+        subject: PackageId,
+        lease: Option<LeaseProof>,
+    ) -> Result<Recalled<SatDownloaded>, CallError>;
 }
 
 /// What is known of an earlier attempt.

@@ -10,7 +10,13 @@ pub const LOCAL_TENANT: &str = "local";
 
 /// A scope for the shell of user `uid`: of the tenant named, else of the only one, which is made
 /// on first use. Several and none named is `tenant_required`.
-pub async fn shell_scope(system: &dyn System, hands: &SystemScope, clock: &dyn Clock, named: Option<&str>, uid: u32) -> AppResult<Scope> {
+pub async fn shell_scope(
+    system: &dyn System,
+    hands: &SystemScope,
+    clock: &dyn Clock,
+    named: Option<&str>,
+    uid: u32,
+) -> AppResult<Scope> {
     let tenants = system.tenants(hands).await?;
     let id = match (named, tenants.as_slice()) {
         (Some(name), all) => named_tenant(all, name)?,

@@ -297,7 +297,8 @@ fn argument(argument: clap::Arg, language: Language, path: &str) -> clap::Arg {
         }
     }
     let heading = if argument.is_positional() { "cli-help-arguments" } else { "cli-help-options" };
-    let argument = argument.help(help).help_heading(say(language, heading, &[])).hide_possible_values(true).hide_default_value(true);
+    let argument =
+        argument.help(help).help_heading(say(language, heading, &[])).hide_possible_values(true).hide_default_value(true);
     if argument.is_global_set() { argument.display_order(GLOBALS_LAST) } else { argument }
 }
 
@@ -305,7 +306,8 @@ fn argument(argument: clap::Arg, language: Language, path: &str) -> clap::Arg {
 fn headed(mut command: clap::Command, language: Language) -> clap::Command {
     let word = |key: &str| say(language, key, &[]);
     let usage = command.render_usage().to_string();
-    let usage = usage.trim_start_matches("Usage:").trim().replace("[OPTIONS]", &format!("[{}]", word("cli-help-options").to_uppercase()));
+    let usage =
+        usage.trim_start_matches("Usage:").trim().replace("[OPTIONS]", &format!("[{}]", word("cli-help-options").to_uppercase()));
     let usage = usage.replace("<COMMAND>", &format!("<{}>", word("cli-help-command")));
     let template = format!("{{about-with-newline}}\n{}: {{usage}}\n\n{{all-args}}{{after-help}}", word("cli-help-usage"));
     command.override_usage(usage).help_template(template).subcommand_help_heading(word("cli-help-commands"))

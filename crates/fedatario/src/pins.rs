@@ -77,6 +77,8 @@ mod tests {
             assert_eq!(find(dir.path(), "a").unwrap_err().code, Code::AuditFormat, "{broken}");
             assert_eq!(pin(dir.path(), &key("a", 1)).unwrap_err().code, Code::AuditFormat, "{broken}");
         }
-        fedatario_testkit::covers!("audit: one pinned key for each tenant; another is refused, and a broken file of pins is an error");
+        fedatario_testkit::covers!(
+            "audit: one pinned key for each tenant; another is refused, and a broken file of pins is an error"
+        );
     }
 }

@@ -184,7 +184,9 @@ pub fn form() -> Result<Form, Failure> {
     match config::value("FEDATARIO_SAT_FORM")?.as_deref() {
         None | Some("phpcfdi") => Ok(Form::Phpcfdi),
         Some("official") => Ok(Form::Official),
-        Some(other) => Err(Failure::new(Code::ConfigInvalid, format!("FEDATARIO_SAT_FORM: {other:?} is neither phpcfdi nor official"))),
+        Some(other) => {
+            Err(Failure::new(Code::ConfigInvalid, format!("FEDATARIO_SAT_FORM: {other:?} is neither phpcfdi nor official")))
+        }
     }
 }
 

@@ -128,7 +128,8 @@ fn a_package_by_hand_needs_no_account() {
     the_year(&sandbox, &shell);
     let status = shell.run(&["sat", "status", "--rfc", RFC, "--json"]).good();
     let all = status["taxpayers"][0]["solicitudes"].as_array().unwrap();
-    let paths: Vec<String> = all.iter().flat_map(|it| it["packages"].as_array().unwrap()).map(|it| it["path"].as_str().unwrap().to_owned()).collect();
+    let paths: Vec<String> =
+        all.iter().flat_map(|it| it["packages"].as_array().unwrap()).map(|it| it["path"].as_str().unwrap().to_owned()).collect();
     let files: Vec<String> = paths.iter().map(|it| shell.dir.join("objects").join(it).to_str().unwrap().to_owned()).collect();
 
     let other = Shell::new(base.path().join("other"));
@@ -136,7 +137,11 @@ fn a_package_by_hand_needs_no_account() {
     arguments.extend(files.iter().map(String::as_str));
     let first = other.run(&arguments).good();
     let counts = &status["taxpayers"][0];
-    assert_eq!((first["cfdi"].as_u64(), first["metadata"].as_u64()), (counts["cfdi"].as_u64(), counts["metadata"].as_u64()), "{first}");
+    assert_eq!(
+        (first["cfdi"].as_u64(), first["metadata"].as_u64()),
+        (counts["cfdi"].as_u64(), counts["metadata"].as_u64()),
+        "{first}"
+    );
     let second = other.run(&arguments).good();
     assert_eq!((second["cfdi"].as_u64(), second["metadata"].as_u64()), (Some(0), Some(0)), "{second}");
     assert_eq!(second["duplicates"].as_u64().unwrap(), first["cfdi"].as_u64().unwrap() + first["metadata"].as_u64().unwrap());
@@ -190,10 +195,16 @@ fn a_refusal_is_never_called_complete_and_can_be_asked_again() {
     let base = tempfile::tempdir().unwrap();
     let (sandbox, shell) = stage(base.path(), &[]);
     sandbox.register(&shell);
-    support::post(&format!("{}/_sandbox/faults", sandbox.url), &serde_json::json!({ "operation": "Solicita", "fault": "code:301", "times": 28 }));
+    support::post(
+        &format!("{}/_sandbox/faults", sandbox.url),
+        &serde_json::json!({ "operation": "Solicita", "fault": "code:301", "times": 28 }),
+    );
     let year = |more: &[&str]| shell.run(&[&["sat", "year", "--rfc", RFC, "--year", "2025", "--json"], more].concat());
     let refused = year(&[]);
-    assert_eq!((refused.exit, refused.json()["complete"].as_bool(), refused.json()["rejected"].as_u64()), (3, Some(false), Some(28)));
+    assert_eq!(
+        (refused.exit, refused.json()["complete"].as_bool(), refused.json()["rejected"].as_u64()),
+        (3, Some(false), Some(28))
+    );
     let again = year(&[]);
     assert_eq!((again.exit, again.json()["planned"].as_u64()), (3, Some(0)), "{again:?}");
     let retried = year(&["--retry"]).good();
@@ -201,7 +212,9 @@ fn a_refusal_is_never_called_complete_and_can_be_asked_again() {
     let other = year(&["--retry"]).good();
     assert_eq!(other["planned"], 0, "what is answered is not asked again");
     assert_eq!(sandbox.witness("counts")["requests"], 28);
-    fedatario_testkit::covers!("lifecycle: a window that was refused is asked again on request, widened, and never counts as complete");
+    fedatario_testkit::covers!(
+        "lifecycle: a window that was refused is asked again on request, widened, and never counts as complete"
+    );
 }
 
 #[test]

@@ -31,7 +31,8 @@ enum Moment {
 /// Runs the demo until a moment and kills it; false if it ended before.
 fn run_until(shell: &Shell, arguments: &[&str], moment: Moment) -> bool {
     let mut command = shell.command(arguments);
-    let mut child = command.env("FEDATARIO_LOG", LOG).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut child =
+        command.env("FEDATARIO_LOG", LOG).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
     let (count, wanted): (u64, fn(&String) -> bool) = match moment {
         Moment::Statement(count) => (count, |_| true),
@@ -61,7 +62,9 @@ fn moments(seed: u64, whole: u64) -> Vec<Moment> {
         state
     };
     // Each life gets a part of the way, so that the next one begins in another place.
-    let moment = |n: u64| if n % 2 == 0 { Moment::Departure(1 + next() % 9) } else { Moment::Statement(1 + next() % (whole / KILLS)) };
+    let moment = |n: u64| {
+        if n.is_multiple_of(2) { Moment::Departure(1 + next() % 9) } else { Moment::Statement(1 + next() % (whole / KILLS)) }
+    };
     (0..KILLS).map(moment).collect()
 }
 

@@ -91,7 +91,8 @@ fn rotations_at_once_lose_no_key() {
     let base = tempfile::tempdir().unwrap();
     let (sandbox, shell) = stage(base.path());
     sandbox.register(&shell);
-    let begin = |_| shell.command(&["vault", "rotate", "--root", "--json"]).stdout(Stdio::null()).spawn().expect("the binary starts");
+    let begin =
+        |_| shell.command(&["vault", "rotate", "--root", "--json"]).stdout(Stdio::null()).spawn().expect("the binary starts");
     for mut child in (0..6).map(begin).collect::<Vec<Child>>() {
         assert!(child.wait().expect("a child can be waited for").success());
     }
@@ -184,7 +185,9 @@ fn a_clock_that_may_not_run_ahead_is_not_kept() {
     plain.run(&["tenant", "list", "--json"]).good();
     let single = Shell::new(&plain.dir).with("FEDATARIO_SAT_CFDI_SOLICITA_URL", &long);
     refused(&single.run(&["tenant", "list", "--json"]), 2, "config_invalid");
-    fedatario_testkit::covers!("configuration: nonsense is refused before anything is written; an offset is kept only for a sandbox");
+    fedatario_testkit::covers!(
+        "configuration: nonsense is refused before anything is written; an offset is kept only for a sandbox"
+    );
 }
 
 #[test]
@@ -194,7 +197,11 @@ fn the_official_form_of_signatures_can_be_chosen() {
     let official = sandbox.shell(&shell.dir).with("FEDATARIO_SAT_FORM", "official");
     sandbox.register(&official);
     let year = official.run(&["sat", "year", "--rfc", RFC, "--year", "2025", "--issued", "--json"]).json();
-    assert_eq!((year["requests"].as_u64(), year["open"].as_u64(), year["blocked"].as_u64()), (Some(14), Some(0), Some(0)), "{year}");
+    assert_eq!(
+        (year["requests"].as_u64(), year["open"].as_u64(), year["blocked"].as_u64()),
+        (Some(14), Some(0), Some(0)),
+        "{year}"
+    );
 
     // What leaves the house, as a peer reads it: only the official form envelops its signature.
     for (form, envelops) in [("phpcfdi", false), ("official", true)] {
@@ -203,7 +210,8 @@ fn the_official_form_of_signatures_can_be_chosen() {
         let shell = sandbox.shell(base.path().join(form)).with("FEDATARIO_SAT_FORM", form);
         let shell = shell.with("FEDATARIO_SAT_CFDI_SOLICITA_URL", &address);
         sandbox.register(&shell);
-        let mut child = shell.command(&["sat", "year", "--rfc", RFC, "--year", "2025", "--issued"]).spawn().expect("the binary starts");
+        let mut child =
+            shell.command(&["sat", "year", "--rfc", RFC, "--year", "2025", "--issued"]).spawn().expect("the binary starts");
         let sent = message(peer.accept().unwrap().0);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -331,7 +339,9 @@ fn a_report_is_checked_by_whoever_has_the_file() {
     assert_eq!(check(&nowhere, &["--key", &key]), expected(1, false, "pinned"));
     std::fs::write(&report, "{}").unwrap();
     refused(&nowhere.run(&["sat", "report", "--check", text(&report), "--json"]), 1, "report_signature");
-    fedatario_testkit::covers!("report: checked offline from the file alone (unpinned), with a key given, or beside its tables (pinned)");
+    fedatario_testkit::covers!(
+        "report: checked offline from the file alone (unpinned), with a key given, or beside its tables (pinned)"
+    );
 }
 
 #[test]
@@ -364,8 +374,7 @@ fn an_interrupted_demo_says_so_and_goes_on_the_next_time() {
     let base = tempfile::tempdir().unwrap();
     let shell = Shell::new(base.path().join("demo"));
     let arguments = ["demo", "--generate", "60"];
-    let mut child =
-        shell.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut child = shell.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
     read_until(&mut stdout, |it| it.starts_with("Solicitudes nuevas"));
     signal(&child, "INT");
@@ -415,7 +424,13 @@ fn a_second_interrupt_ends_serve_at_once() {
 fn usage_is_an_error_like_the_others_and_help_speaks_the_readers_language() {
     let base = tempfile::tempdir().unwrap();
     let shell = Shell::new(base.path().join("house"));
-    for arguments in [&["sat", "--json"][..], &["--json"], &["--json", "bogus"], &["sat", "year", "--year", "x", "--json"], &["jobs", "list", "--bogus", "--json"]] {
+    for arguments in [
+        &["sat", "--json"][..],
+        &["--json"],
+        &["--json", "bogus"],
+        &["sat", "year", "--year", "x", "--json"],
+        &["jobs", "list", "--bogus", "--json"],
+    ] {
         let ended = shell.run(arguments);
         refused(&ended, 2, "usage");
         assert!(ended.json()["error"]["detail"].as_str().is_some_and(|it| !it.is_empty()), "{ended:?}");

@@ -199,7 +199,13 @@ impl SatClient {
         Ok(Reply::new(value, received.digest, received.size))
     }
 
-    async fn recall<T>(&self, account: &SatAccount, operation: &Operation, subject: String, lease: Option<LeaseProof>) -> Result<Recalled<T>, CallError>
+    async fn recall<T>(
+        &self,
+        account: &SatAccount,
+        operation: &Operation,
+        subject: String,
+        lease: Option<LeaseProof>,
+    ) -> Result<Recalled<T>, CallError>
     where
         T: serde::de::DeserializeOwned,
     {
@@ -342,11 +348,21 @@ impl Sat for SatClient {
         Ok(done.value)
     }
 
-    async fn recall_ask(&self, account: &SatAccount, subject: SolicitudId, lease: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError> {
+    async fn recall_ask(
+        &self,
+        account: &SatAccount,
+        subject: SolicitudId,
+        lease: Option<LeaseProof>,
+    ) -> Result<Recalled<SatAsked>, CallError> {
         self.recall(account, &self.operations.ask, subject.to_string(), lease).await
     }
 
-    async fn recall_download(&self, account: &SatAccount, subject: PackageId, lease: Option<LeaseProof>) -> Result<Recalled<SatDownloaded>, CallError> {
+    async fn recall_download(
+        &self,
+        account: &SatAccount,
+        subject: PackageId,
+        lease: Option<LeaseProof>,
+    ) -> Result<Recalled<SatDownloaded>, CallError> {
         self.recall(account, &self.operations.download, subject.to_string(), lease).await
     }
 }

@@ -19,8 +19,13 @@ pub fn record(kind: &str, cells: &[&str]) {
 /// (`covers!("fault-operation", row, column)`).
 #[macro_export]
 macro_rules! covers {
-    ($bullet:expr) => { $crate::coverage::record("bullet", &[&$bullet.to_string(), concat!(env!("CARGO_PKG_NAME"), "/", module_path!())]) };
+    ($bullet:expr) => {
+        $crate::coverage::record("bullet", &[&$bullet.to_string(), concat!(env!("CARGO_PKG_NAME"), "/", module_path!())])
+    };
     ($matrix:expr, $row:expr, $column:expr) => {
-        $crate::coverage::record("cell", &[&$matrix.to_string(), &$row.to_string(), &$column.to_string(), concat!(env!("CARGO_PKG_NAME"), "/", module_path!())])
+        $crate::coverage::record(
+            "cell",
+            &[&$matrix.to_string(), &$row.to_string(), &$column.to_string(), concat!(env!("CARGO_PKG_NAME"), "/", module_path!())],
+        )
     };
 }

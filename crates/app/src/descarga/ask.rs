@@ -4,8 +4,8 @@
 //! that an earlier life of this job may have left is looked up: answered (the answer is taken),
 //! open (*uncertain*: the window is widened and asked anew), or none.
 
-use super::transition::{self, Moment, end, end_and_widen, note_codes, step};
 use super::handlers::{self, Gates};
+use super::transition::{self, Moment, end, end_and_widen, note_codes, step};
 use super::verify;
 use crate::App;
 use crate::audit_trail::entry;
@@ -22,13 +22,7 @@ use std::time::Duration;
 const REFUSED_CERTIFICATE_DELAY_UNITS: u32 = 30;
 
 /// The job `sat.ask`.
-pub async fn ask(
-    app: &App,
-    gates: &Gates,
-    scope: &Scope,
-    id: SolicitudId,
-    lease: LeaseProof,
-) -> Result<(), JobFailure> {
+pub async fn ask(app: &App, gates: &Gates, scope: &Scope, id: SolicitudId, lease: LeaseProof) -> Result<(), JobFailure> {
     let seen = app.store.read(scope).await?.solicitud(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
     let _gate = gates.pass(seen.taxpayer).await;
     let mut tx = app.store.begin(scope).await?;
@@ -106,7 +100,9 @@ async fn settle(
         (Reaction::Permanent, _) => end(tx.as_mut(), &now, &mut s, SolicitudState::Rejected).await?,
         (Reaction::RetryLater | Reaction::Reauthenticate, _) => {
             drop(tx);
-            return Ok(try_again(app, scope, s, SatAsked { id_solicitud: None, ..asked }, lease, app.settings.poll_unit * 10).await?);
+            return Ok(
+                try_again(app, scope, s, SatAsked { id_solicitud: None, ..asked }, lease, app.settings.poll_unit * 10).await?
+            );
         }
         // SAT said something that nobody here has heard before: it is shown, and a person decides.
         (Reaction::Unknown, id) => {
@@ -137,7 +133,14 @@ async fn uncertain(app: &App, scope: &Scope, mut s: Solicitud, lease: LeaseProof
     Ok(tx.commit().await?)
 }
 
-async fn try_again(app: &App, scope: &Scope, mut s: Solicitud, asked: SatAsked, lease: LeaseProof, after: Duration) -> AppResult<()> {
+async fn try_again(
+    app: &App,
+    scope: &Scope,
+    mut s: Solicitud,
+    asked: SatAsked,
+    lease: LeaseProof,
+    after: Duration,
+) -> AppResult<()> {
     let now = Moment::now(app, scope);
     note_codes(&mut s, &asked.cod_estatus, &asked.mensaje);
     let mut tx = app.store.begin(scope).await?;

@@ -11,7 +11,7 @@ use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::jobs::JobFailure;
 use crate::model::*;
-use crate::ports::{Blobs, BlobError, CallError, Kept, LeaseProof, Recalled, SatAccount, SatDownloaded, Shelf, Slot, Tx};
+use crate::ports::{BlobError, Blobs, CallError, Kept, LeaseProof, Recalled, SatAccount, SatDownloaded, Shelf, Slot, Tx};
 use async_trait::async_trait;
 use fedatario_base::id::{CredentialId, PackageId};
 use fedatario_base::{Code, Scope};
@@ -86,7 +86,13 @@ fn shelf(app: &App, scope: &Scope, account: &SatAccount, s: &Solicitud, package:
 }
 
 /// Finds what an earlier life of this job brought home, else fetches.
-async fn attempt(app: &App, account: &SatAccount, package: &PackageRow, shelf: &PackageShelf, lease: LeaseProof) -> Result<Outcome, JobFailure> {
+async fn attempt(
+    app: &App,
+    account: &SatAccount,
+    package: &PackageRow,
+    shelf: &PackageShelf,
+    lease: LeaseProof,
+) -> Result<Outcome, JobFailure> {
     match app.sat.recall_download(account, package.id, Some(lease)).await.map_err(AppError::from)? {
         Recalled::Answered(downloaded) if downloaded.kept.is_some() => return Ok(judge(downloaded)),
         Recalled::Uncertain(attempts) => {
@@ -133,7 +139,9 @@ fn judge(downloaded: SatDownloaded) -> Outcome {
     match (reaction, downloaded.kept.clone()) {
         (Reaction::Accepted, Some(kept)) => Outcome::Kept(kept),
         (Reaction::Accepted, None) => Outcome::Again("the package was empty".to_owned()),
-        (Reaction::AskAgain | Reaction::Empty | Reaction::NextVariant, _) => Outcome::Gone(Code::AuthorityRejected, downloaded.cod_estatus),
+        (Reaction::AskAgain | Reaction::Empty | Reaction::NextVariant, _) => {
+            Outcome::Gone(Code::AuthorityRejected, downloaded.cod_estatus)
+        }
         // Nobody knows the code, but one of two downloads is spent and its bytes are here: whether
         // they are the package is found out by reading them.
         (Reaction::Unknown, Some(kept)) => Outcome::Kept(kept),
@@ -141,7 +149,14 @@ fn judge(downloaded: SatDownloaded) -> Outcome {
     }
 }
 
-async fn settle(app: &App, scope: &Scope, s: Solicitud, package: PackageRow, outcome: Outcome, lease: LeaseProof) -> Result<(), JobFailure> {
+async fn settle(
+    app: &App,
+    scope: &Scope,
+    s: Solicitud,
+    package: PackageRow,
+    outcome: Outcome,
+    lease: LeaseProof,
+) -> Result<(), JobFailure> {
     match outcome {
         Outcome::Kept(kept) => Ok(stored(app, scope, s, package, kept, lease).await?),
         Outcome::Gone(code, words) => Ok(gone(app, scope, s, package, code, &words, lease).await?),
@@ -153,7 +168,14 @@ async fn settle(app: &App, scope: &Scope, s: Solicitud, package: PackageRow, out
     }
 }
 
-async fn stored(app: &App, scope: &Scope, mut s: Solicitud, mut package: PackageRow, kept: Kept, lease: LeaseProof) -> AppResult<()> {
+async fn stored(
+    app: &App,
+    scope: &Scope,
+    mut s: Solicitud,
+    mut package: PackageRow,
+    kept: Kept,
+    lease: LeaseProof,
+) -> AppResult<()> {
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
     package.state = PackageState::Stored;
@@ -180,7 +202,15 @@ fn none_is(packages: &[PackageRow], state: PackageState) -> bool {
 }
 
 /// Both downloads were cut, or the package lapsed: its window is asked again, widened.
-async fn gone(app: &App, scope: &Scope, mut s: Solicitud, mut package: PackageRow, code: Code, words: &str, lease: LeaseProof) -> AppResult<()> {
+async fn gone(
+    app: &App,
+    scope: &Scope,
+    mut s: Solicitud,
+    mut package: PackageRow,
+    code: Code,
+    words: &str,
+    lease: LeaseProof,
+) -> AppResult<()> {
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
     package.state = PackageState::Lost;

@@ -6,9 +6,9 @@
 //! it already brought is recognised as its own. One bad entry is set aside with its reason and
 //! does not stop the rest.
 
+use super::layout;
 use super::reading::{self, Batch};
 use super::transition::{self, Moment, end};
-use super::layout;
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
@@ -58,7 +58,8 @@ async fn read(
 ) -> AppResult<(Tally, Option<Unreadable>)> {
     let (send, mut receive) = mpsc::channel::<Batch>(BATCHES_IN_FLIGHT);
     let (of, rfc) = (reading::Of { taxpayer: package.taxpayer, package: package.id }, rfc.to_owned());
-    let reader = tokio::task::spawn_blocking(move || reading::read(archive, of, &rfc, &mut |batch| send.blocking_send(batch).is_ok()));
+    let reader =
+        tokio::task::spawn_blocking(move || reading::read(archive, of, &rfc, &mut |batch| send.blocking_send(batch).is_ok()));
     let mut tally = Tally::default();
     let given_again = package.state == PackageState::Imported;
     while let Some(batch) = receive.recv().await {
@@ -209,10 +210,12 @@ fn not_read(file: &Path, error: &std::io::Error) -> AppError {
 
 /// Copies the file under `import-{sha256}.zip`, in the year of its earliest document.
 async fn keep(app: &App, scope: &Scope, taxpayer: &Taxpayer, file: &Path, seen: &reading::Survey) -> AppResult<PackageRow> {
-    let year = seen.earliest_year.unwrap_or_else(|| transition::mexico(app.clock.service()).map(|it| it.year()).unwrap_or_default());
+    let year =
+        seen.earliest_year.unwrap_or_else(|| transition::mexico(app.clock.service()).map(|it| it.year()).unwrap_or_default());
     let content = if seen.cfdi > 0 || seen.metadata == 0 { Content::Cfdi } else { Content::Metadata };
     let folder = layout::packages(scope.tenant(), &taxpayer.tax_id, year, content);
-    let mut slot = app.blobs.slot(&folder, Box::new(|sha256| format!("import-{sha256}.zip")), super::fetch::PACKAGE_BYTES_AT_MOST).await?;
+    let mut slot =
+        app.blobs.slot(&folder, Box::new(|sha256| format!("import-{sha256}.zip")), super::fetch::PACKAGE_BYTES_AT_MOST).await?;
     copy(file, slot.as_mut()).await?;
     let kept = slot.keep().await?;
     let mut package = PackageRow {
@@ -267,4 +270,3 @@ async fn finish(app: &App, scope: &Scope, mut package: PackageRow, tally: Tally,
     tx.append(told(&now, &package), None).await?;
     Ok(tx.commit().await?)
 }
-

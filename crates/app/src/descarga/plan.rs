@@ -12,8 +12,8 @@ use crate::error::{AppError, AppResult};
 use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{LeaseProof, Tx};
-use fedatario_base::{Code, Scope};
 use fedatario_base::id::{SolicitudId, TaxpayerId};
+use fedatario_base::{Code, Scope};
 use fedatario_fiscal::mx::window::{self, MAX_VARIANTS, PlannedRequest, Window};
 use jiff::SignedDuration;
 
@@ -58,7 +58,14 @@ pub fn run_of(taxpayer: TaxpayerId, year: i16) -> String {
 
 /// Plans what a year needs and was never asked for, and takes over what an earlier run left open.
 /// With `retry`, windows whose request was rejected or waits for a person are asked once more.
-pub async fn year(app: &App, scope: &Scope, taxpayer: TaxpayerId, year: i16, directions: &[Direction], retry: bool) -> AppResult<Plan> {
+pub async fn year(
+    app: &App,
+    scope: &Scope,
+    taxpayer: TaxpayerId,
+    year: i16,
+    directions: &[Direction],
+    retry: bool,
+) -> AppResult<Plan> {
     let now = Moment::now(app, scope);
     if year > mexico(now.service)?.year() {
         return Err(AppError::Window { code: Code::WindowFuture, text: format!("{year} has not begun") });
@@ -136,7 +143,9 @@ fn needed(
         // The rules of the service, before asking: strict order, six years, no future.
         match window::check(request.window, today) {
             Ok(()) => allowed.push(request),
-            Err(error) => refused.push((format!("{} {} {}", direction, ours(request.content), request.window), error.code().slug())),
+            Err(error) => {
+                refused.push((format!("{} {} {}", direction, ours(request.content), request.window), error.code().slug()))
+            }
         }
     }
     Ok((allowed, refused))
@@ -197,7 +206,9 @@ fn planned(now: &Moment, taxpayer: TaxpayerId, year: i16, direction: Direction, 
 /// The request that holds a slot, if any: the last variant of the last window in it.
 fn holder(asked: &[Solicitud], direction: Direction, content: Content, slot: Window) -> Option<Held> {
     let inside = |it: &&Solicitud| {
-        (it.family, it.direction, it.content) == (Family::Cfdi, direction, content) && slot.contains(it.base_from) && slot.contains(it.to)
+        (it.family, it.direction, it.content) == (Family::Cfdi, direction, content)
+            && slot.contains(it.base_from)
+            && slot.contains(it.to)
     };
     let last = asked.iter().filter(inside).max_by_key(|it| (it.to, it.k))?;
     Some(Held {

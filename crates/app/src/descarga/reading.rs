@@ -53,7 +53,13 @@ impl Batch {
 
     fn set_aside(&mut self, of: Of, entry: String, code: fedatario_base::Code, detail: &str) {
         let detail = detail.chars().take(DETAIL_CHARS).collect();
-        self.quarantine.push(QuarantineRow { taxpayer: of.taxpayer, package: of.package, entry, code: code.slug().to_owned(), detail });
+        self.quarantine.push(QuarantineRow {
+            taxpayer: of.taxpayer,
+            package: of.package,
+            entry,
+            code: code.slug().to_owned(),
+            detail,
+        });
     }
 }
 
@@ -152,7 +158,8 @@ fn tax_id(party: &Party) -> &str {
 fn millionths(amount: &str) -> i64 {
     let (whole, fraction) = amount.trim().split_once('.').unwrap_or((amount.trim(), ""));
     let negative = whole.starts_with('-');
-    let digits: String = whole.trim_start_matches(['-', '+']).chars().chain(fraction.chars().chain("000000".chars()).take(6)).collect();
+    let digits: String =
+        whole.trim_start_matches(['-', '+']).chars().chain(fraction.chars().chain("000000".chars()).take(6)).collect();
     let value = digits.parse::<i64>().unwrap_or(if digits.bytes().all(|it| it.is_ascii_digit()) { i64::MAX } else { 0 });
     if negative { -value } else { value }
 }
@@ -183,7 +190,8 @@ fn lines(batch: &mut Batch, of: Of, name: &str, reader: impl Read, take: &mut dy
 }
 
 fn line(of: Of, row: metadata::MetadataRow) -> MetadataRow {
-    let extra: serde_json::Map<String, serde_json::Value> = row.extra.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let extra: serde_json::Map<String, serde_json::Value> =
+        row.extra.into_iter().map(|(name, value)| (name, value.into())).collect();
     MetadataRow {
         taxpayer: of.taxpayer,
         uuid: row.uuid.to_string(),

@@ -20,8 +20,8 @@ use fedatario_fiscal::mx::completeness::{Builder, Row, Totals, WindowLine};
 use fedatario_fiscal::mx::metadata::Estatus;
 use fedatario_fiscal::mx::window::{self, Window};
 use fedatario_fiscal::mx::{rfc::Rfc, time, uuid::FiscalUuid};
-use jiff::Timestamp;
 use fedatario_vault::NotePurpose;
+use jiff::Timestamp;
 
 /// Rows of the comparison read at once.
 const PAGE: u32 = 2_000;
@@ -237,7 +237,8 @@ pub async fn check(app: &App, scope: &Scope, file: &[u8]) -> AppResult<Checked> 
     let key = STANDARD.decode(&signed.key).map_err(|error| bad(error.to_string()))?;
     let signature = STANDARD.decode(&signed.signature).map_err(|error| bad(error.to_string()))?;
     let own = app.vault.public_key(scope).await?.to_vec() == key;
-    let good = <[u8; 32]>::try_from(key.as_slice()).is_ok_and(|key| fedatario_vault::verify_note(&key, NotePurpose::Report, &canonical, &signature));
+    let good = <[u8; 32]>::try_from(key.as_slice())
+        .is_ok_and(|key| fedatario_vault::verify_note(&key, NotePurpose::Report, &canonical, &signature));
     let agrees = recount(app, scope, &signed.report).await?.map(|bytes| bytes == canonical);
     Ok(Checked { signature: good, key: if own { "pinned" } else { "unpinned" }, agrees })
 }

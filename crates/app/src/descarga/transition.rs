@@ -83,7 +83,14 @@ pub async fn end(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: Solici
 
 /// Ends the job of a request whose certificate SAT refuses: nothing more is asked with it, and a
 /// person has to bring another.
-pub async fn block(app: &App, scope: &Scope, mut tx: Box<dyn Tx>, mut s: Solicitud, lease: LeaseProof, reason: &str) -> AppResult<()> {
+pub async fn block(
+    app: &App,
+    scope: &Scope,
+    mut tx: Box<dyn Tx>,
+    mut s: Solicitud,
+    lease: LeaseProof,
+    reason: &str,
+) -> AppResult<()> {
     s.codes.cod_estatus = Some(reason.to_owned());
     s.codes.mensaje = None;
     if s.state.is_open() {
@@ -165,7 +172,10 @@ async fn plan_part(tx: &mut dyn Tx, now: &Moment, s: &Solicitud, part: Window) -
             return Ok(());
         }
     }
-    Err(AppError::Window { code: fedatario_base::Code::WindowExhausted, text: format!("every variant of {}/{} was asked", part.from, part.to) })
+    Err(AppError::Window {
+        code: fedatario_base::Code::WindowExhausted,
+        text: format!("every variant of {}/{} was asked", part.from, part.to),
+    })
 }
 
 fn derived(now: &Moment, s: &Solicitud, relation: Relation, base_from: jiff::civil::DateTime, window: Window, k: u32) -> Solicitud {

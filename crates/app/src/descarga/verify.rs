@@ -102,7 +102,14 @@ async fn settle(
 }
 
 /// Moves the request as its standing says; true while it has to be waited for.
-async fn decide(app: &App, tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, v: &SatVerified, standing: Standing) -> AppResult<bool> {
+async fn decide(
+    app: &App,
+    tx: &mut dyn Tx,
+    now: &Moment,
+    s: &mut Solicitud,
+    v: &SatVerified,
+    standing: Standing,
+) -> AppResult<bool> {
     match standing {
         Standing::Pending => stuck(app, tx, now, s).await?,
         Standing::Unexplained if s.codes.odd_in_a_row >= UNEXPLAINED_AT_MOST => {
@@ -188,7 +195,14 @@ fn age(now: &Moment, s: &Solicitud) -> Duration {
     Duration::try_from(now.service.duration_since(since)).unwrap_or_default()
 }
 
-async fn wait(app: &App, tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, estado: EstadoSolicitud, lease: LeaseProof) -> AppResult<()> {
+async fn wait(
+    app: &App,
+    tx: &mut dyn Tx,
+    now: &Moment,
+    s: &mut Solicitud,
+    estado: EstadoSolicitud,
+    lease: LeaseProof,
+) -> AppResult<()> {
     let due = now.after(poll_delay(s.checks, age(now, s), app.settings.poll_unit, rand::random()));
     s.next_check = Some(due);
     let state = match s.state {

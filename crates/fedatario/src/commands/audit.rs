@@ -3,8 +3,8 @@
 use crate::cli::{Audit, Globals};
 use crate::failure::Failure;
 use crate::house::{House, Opening};
-use crate::{config, files, pins};
 use crate::present::Screen;
+use crate::{config, files, pins};
 use fedatario_app::audit_trail;
 use fedatario_audit::{KeyTrust, PublicKey, Verdict, verify_export};
 use fedatario_base::code::Exit;
@@ -80,7 +80,8 @@ fn tell(screen: &Screen, verdict: &Verdict) -> Exit {
 }
 
 fn as_json(verdict: &Verdict) -> Value {
-    let damage: Vec<Value> = verdict.damage.iter().map(|it| json!({ "code": it.code().slug(), "kind": it.kind(), "n": it.at() })).collect();
+    let damage: Vec<Value> =
+        verdict.damage.iter().map(|it| json!({ "code": it.code().slug(), "kind": it.kind(), "n": it.at() })).collect();
     json!({
         "intact": verdict.is_intact(),
         "entries": verdict.entries,
@@ -108,7 +109,10 @@ async fn export(globals: &Globals, output: Option<&Path>, screen: &Screen) -> Re
         None => audit_trail::export(&house.app, &house.scope, &mut std::io::stdout()).await?,
     };
     if let Some(path) = output {
-        screen.say("cli-audit-exported", &[("entries", head.n.to_string()), ("path", path.display().to_string()), ("key", key.to_string())]);
+        screen.say(
+            "cli-audit-exported",
+            &[("entries", head.n.to_string()), ("path", path.display().to_string()), ("key", key.to_string())],
+        );
         screen.result(&json!({ "entries": head.n, "path": path.display().to_string(), "key": key.to_string() }));
     }
     Ok(Exit::Good)

@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
 use crate::signals::Stop;
-use crate::{claim, config, files};
 use crate::wiring::SAT_URL_SETTING;
+use crate::{claim, config, files};
 use fedatario_app::descarga::{plan, register, report};
 use fedatario_app::model::{Direction, Taxpayer};
 use fedatario_app::ports::System;
@@ -55,7 +55,15 @@ pub async fn run(globals: &Globals, demo: Demo, screen: &Screen) -> Result<Exit,
     let dir = config::data(globals, "fedatario-demo")?;
     claim::folder(&dir)?;
     let stage = stage(&dir, &demo).await?;
-    screen.say("cli-demo-begin", &[("rfc", stage.rfc.clone()), ("year", stage.year.to_string()), ("url", stage.url.clone()), ("dir", dir.display().to_string())]);
+    screen.say(
+        "cli-demo-begin",
+        &[
+            ("rfc", stage.rfc.clone()),
+            ("year", stage.year.to_string()),
+            ("url", stage.url.clone()),
+            ("dir", dir.display().to_string()),
+        ],
+    );
     let house = House::open_at(&dir, globals.tenant(), Opening::demo(&stage.url, stage.offset)).await?;
     house.db.set_setting(&house.hands, SAT_URL_SETTING, &stage.url).await?;
     let taxpayer = admit(&house, &stage, screen).await?;
@@ -126,11 +134,26 @@ async fn admit(house: &House, stage: &Stage, screen: &Screen) -> Result<Taxpayer
     let minted = stage.sandbox.mint_fiel(&stage.rfc, DEMO_NAME).map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let pair = Pair::from_files(&minted.cer, &minted.key, &minted.password)?;
     let done = register::register(&house.app, &house.scope, pair).await?;
-    screen.say("cli-registered", &[("rfc", done.rfc.clone()), ("name", done.name.clone()), ("number", done.number.clone()), ("until", done.not_after.clone())]);
+    screen.say(
+        "cli-registered",
+        &[
+            ("rfc", done.rfc.clone()),
+            ("name", done.name.clone()),
+            ("number", done.number.clone()),
+            ("until", done.not_after.clone()),
+        ],
+    );
     Ok(register::find_for_calls(&house.app, &house.scope, &stage.rfc).await?)
 }
 
-async fn whole_year(house: &House, stage: &Stage, taxpayer: &Taxpayer, screen: &Screen, began: Instant, stop: &Stop) -> Result<Exit, Failure> {
+async fn whole_year(
+    house: &House,
+    stage: &Stage,
+    taxpayer: &Taxpayer,
+    screen: &Screen,
+    began: Instant,
+    stop: &Stop,
+) -> Result<Exit, Failure> {
     let plan = plan::year(&house.app, &house.scope, taxpayer.id, stage.year, Direction::ALL, false).await?;
     screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);
     let status = year::to_its_end(house, screen, taxpayer, stage.year).await?;

@@ -5,9 +5,9 @@ use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
 use fedatario_app::model::{JobState, JobView};
+use fedatario_base::Code;
 use fedatario_base::code::Exit;
 use fedatario_base::id::JobId;
-use fedatario_base::Code;
 use serde_json::{Value, json};
 
 /// Runs one of the commands.
@@ -41,7 +41,11 @@ async fn change(house: &House, screen: &Screen, id: &str, retry: bool) -> Result
     let id: JobId = id.parse().map_err(|error| Failure::new(Code::IdFormat, format!("{id}: {error}")))?;
     let now = house.app.clock.service();
     let mut tx = house.app.store.begin(&house.scope).await?;
-    if retry { tx.retry_job(id, now).await? } else { tx.cancel_job(id).await? }
+    if retry {
+        tx.retry_job(id, now).await?
+    } else {
+        tx.cancel_job(id).await?
+    }
     let moment = fedatario_app::descarga::transition::Moment::now(&house.app, &house.scope);
     let what = if retry { "retried" } else { "cancelled" };
     tx.append(fedatario_app::audit_trail::entry(&moment, "job", &id.to_string(), what), None).await?;

@@ -2,10 +2,10 @@
 
 use super::{check, year};
 use crate::cli::{Globals, Sat};
+use crate::config;
 use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
-use crate::config;
 use fedatario_app::descarga::{handlers, import, plan, register, report, status, transition};
 use fedatario_app::model::{Direction, Family, PackageState, SolicitudState, Tally, Taxpayer};
 use fedatario_app::ports::{ClaimFilter, SatAccount};
@@ -65,7 +65,15 @@ async fn admit(
     };
     let done = register::register(&house.app, &house.scope, pair).await?;
     let key = if done.changed { "cli-registered" } else { "cli-registered-already" };
-    screen.say(key, &[("rfc", done.rfc.clone()), ("name", done.name.clone()), ("number", done.number.clone()), ("until", done.not_after.clone())]);
+    screen.say(
+        key,
+        &[
+            ("rfc", done.rfc.clone()),
+            ("name", done.name.clone()),
+            ("number", done.number.clone()),
+            ("until", done.not_after.clone()),
+        ],
+    );
     screen.result(&json!(done));
     Ok(Exit::Good)
 }
@@ -100,7 +108,14 @@ struct Asking {
     retry: bool,
 }
 
-async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directions: &[Direction], asking: Asking) -> Result<Exit, Failure> {
+async fn whole_year(
+    house: &House,
+    screen: &Screen,
+    rfc: &str,
+    of: i16,
+    directions: &[Direction],
+    asking: Asking,
+) -> Result<Exit, Failure> {
     let taxpayer = register::find_for_calls(&house.app, &house.scope, rfc).await?;
     account(house, &taxpayer).await?; // Without an e.firma that may be used nothing is planned.
     house.sat.sweep(&house.scope).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
@@ -108,11 +123,20 @@ async fn whole_year(house: &House, screen: &Screen, rfc: &str, of: i16, directio
     screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);
     for held in &plan.held {
         let window = format!("{} {} {}/{}", held.direction, held.content, held.from, held.to);
-        let arguments = [("window", window), ("id", held.held_by.clone()), ("state", held.state.to_string()), ("left", held.variants_left.to_string())];
+        let arguments = [
+            ("window", window),
+            ("id", held.held_by.clone()),
+            ("state", held.state.to_string()),
+            ("left", held.variants_left.to_string()),
+        ];
         screen.say("cli-held", &arguments);
     }
     for (window, code) in &plan.refused {
         screen.print(&format!("  {window}: {}", screen.text(code, &[])));
+    }
+    if let (true, Some((window, slug))) = (plan.planned.is_empty() && plan.held.is_empty(), plan.refused.first()) {
+        // Nothing of the year may be asked: the rule that says so is the answer.
+        return Err(Failure::new(Code::from_slug(slug).unwrap_or(Code::Usage), window.clone()));
     }
     if asking.detach {
         screen.result(&json!({ "rfc": rfc, "year": of, "planned": plan.planned, "held": plan.held, "detached": true }));
@@ -199,7 +223,9 @@ async fn by_hand(house: &House, screen: &Screen, rfc: &str, packages: &[PathBuf]
         match import::by_hand(&house.app, &house.scope, rfc, package).await {
             Ok(more) => tally += more,
             Err(error) if matches!(error.code().exit(), Exit::Usage) && packages.len() > 1 => {
-                refused.push(json!({ "package": package.display().to_string(), "code": error.code().slug(), "detail": error.to_string() }));
+                refused.push(
+                    json!({ "package": package.display().to_string(), "code": error.code().slug(), "detail": error.to_string() }),
+                );
             }
             Err(error) => return Err(error.into()),
         }
@@ -242,7 +268,12 @@ async fn one_status(house: &House, screen: &Screen, taxpayer: &Taxpayer, of: Opt
             screen.print(&format!("      {words}"));
         }
     }
-    let counts = [("cfdi", status.counts.cfdi), ("metadata", status.counts.metadata), ("foreign", status.counts.foreign), ("quarantined", status.counts.quarantined)];
+    let counts = [
+        ("cfdi", status.counts.cfdi),
+        ("metadata", status.counts.metadata),
+        ("foreign", status.counts.foreign),
+        ("quarantined", status.counts.quarantined),
+    ];
     let arguments: Vec<(&str, String)> = counts.iter().map(|(name, n)| (*name, n.to_string())).collect();
     screen.say("cli-counts", &arguments);
     let rows: Vec<Value> = status.solicitudes.iter().map(|(s, packages)| status::record(s, packages)).collect();

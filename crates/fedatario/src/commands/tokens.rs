@@ -48,7 +48,14 @@ impl Sessions for Mirrored {
         Sessions::claim(&self.db, scope, slot, opening).await
     }
 
-    async fn store(&self, scope: &Scope, slot: Slot, holder: HolderId, sealed: Vec<u8>, expires: Timestamp) -> Result<Option<u64>, PortError> {
+    async fn store(
+        &self,
+        scope: &Scope,
+        slot: Slot,
+        holder: HolderId,
+        sealed: Vec<u8>,
+        expires: Timestamp,
+    ) -> Result<Option<u64>, PortError> {
         let generation = Sessions::store(&self.db, scope, slot, holder, sealed.clone(), expires).await?;
         if generation.is_some() && self.mirror(scope, slot, &sealed, expires).await.is_none() {
             tracing::warn!(%slot, "the session's file could not be written");
