@@ -1,7 +1,8 @@
 //! Files and folders that are for their owner only, or whole or absent.
 
 use crate::failure::Failure;
-use jiff::Timestamp;
+use fedatario_base::Clock;
+use fedatario_base::clock::SystemClock;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -49,7 +50,8 @@ impl Draft {
         }
         // The link stays a link: the file that it leads to is replaced.
         let name = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let beside = name.with_added_extension(format!("{}-{}.draft", std::process::id(), Timestamp::now().as_nanosecond()));
+        let beside =
+            name.with_added_extension(format!("{}-{}.draft", std::process::id(), SystemClock::default().wall().as_nanosecond()));
         let out = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         Ok(Self { out: BufWriter::new(out), name, beside: Some(beside) })
     }

@@ -279,7 +279,11 @@ fn label(slot: Slot, expires: Timestamp) -> String {
     format!("session/{slot}/{}", to_millis(expires))
 }
 
-/// Whether it is the refused one, by number or by what it carries.
+/// Whether it is the refused one: by its number, and only without one by what it carries. Two logins
+/// of one second may be answered with the same token; the second is a new session all the same.
 fn is<S: PartialEq>(live: &Live<S>, refused: Option<&Live<S>>) -> bool {
-    refused.is_some_and(|it| (it.generation.is_some() && it.generation == live.generation) || it.session == live.session)
+    refused.is_some_and(|it| match (it.generation, live.generation) {
+        (Some(refused), Some(live)) => refused == live,
+        _ => it.session == live.session,
+    })
 }

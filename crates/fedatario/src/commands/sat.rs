@@ -6,6 +6,7 @@ use crate::config;
 use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
+use crate::signals::Stop;
 use fedatario_app::descarga::{handlers, import, plan, register, report, status, transition};
 use fedatario_app::model::{Direction, Family, PackageState, SolicitudState, Tally, Taxpayer};
 use fedatario_app::ports::{ClaimFilter, SatAccount};
@@ -143,6 +144,9 @@ async fn whole_year(
         return Ok(Exit::Good);
     }
     let status = year::to_its_end(house, screen, &taxpayer, of).await?;
+    if Stop::listen(screen)?.is_asked() {
+        screen.say("cli-interrupted", &[]);
+    }
     let made = report::make(&house.app, &house.scope, &taxpayer, of).await?;
     tell_year(screen, &status, &made);
     let mut summary = summary(&status, &made);

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
+use crate::signals::Stop;
 use fedatario_app::descarga::report::{Made, settled};
 use fedatario_app::descarga::status::{self, YearStatus};
 use fedatario_app::model::{JobState, Solicitud, SolicitudState, Taxpayer};
@@ -30,6 +31,7 @@ pub async fn to_its_end(house: &House, screen: &Screen, taxpayer: &Taxpayer, yea
     let worker = house.worker();
     let work = worker.work(filter, stopped);
     tokio::pin!(work);
+    let mut asked = Stop::listen(screen)?.receiver();
     let bar = screen.progress(0);
     let mut draw = tokio::time::interval(DRAW);
     let mut look = tokio::time::interval(LOOK);
@@ -38,16 +40,17 @@ pub async fn to_its_end(house: &House, screen: &Screen, taxpayer: &Taxpayer, yea
         tokio::select! {
             done = &mut work => { done?; break }
             _ = look.tick() => {
-                let why = only_failures(house, &run).await?;
+                let why = only_failures(house, &run).await.ok().flatten();
                 failing_since = why.as_ref().map(|_| failing_since.unwrap_or_else(|| house.app.clock.wall()));
                 let waited = failing_since.map(|it| house.app.clock.wall().duration_since(it)).unwrap_or_default();
-                if let Some(why) = why.filter(|_| waited.unsigned_abs() >= PATIENCE) {
+                if let Some(why) = why.filter(|_| waited.unsigned_abs() >= PATIENCE && !*stop.borrow()) {
                     screen.say("cli-not-getting-on", &[("why", why)]);
                     let _ = stop.send(true);
                 }
             }
-            _ = draw.tick(), if !bar.is_hidden() => show(house, screen, taxpayer, year, &bar).await?,
-            _ = tokio::signal::ctrl_c() => { let _ = stop.send(true); }
+            // What is only for the eye must not cut the calls under way: a failure draws nothing.
+            _ = draw.tick(), if !bar.is_hidden() => { let _ = show(house, screen, taxpayer, year, &bar).await; }
+            _ = asked.changed() => { let _ = stop.send(true); }
         }
     }
     bar.finish_and_clear();
