@@ -16,6 +16,9 @@ const LOG: &str = "sqlx=debug";
 const DEPARTURE: &str = "update exchanges set departed";
 /// Folders that are killed over and over.
 const FOLDERS: u64 = 4;
+/// Where a kill falls is the machine's doing: more folders are taken until some kill fell inside an
+/// open request, which is what the test is about.
+const FOLDERS_AT_MOST: u64 = 16;
 /// Kills of one folder.
 const KILLS: u64 = 12;
 
@@ -85,7 +88,10 @@ fn a_year_survives_being_killed_at_many_moments() {
     let clean = Shell::new(base.path().join("clean")).run(&arguments).good();
     let mut uncertain = 0;
 
-    for seed in 0..FOLDERS {
+    for seed in 0..FOLDERS_AT_MOST {
+        if seed >= FOLDERS && uncertain > 0 {
+            break;
+        }
         let shell = Shell::new(base.path().join(format!("killed-{seed}")));
         let mut killed = 0;
         for moment in moments(seed, whole) {
