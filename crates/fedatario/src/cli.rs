@@ -80,9 +80,16 @@ pub enum Command {
         #[command(subcommand)]
         command: Tenant,
     },
+    Doctor(Doctor),
     Explain {
         slug: String,
     },
+}
+
+#[derive(Args, Debug)]
+pub struct Doctor {
+    #[arg(long)]
+    pub sat: bool,
 }
 
 #[derive(Args, Debug)]

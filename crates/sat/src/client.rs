@@ -47,8 +47,8 @@ const UNCONTROLLED: &str = "404";
 /// The client of SAT's mass download. One for each process.
 pub struct SatClient {
     upstreams: [Upstream<SatAuthority>; 4],
-    wires: Arc<Wires>,
-    ports: Ports,
+    pub(crate) wires: Arc<Wires>,
+    pub(crate) ports: Ports,
     settings: Settings,
     operations: Operations,
 }

@@ -5,6 +5,7 @@
 //! be closed by the peer just as a request leaves, and an answer lost costs one of a lifetime's few.
 
 use crate::digest::Digest;
+use crate::probe::Alive;
 use crate::reply::{self, FaultKind, Reply, SoapFault};
 use crate::settings::Timeouts;
 use crate::token::Token;
@@ -46,6 +47,15 @@ impl Http {
             builder(timeouts).tls_certs_only([]).build()
         });
         built.map(Self)
+    }
+
+    /// One GET, of which only the head of the answer is looked at.
+    pub(crate) async fn look(&self, url: &Url, timeout: Duration, clock: &dyn Clock) -> Result<Alive, String> {
+        let response = self.0.get(url.clone()).timeout(timeout).send().await.map_err(|error| chain(&error))?;
+        let date = response.headers().get(DATE).and_then(|it| it.to_str().ok());
+        let date = date.and_then(|it| jiff::fmt::rfc2822::parse(it).ok()).map(|it| it.timestamp());
+        let ahead_s = date.map(|it| clock.wall().duration_since(it).as_secs());
+        Ok(Alive { status: response.status().as_u16(), ahead_s })
     }
 
     /// Sends, and answers when the head of an answer is there.

@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod jobs;
 mod sandbox;
@@ -32,6 +33,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
         Command::Tenant { command } => tenant::run(globals, command, screen).await,
+        Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,
         Command::Explain { slug } => explain::run(&slug, screen),
     }
 }
