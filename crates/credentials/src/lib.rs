@@ -16,9 +16,11 @@ pub mod pair;
 mod pbe;
 mod pem;
 mod pkcs12;
+pub mod sello;
 
 pub use certificate::{Certificate, Kind};
 pub use error::CredentialError;
 pub use issuer::IssuerStyle;
 pub use key::PrivateKey;
 pub use pair::Pair;
+pub use sello::{SealDigest, SealKey, verify_sello};

@@ -143,6 +143,7 @@ const SPINE: &str = "The spine";
 const LINE: &str = "The Mexican line";
 const INPUT: &str = "Bad input";
 const DONE: &str = "Done when";
+const COMPLETE: &str = "Complete";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -302,6 +303,11 @@ pub const BULLETS: &[Bullet] = &[
         INPUT,
         "Certificates and keys: garbage, wrong password; a clear coded error, nothing lost",
         &["bad input:", "credentials: 11,000", "credentials: sizes", "credentials: iterations", "credentials: keys that are not"],
+    ),
+    bullet(
+        COMPLETE,
+        "Verification of each CFDI's own seal and SAT stamp: the cadena original of CFDI 3.2, 3.3, 4.0, Retenciones 1.0, 2.0 and of the stamps, complements included",
+        &["cadena:", "seal:"],
     ),
     bullet(
         DONE,

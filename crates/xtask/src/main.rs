@@ -1,5 +1,6 @@
 //! The chores of the repository, in Rust: what checks its habits and what makes its tables.
 
+mod cadena;
 mod coverage;
 mod coverage_plan;
 mod edges;
@@ -14,7 +15,8 @@ use repository::Repository;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: xtask tidy | docs | coverage --from FOLDER [--check|--write] | lists [FOLDER OF SCHEMAS]";
+const USAGE: &str =
+    "usage: xtask tidy | docs | coverage --from FOLDER [--check|--write] | lists [FOLDER OF SCHEMAS] | cadena [FIXTURES]";
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,13 +29,25 @@ fn main() -> anyhow::Result<ExitCode> {
         ["coverage", "--from", folder] | ["coverage", "--from", folder, "--check"] => coverage::check(&repository, folder.as_ref()),
         ["lists"] => write_lists(&repository, None),
         ["lists", folder] => write_lists(&repository, Some(folder.into())),
+        ["cadena"] => write_cadena(&repository, None),
+        ["cadena", fixtures] => write_cadena(&repository, Some(fixtures.into())),
         _ => bail!("{USAGE}"),
     }
 }
 
+fn fixtures(repository: &Repository) -> PathBuf {
+    std::env::var_os("FEDATARIO_FIXTURES").map_or_else(|| repository.path("../shared/fixtures"), PathBuf::from)
+}
+
+fn write_cadena(repository: &Repository, folder: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let folder = folder.unwrap_or_else(|| fixtures(repository));
+    let path = repository.path(cadena::TABLE);
+    std::fs::write(&path, cadena::generate(&folder)?).with_context(|| format!("writing {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn write_lists(repository: &Repository, folder: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    let fixtures = std::env::var_os("FEDATARIO_FIXTURES").map_or_else(|| repository.path("../shared/fixtures"), PathBuf::from);
-    let folder = folder.unwrap_or_else(|| fixtures.join("mx/xsd"));
+    let folder = folder.unwrap_or_else(|| fixtures(repository).join("mx/xsd"));
     let path = repository.path(lists::TABLE);
     std::fs::write(&path, lists::generate(&folder)?).with_context(|| format!("writing {}", path.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -151,6 +151,16 @@ impl<'a> Tree<'a> {
         &self.namespaces[self.node(id).namespace as usize]
     }
 
+    /// The place of an element's namespace in [`Tree::namespaces`].
+    pub(super) fn namespace_place(&self, id: NodeId) -> usize {
+        self.node(id).namespace as usize
+    }
+
+    /// Every namespace that the document binds, in the order of their places.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(AsRef::as_ref)
+    }
+
     /// The name of an element without its prefix.
     pub fn local(&self, id: NodeId) -> &'a str {
         local_name(self.node(id).name)
