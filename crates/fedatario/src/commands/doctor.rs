@@ -81,7 +81,6 @@ impl Check {
 pub async fn run(globals: &Globals, doctor: Doctor, screen: &Screen) -> Result<Exit, Failure> {
     let premises = Premises::open(globals, Opening::existing()).await?;
     let mut checks = vec![folder(&premises.dir)?];
-    checks.extend(premises.root_file.as_deref().map(root_key));
     checks.extend(space(&premises.dir));
     checks.push(objects(&premises).await);
     checks.push(worker(&premises).await?);
@@ -122,11 +121,6 @@ fn folder(dir: &Path) -> Result<Check, Failure> {
     let mode = mode(dir).unwrap_or_default();
     let detail = format!("{} ({mode:o})", dir.display());
     Ok(Check::unless("folder", mode.trailing_zeros() >= 6, Outcome::Warning, detail))
-}
-
-fn root_key(file: &Path) -> Check {
-    let mode = mode(file).unwrap_or_default();
-    Check::unless("root-key", mode.trailing_zeros() >= 6, Outcome::Bad, format!("{} ({mode:o})", file.display()))
 }
 
 fn space(dir: &Path) -> Option<Check> {
