@@ -3,6 +3,7 @@
 //! A bench measures, compares and prints; it asserts nothing. Wall time is what a part says about
 //! itself, processor time and peak memory are what the kernel says about its whole process.
 
+pub mod database;
 pub mod part;
 pub mod table;
 
