@@ -83,6 +83,7 @@ codes! {
     FielRequired = "fiel_required", 422, Usage, Caller, false;
     CertificateExpired = "certificate_expired", 422, Usage, Caller, false;
     CertificateNotYetValid = "certificate_not_yet_valid", 422, Usage, Caller, false;
+    CertificateChain = "certificate_chain", 422, Finding, Caller, false;
     CertificateTaxpayerMismatch = "certificate_taxpayer_mismatch", 422, Usage, Caller, false;
     // Vault.
     RootKeyMissing = "root_key_missing", 503, Usage, Installation, false;

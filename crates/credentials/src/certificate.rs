@@ -4,16 +4,20 @@
 //! fail. A certificate whose subject carries no RFC still parses (authorities have none):
 //! [`Certificate::require_rfc`] and [`Certificate::require_fiel`] are where that is refused.
 
+use crate::holder::Holder;
 use crate::issuer::{self, Attribute, IssuerStyle};
 use crate::{CredentialError, pem};
 use aws_lc_rs::{digest, signature};
 use jiff::Timestamp;
 use x509_cert::der::{Decode as _, Encode as _, Reader as _, SliceReader};
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_cert::time::Time;
 
 /// Most bytes of a certificate in any of its forms. SAT's are about 2 KiB; base64 adds a third.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+
+/// Most bytes of a file of authorities: the bundles of whole countries have a tenth of it.
+pub const MAX_BUNDLE_BYTES: usize = 1024 * 1024;
 
 const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
 const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
@@ -22,6 +26,10 @@ const SERIAL_NUMBER: &str = "2.5.4.5";
 const BRANCH: &str = "2.5.4.11";
 const NAME: &str = "2.5.4.41";
 const UNIQUE_IDENTIFIER: &str = "2.5.4.45";
+/// Extensions that may be critical: what they say is heeded here, or is no matter of a chain (key
+/// identifiers, names of the holder, policies, uses of a holder's key, places of revocation lists).
+const UNDERSTOOD: [&str; 9] =
+    ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35", "2.5.29.37", "1.3.6.1.5.5.7.1.1"];
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +50,7 @@ pub struct Certificate {
     der: Vec<u8>,
     signed: Signed,
     subject: Subject,
+    subject_text: String,
     subject_der: Vec<u8>,
     issuer: Vec<Attribute>,
     issuer_der: Vec<u8>,
@@ -50,7 +59,17 @@ pub struct Certificate {
     not_before: Timestamp,
     not_after: Timestamp,
     kind: Kind,
+    holder: Holder,
+    issuing: Issuing,
     rsa_public_key: Vec<u8>,
+}
+
+/// What its extensions say of its place in a chain.
+#[derive(Debug, Clone, Copy)]
+struct Issuing {
+    is_ca: bool,
+    path_length: Option<u8>,
+    unknown_critical: bool,
 }
 
 /// What the issuer signed, and how.
@@ -108,6 +127,22 @@ impl Certificate {
         Self::from_der(&decoded)
     }
 
+    /// All certificates of a file: one in any form, or as many PEM blocks as [`MAX_BUNDLE_BYTES`] hold.
+    pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, CredentialError> {
+        if bytes.len() > MAX_BUNDLE_BYTES {
+            return Err(CredentialError::CertificateFormat("larger than a file of certificates may be"));
+        }
+        if bytes.first() == Some(&0x30) || !pem::is_pem(bytes) {
+            return Self::parse(bytes).map(|it| vec![it]);
+        }
+        let blocks = pem::blocks(bytes, |label| label.ends_with("CERTIFICATE"));
+        let blocks = blocks.ok_or(CredentialError::CertificateFormat("a CERTIFICATE block of the PEM text is damaged"))?;
+        if blocks.is_empty() {
+            return Err(CredentialError::CertificateFormat("no intact CERTIFICATE block in the PEM text"));
+        }
+        blocks.iter().map(|it| Self::from_der(&it.contents)).collect()
+    }
+
     fn from_der(der: &[u8]) -> Result<Self, CredentialError> {
         let asn1 = |_| CredentialError::CertificateFormat("its ASN.1 is broken");
         let parsed = x509_cert::Certificate::from_der(der).map_err(asn1)?;
@@ -115,10 +150,14 @@ impl Certificate {
         let issuer = issuer::attributes(tbs.issuer());
         let subject_attributes = issuer::attributes(tbs.subject());
         let subject = Subject::read(&subject_attributes);
+        let kind = kind_of(&parsed, &subject);
         let serial = tbs.serial_number().as_bytes().to_vec();
         Ok(Self {
             signed: Signed::read(der, &parsed)?,
-            kind: kind_of(&parsed, &subject),
+            kind,
+            holder: Holder::read(&parsed, &subject_attributes, kind, &subject.rfc),
+            issuing: Issuing::read(&parsed),
+            subject_text: issuer::write(&subject_attributes, IssuerStyle::Rfc4514),
             subject,
             subject_der: tbs.subject().to_der().map_err(asn1)?,
             issuer,
@@ -197,6 +236,45 @@ impl Certificate {
         issuer::write(&self.issuer, style)
     }
 
+    /// Its subject, as RFC 4514 writes it.
+    pub fn subject(&self) -> &str {
+        &self.subject_text
+    }
+
+    /// Whether it is an authority's that may sign certificates.
+    pub fn is_ca(&self) -> bool {
+        self.issuing.is_ca
+    }
+
+    /// How many authorities may stand between this one and a holder, if it says so.
+    pub fn path_length(&self) -> Option<u8> {
+        self.issuing.path_length
+    }
+
+    /// Whether an extension is critical that nothing here knows.
+    pub fn has_unknown_critical_extension(&self) -> bool {
+        self.issuing.unknown_critical
+    }
+
+    /// Whether it names `other`'s subject as its issuer.
+    pub(crate) fn names_as_issuer(&self, other: &Certificate) -> bool {
+        self.issuer_der == other.subject_der
+    }
+
+    /// Whether `other`'s key signed it.
+    pub(crate) fn is_signed_by(&self, other: &Certificate) -> bool {
+        self.signed.verifies(&other.rsa_public_key)
+    }
+
+    pub(crate) fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// How long its key's modulus is, bits.
+    pub fn key_bits(&self) -> u32 {
+        crate::key::modulus_bits(&self.rsa_public_key)
+    }
+
     /// Its public key, as the DER of a PKCS#1 `RSAPublicKey`.
     pub fn rsa_public_key(&self) -> &[u8] {
         &self.rsa_public_key
@@ -259,6 +337,23 @@ impl Subject {
             name: find(NAME).or_else(|| find(COMMON_NAME)).unwrap_or_default().to_owned(),
             branch: find(BRANCH).and_then(some),
         }
+    }
+}
+
+impl Issuing {
+    /// A key usage that is not there forbids nothing.
+    fn read(parsed: &x509_cert::Certificate) -> Self {
+        let tbs = parsed.tbs_certificate();
+        let constraints = tbs.get_extension::<BasicConstraints>();
+        let usage = tbs.get_extension::<KeyUsage>();
+        let (ca, path_length) = match &constraints {
+            Ok(Some((_, it))) => (it.ca, it.path_len_constraint),
+            _ => (false, None),
+        };
+        let may_sign = matches!(&usage, Ok(None)) || matches!(&usage, Ok(Some((_, it))) if it.key_cert_sign());
+        let all = tbs.extensions().map(|it| it.as_slice()).unwrap_or_default();
+        let unknown = all.iter().any(|it| it.critical && !UNDERSTOOD.contains(&it.extn_id.to_string().as_str()));
+        Self { is_ca: ca && may_sign, path_length, unknown_critical: unknown }
     }
 }
 

@@ -39,6 +39,9 @@ pub enum CredentialError {
     /// Its validity has not begun.
     #[error("the certificate is not valid before {0}")]
     NotYetValid(Timestamp),
+    /// No path leads from the certificate to an authority that is trusted.
+    #[error("the chain of the certificate does not hold: {0}")]
+    Chain(&'static str),
     /// The cryptographic library refused: no entropy, or a key it will not use.
     #[error("the cryptographic library failed: {0}")]
     Crypto(&'static str),
@@ -58,6 +61,7 @@ impl CredentialError {
             Self::FielRequired(_) => Code::FielRequired,
             Self::Expired(_) => Code::CertificateExpired,
             Self::NotYetValid(_) => Code::CertificateNotYetValid,
+            Self::Chain(_) => Code::CertificateChain,
             Self::Crypto(_) => Code::CryptoFailed,
         }
     }

@@ -7,7 +7,7 @@
 use crate::pbe::{self, PbeError, Scheme};
 use crate::{Certificate, CredentialError, pem};
 use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::{KeyPair as _, RsaParameters};
 use fedatario_base::Secret;
 use pkcs8::PrivateKeyInfoRef;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
@@ -111,10 +111,25 @@ impl PrivateKey {
         &self.pkcs8
     }
 
+    /// Its public half, as the DER of a PKCS#1 `RSAPublicKey`.
+    pub fn rsa_public_key(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// How long its modulus is, bits.
+    pub fn bits(&self) -> u32 {
+        modulus_bits(&self.public)
+    }
+
     /// Whether the certificate's public key is this key's.
     pub fn belongs_to(&self, certificate: &Certificate) -> bool {
         self.public == certificate.rsa_public_key()
     }
+}
+
+/// How long the modulus of an RSA public key is, bits; 0 of bytes that are no such key.
+pub(crate) fn modulus_bits(rsa_public_key: &[u8]) -> u32 {
+    RsaParameters::public_modulus_len(rsa_public_key).unwrap_or_default()
 }
 
 /// How a scheme's trouble is told of a key file.

@@ -3,23 +3,28 @@
 //! For reading what SAT issues (and what its users made of it: PEM, base64, re-exported keys), for
 //! telling an e.firma from a seal (CSD), and for saying whether a key belongs to a certificate.
 //! Promises: nothing here performs I/O or reads a clock; every input is bounded before any costly
-//! work; a private key is wiped from memory when dropped and cannot be printed. It leaves the chain
-//! of trust to whoever knows which authorities to trust ([`Certificate::is_issued_by`] is one link
-//! of it), and signing to the vault.
+//! work; a private key is wiped from memory when dropped and cannot be printed. It leaves to its
+//! callers which authorities to trust ([`chain::path`] finds the way up to one of them), and signing to
+//! the vault.
 
 pub mod certificate;
+pub mod chain;
 pub mod error;
+pub mod file;
+pub mod holder;
 pub mod issuer;
 pub mod key;
 pub mod mint;
 pub mod pair;
 mod pbe;
 mod pem;
-mod pkcs12;
+pub mod pkcs12;
 pub mod sello;
 
 pub use certificate::{Certificate, Kind};
 pub use error::CredentialError;
+pub use file::FileKind;
+pub use holder::{Purpose, TaxId, TaxIdKind};
 pub use issuer::IssuerStyle;
 pub use key::PrivateKey;
 pub use pair::Pair;

@@ -32,6 +32,21 @@ pub(crate) fn block(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Block
     }
 }
 
+/// All blocks whose label `wanted` accepts; `None` if one of them is damaged.
+pub(crate) fn blocks(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Vec<Block>> {
+    let mut found = Vec::new();
+    let mut rest = std::str::from_utf8(bytes).ok()?;
+    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
+        let (label, after) = after.split_once("-----")?;
+        let (body, after) = after.split_once("-----END ")?;
+        if wanted(label) {
+            found.push(decode_body(label, body)?);
+        }
+        rest = after;
+    }
+    Some(found)
+}
+
 /// Whether the text contains the start of a PEM block.
 pub(crate) fn is_pem(bytes: &[u8]) -> bool {
     const MARK: &[u8] = b"-----BEGIN ";

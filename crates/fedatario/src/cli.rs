@@ -81,6 +81,18 @@ pub enum Command {
         command: Tenant,
     },
     Doctor(Doctor),
+    Xml {
+        #[command(subcommand)]
+        command: Xml,
+    },
+    Cert {
+        #[command(subcommand)]
+        command: Cert,
+    },
+    Cfdi {
+        #[command(subcommand)]
+        command: Cfdi,
+    },
     Explain {
         slug: String,
     },
@@ -263,6 +275,61 @@ pub enum Schedule {
 pub enum Tenant {
     Add { name: String },
     List,
+}
+
+/// Filters for a pipe: they read a file, or standard input for `-`, and need neither folder nor account.
+#[derive(Subcommand, Debug)]
+pub enum Xml {
+    C14n {
+        #[arg(long)]
+        exclusive: bool,
+        #[arg(long)]
+        comments: bool,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    Sign {
+        #[arg(long, value_name = "FILE", required_unless_present = "p12", requires = "key")]
+        cer: Option<PathBuf>,
+        #[arg(long, value_name = "FILE", requires = "cer")]
+        key: Option<PathBuf>,
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["cer", "key"])]
+        p12: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+        #[arg(long, default_value = "plain", value_parser = ["plain", "dgii"])]
+        profile: String,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    Verify {
+        #[arg(long, value_name = "PEM")]
+        ca: Vec<PathBuf>,
+        #[arg(long, default_value = "plain", value_parser = ["plain", "dgii", "sat-token", "sat-request"])]
+        profile: String,
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Cert {
+    Inspect {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Cfdi {
+    Json {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// Where what every command takes stands in its help.

@@ -52,6 +52,7 @@ pub fn secret(name: &str) -> Result<Option<Secret>, Failure> {
 /// A password file: its first line, without the end of line.
 pub fn password(path: &Path) -> Result<Secret, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", path.display())))?;
-    let line = bytes.split(|it| *it == b'\n').next().unwrap_or_default();
+    let bytes = Secret::new(bytes); // Wiped, whatever else stands in the file.
+    let line = bytes.expose().split(|it| *it == b'\n').next().unwrap_or_default();
     Ok(Secret::new(line.strip_suffix(b"\r").unwrap_or(line)))
 }

@@ -53,6 +53,8 @@ from_coded!(
     fedatario_app::ports::BlobError,
     fedatario_credentials::CredentialError,
     fedatario_vault::VaultError,
+    fedatario_xmlsig::XmlSigError,
+    fedatario_fiscal::mx::cfdi::CfdiError,
     fedatario_audit::AuditError,
     fedatario_app::jobs::schedule::ScheduleError,
 );

@@ -7,8 +7,8 @@
 //! rolled back unnoticed. Whatever fails to open is one error, [`VaultError::SealBroken`].
 //!
 //! Promises: a private key never leaves; callers hand over a document and a profile
-//! ([`Vault::seal`]) or a note and its purpose ([`Vault::sign_note`]), never bytes to sign. Keys are
-//! opened for one use and wiped after it. The RSA-SHA1 signer that SAT demands is the module `sha1`, and
+//! ([`Vault::seal`]) or a note and its purpose ([`Vault::sign_note`]), never bytes to sign; so it is
+//! for a key that its owner brings along ([`seal_with`]). Keys are opened for one use and wiped after it. The RSA-SHA1 signer that SAT demands is the module `sha1`, and
 //! only SAT's profiles reach it.
 //!
 //! It leaves to the services: storing a [`SealedCredential`] with its job and audit entry, and
@@ -36,6 +36,7 @@ pub use ports::{
 };
 pub use root::RootKeys;
 pub use rotate::{MAX_BATCH, Progress};
+pub use seal::seal_with;
 
 use std::sync::Arc;
 

@@ -12,8 +12,8 @@ use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use fedatario_base::id::CredentialId;
 use fedatario_base::{Permission, Scope};
-use fedatario_credentials::{Certificate, IssuerStyle};
-use fedatario_xmlsig::{Document, Form, Hash, Limits, Prepared, Profile, Signatory, prepare};
+use fedatario_credentials::{Certificate, IssuerStyle, Pair};
+use fedatario_xmlsig::{Document, Form, Hash, Limits, Prepared, Profile, Signatory, XmlSigError, prepare};
 use jiff::Timestamp;
 
 /// Namespaces of messages that only our own clients may have signed.
@@ -47,6 +47,19 @@ impl Vault {
         let signature = sign(&row, &key, profile, &prepared)?;
         Ok(prepared.finish(&signature))
     }
+}
+
+/// Signs `document` with a pair that its owner holds in the hand, for tools that work without a
+/// vault: there is no custody, so there is nothing to ask but whether the certificate is within its
+/// validity. SAT's messages are signed by our own clients only, and never here.
+pub fn seal_with(pair: &Pair, profile: Profile, document: &[u8], now: Timestamp) -> Result<Vec<u8>, VaultError> {
+    pair.certificate().check_valid_at(now)?;
+    let prepared = prepare(profile, document, &signatory(pair.certificate(), profile))?;
+    if prepared.hash() != Hash::Sha256 {
+        return Err(XmlSigError::Purpose("SAT's messages are signed in the vault").into());
+    }
+    let signature = sign_sha256(pair.key().pkcs8_der(), prepared.octets())?;
+    Ok(prepared.finish(&signature))
 }
 
 /// Which kinds sign what. SAT takes nothing but an e.firma: a login with a seal even succeeds

@@ -310,6 +310,16 @@ pub const BULLETS: &[Bullet] = &[
         &["cadena:", "seal:"],
     ),
     bullet(
+        COMPLETE,
+        "Filters for a pipe: xml c14n, sign and verify, cert inspect, cfdi json; coded refusals, nothing kept, nothing fetched",
+        &["tools:"],
+    ),
+    bullet(
+        COMPLETE,
+        "A chain of certificates is followed as openssl follows it; whose a certificate is, in three countries",
+        &["credentials: the way from a certificate", "credentials: a chain is", "credentials: purpose and tax id"],
+    ),
+    bullet(
         DONE,
         "The demo brings a year home with 0 missing and again changes nothing",
         &["demo: brings a year home", "store: the whole flow"],

@@ -1,11 +1,14 @@
 //! The commands, one module each.
 
 mod audit;
+mod cert;
+mod cfdi;
 mod check;
 mod demo;
 mod doctor;
 mod explain;
 mod jobs;
+mod pipe;
 mod sandbox;
 mod sat;
 mod schedule;
@@ -13,6 +16,7 @@ mod serve;
 mod tenant;
 pub mod tokens;
 mod vault;
+mod xml;
 mod year;
 
 use crate::cli::{Arguments, Command};
@@ -34,6 +38,9 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
         Command::Tenant { command } => tenant::run(globals, command, screen).await,
         Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,
+        Command::Xml { command } => xml::run(command, screen),
+        Command::Cert { command } => cert::run(command, screen),
+        Command::Cfdi { command } => cfdi::run(command, screen),
         Command::Explain { slug } => explain::run(&slug, screen),
     }
 }

@@ -12,7 +12,7 @@
 mod sat;
 mod shape;
 
-use crate::algorithm::{PublicKey, verify_rsa};
+use crate::algorithm::{Hash, PublicKey, verify_rsa};
 use crate::c14n::{Method, canonicalize_node};
 use crate::document::{Document, Limits, Node, NodeId, XML_NS};
 use crate::error::{Refusal, XmlSigError};
@@ -56,6 +56,9 @@ pub struct Verified {
     document: Document,
     certificate: Vec<u8>,
     signature: Vec<u8>,
+    digest: Vec<u8>,
+    reference: String,
+    hash: Hash,
 }
 
 impl std::fmt::Debug for Verified {
@@ -88,6 +91,21 @@ impl Verified {
     /// The signature value.
     pub fn signature(&self) -> &[u8] {
         &self.signature
+    }
+
+    /// The digest of the octets, as signed.
+    pub fn digest(&self) -> &[u8] {
+        &self.digest
+    }
+
+    /// The hash of digest and signature.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// What the signature refers to: empty for a whole document, `#` and an Id for an element.
+    pub fn reference(&self) -> &str {
+        &self.reference
     }
 }
 
@@ -164,7 +182,9 @@ fn conclude(
     let octets = canonicalize_node(document, apex, &digested, omit)?;
     check_digest(parts, rules, &octets)?;
     let document = Document::parse(&octets, Limits::VERIFY)?;
-    Ok(Verified { octets, document, certificate, signature: parts.value.clone() })
+    let reference = parts.uri.unwrap_or_default().to_owned();
+    let (signature, digest) = (parts.value.clone(), parts.digest.clone());
+    Ok(Verified { octets, document, certificate, signature, digest, reference, hash: rules.hash })
 }
 
 fn trusted(certificate: Vec<u8>, trust: &dyn Trust) -> Result<(Vec<u8>, PublicKey), XmlSigError> {

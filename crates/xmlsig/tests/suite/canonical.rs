@@ -1,6 +1,7 @@
 //! Canonical forms, judged by libxml2 through xmllint (documents) and xmlsec1 (subsets).
 
-use super::common::{Dice, agreed, file};
+use super::common::{agreed, file};
+use super::dice::Dice;
 use super::generate;
 use fedatario_testkit::covers;
 use fedatario_xmlsig::{Document, Limits, Method, NodeId, XmlSigError, canonicalize, canonicalize_node};

@@ -1,6 +1,6 @@
 //! Documents by the thousand: everything that makes canonical forms differ from plain copies.
 
-use super::common::Dice;
+use super::dice::Dice;
 
 const NAMES: &[&str] = &["a", "b", "Concepto", "ñandú", "x-1", "_y.z", "東"];
 const PREFIXES: &[&str] = &["", "p", "q", "r", "cfdi"];

@@ -1,6 +1,7 @@
 //! What the reader refuses, what it accepts, and that no bytes at all make it panic.
 
-use super::common::{Dice, file, minted, run};
+use super::common::{file, minted, run};
+use super::dice::Dice;
 use super::generate;
 use super::sat::{login, operation};
 use fedatario_testkit::covers;

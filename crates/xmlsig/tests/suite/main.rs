@@ -4,6 +4,7 @@
 mod attacks;
 mod canonical;
 mod common;
+mod dice;
 mod generate;
 mod golden;
 mod hostile;

@@ -1,0 +1,194 @@
+//! `cert inspect`: what certificates and keys are, whose, until when, and which belong together.
+//!
+//! One object a file with `--json`, in the order given. A key is only ever compared, never shown.
+
+use super::pipe;
+use crate::cli::Cert;
+use crate::config;
+use crate::failure::Failure;
+use crate::present::Screen;
+use fedatario_base::clock::SystemClock;
+use fedatario_base::code::Exit;
+use fedatario_base::{Clock, Code, Secret};
+use fedatario_credentials::certificate::MAX_CERTIFICATE_BYTES;
+use fedatario_credentials::key::MAX_KEY_BYTES;
+use fedatario_credentials::pkcs12::MAX_PKCS12_BYTES;
+use fedatario_credentials::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Runs one of the commands.
+pub fn run(command: Cert, screen: &Screen) -> Result<Exit, Failure> {
+    match command {
+        Cert::Inspect { files, password_file } => {
+            let password = password_file.map(|it| config::password(&it)).transpose()?;
+            inspect(&files, password.as_ref(), screen)
+        }
+    }
+}
+
+/// The instant that commands without a folder go by.
+pub fn now() -> Timestamp {
+    SystemClock::default().wall()
+}
+
+/// An instant as people write one: RFC 3339, or a day, which begins at midnight UTC.
+pub fn instant(text: &str) -> Result<Timestamp, Failure> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let day = text.parse::<Date>().ok().and_then(|it| it.to_zoned(TimeZone::UTC).ok());
+    day.map(|it| it.timestamp()).ok_or_else(|| Failure::new(Code::Usage, format!("{text}: neither an instant nor a day")))
+}
+
+/// Certificate and key from two files, or from one that holds both.
+pub fn pair(cer: Option<&Path>, key: Option<&Path>, p12: Option<&Path>, password: &Secret) -> Result<Pair, Failure> {
+    match (p12, cer, key) {
+        (Some(p12), ..) => Ok(Pair::from_pkcs12(pipe::read_secret(p12, MAX_PKCS12_BYTES)?.expose(), password)?),
+        (None, Some(cer), Some(key)) => {
+            let cer = pipe::read(cer, MAX_CERTIFICATE_BYTES)?;
+            Ok(Pair::from_files(&cer, pipe::read_secret(key, MAX_KEY_BYTES)?.expose(), password)?)
+        }
+        _ => Err(Failure::new(Code::Usage, "--cer and --key, or --p12")),
+    }
+}
+
+/// What a file turned out to be.
+enum Found {
+    Certificate(Certificate),
+    Key(PrivateKey),
+    Pair(Pair),
+    /// A key under a password that was not given.
+    Closed(FileKind),
+    Refused(CredentialError),
+}
+
+fn inspect(files: &[PathBuf], password: Option<&Secret>, screen: &Screen) -> Result<Exit, Failure> {
+    let mut all = Vec::new();
+    for file in files {
+        let bytes = pipe::read_secret(file, MAX_PKCS12_BYTES)?;
+        all.push((file.display().to_string(), open(bytes.expose(), password)));
+    }
+    let mut worst = Exit::Good;
+    for (file, found) in &all {
+        worst = worse(worst, tell(file, found, &all, screen));
+    }
+    Ok(worst)
+}
+
+/// Bad input outweighs a finding: it is the caller's to mend first.
+fn worse(one: Exit, other: Exit) -> Exit {
+    if other as u8 > one as u8 { other } else { one }
+}
+
+fn open(bytes: &[u8], password: Option<&Secret>) -> Found {
+    let opened = match (FileKind::of(bytes), password) {
+        (Some(kind), None) if kind.needs_password() => return Found::Closed(kind),
+        (Some(FileKind::Certificate) | None, _) => Certificate::parse(bytes).map(Found::Certificate),
+        (Some(FileKind::Pkcs12), Some(password)) => Pair::from_pkcs12(bytes, password).map(Found::Pair),
+        (_, password) => {
+            let none = Secret::new("");
+            PrivateKey::open(bytes, password.unwrap_or(&none)).map(Found::Key)
+        }
+    };
+    opened.unwrap_or_else(Found::Refused)
+}
+
+fn tell(file: &str, found: &Found, all: &[(String, Found)], screen: &Screen) -> Exit {
+    match found {
+        Found::Certificate(certificate) => {
+            let key = all.iter().find_map(|(name, it)| match it {
+                Found::Key(key) if key.belongs_to(certificate) => Some(name.as_str()),
+                _ => None,
+            });
+            tell_certificate(file, "certificate", certificate, key, screen);
+            Exit::Good
+        }
+        Found::Pair(pair) => {
+            tell_certificate(file, "pkcs12", pair.certificate(), Some(file), screen);
+            Exit::Good
+        }
+        Found::Key(key) => tell_key(file, key, all, screen),
+        Found::Closed(kind) => {
+            let kind = if *kind == FileKind::Pkcs12 { "pkcs12" } else { "key" };
+            screen.say("cli-inspect-closed", &[("file", file.to_owned())]);
+            screen.result(&json!({ "file": file, "type": kind, "encrypted": true, "opened": false }));
+            Exit::Good
+        }
+        Found::Refused(error) => {
+            let (slug, what) = (error.code().slug(), screen.text(error.code().slug(), &[]));
+            let arguments =
+                [("file", file.to_owned()), ("code", slug.to_owned()), ("what", what.clone()), ("detail", error.to_string())];
+            screen.say("cli-inspect-refused", &arguments);
+            screen.result(&json!({ "file": file, "error": { "code": slug, "title": what, "detail": error.to_string() } }));
+            error.code().exit()
+        }
+    }
+}
+
+fn tell_certificate(file: &str, kind: &str, certificate: &Certificate, key: Option<&str>, screen: &Screen) {
+    let arguments = [
+        ("file", file.to_owned()),
+        ("kind", certificate.purpose().text().to_owned()),
+        ("tax_id", certificate.tax_id().map_or("-".to_owned(), |it| it.number.clone())),
+        ("name", certificate.name().to_owned()),
+        ("number", certificate.number().to_owned()),
+        ("from", certificate.not_before().to_string()),
+        ("until", certificate.not_after().to_string()),
+        ("issuer", certificate.issuer(IssuerStyle::Rfc4514)),
+        ("key", key.unwrap_or("-").to_owned()),
+    ];
+    screen.say("cli-inspect-certificate", &arguments);
+    let mut told = of(certificate);
+    told["file"] = json!(file);
+    told["type"] = json!(kind);
+    told["valid"] = json!(certificate.check_valid_at(now()).is_ok());
+    told["key_match"] = json!(key);
+    screen.result(&told);
+}
+
+/// A key that fits none of the certificates it was given with is a finding.
+fn tell_key(file: &str, key: &PrivateKey, all: &[(String, Found)], screen: &Screen) -> Exit {
+    let certificates = || {
+        all.iter().filter_map(|(name, it)| match it {
+            Found::Certificate(certificate) => Some((name.as_str(), certificate)),
+            _ => None,
+        })
+    };
+    let own = certificates().find(|it| key.belongs_to(it.1)).map(|it| it.0);
+    let arguments = [("file", file.to_owned()), ("bits", key.bits().to_string()), ("key", own.unwrap_or("-").to_owned())];
+    screen.say("cli-inspect-key", &arguments);
+    let is_stray = own.is_none() && certificates().next().is_some();
+    let code = is_stray.then_some(Code::KeyMismatch.slug());
+    screen.result(&json!({
+        "file": file, "type": "key", "opened": true, "key_bits": key.bits(), "key_match": own, "code": code,
+    }));
+    if is_stray { Exit::Finding } else { Exit::Good }
+}
+
+/// What a certificate says, for programs.
+pub fn of(certificate: &Certificate) -> Value {
+    let tax_id = certificate.tax_id();
+    json!({
+        "kind": certificate.purpose().text(),
+        "tax_id": tax_id.map(|it| it.number.as_str()),
+        "tax_id_kind": tax_id.map(|it| it.kind.text()),
+        "tax_id_check_digits": tax_id.and_then(|it| it.check_digits.as_deref()),
+        "name": certificate.name(),
+        "representative_rfc": certificate.representative_rfc(),
+        "curp": certificate.curp().filter(|_| tax_id.is_some_and(|it| it.kind.text() == "rfc")),
+        "branch": certificate.branch(),
+        "number": certificate.number(),
+        "serial": certificate.serial_decimal(),
+        "subject": certificate.subject(),
+        "issuer": certificate.issuer(IssuerStyle::Rfc4514),
+        "not_before": certificate.not_before().to_string(),
+        "not_after": certificate.not_after().to_string(),
+        "key_bits": certificate.key_bits(),
+        "fingerprint": certificate.fingerprint_sha1(),
+        "fingerprint_sha256": certificate.fingerprint_sha256().iter().map(|it| format!("{it:02x}")).collect::<String>(),
+    })
+}
