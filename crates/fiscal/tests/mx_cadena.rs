@@ -98,7 +98,7 @@ fn what_the_seal_does_not_see_does_not_change_it() {
     let prefixed = plain.replace("<c:", "<otro:").replace("</c:", "</otro:").replace("xmlns:c=", "xmlns:otro=");
     let tight = plain.replace("\n        ", "").replace("\n            ", "").replace("\"01\">", "\"01\" >");
     let without = plain.split_once("<c:Addenda>").unwrap().0.to_owned() + "</c:Comprobante>";
-    for same in [prefixed, tight, without] {
+    for same in [prefixed, tight, without, format!("\u{feff}\n{plain}")] {
         assert_eq!(cadena::read(&same).unwrap(), cadena::read(&plain).unwrap());
     }
     let changed = ["11.60", "Café", "601", "2026-01-01", "1.60"];

@@ -44,10 +44,20 @@ pub enum Operation {
     Descargar,
     /// Ask for the state of one document.
     Consulta,
+    /// Fetch a certificate by its number.
+    Certificado,
+    /// Fetch list 69-B.
+    #[serde(rename = "Lista69B")]
+    Lista69B,
+    /// Fetch the state of one retención.
+    ConsultaRetencion,
 }
 
 impl Operation {
-    /// Every operation.
+    /// What is fetched by GET: faults know it, envelopes do not.
+    pub const PAGES: [Self; 3] = [Self::Certificado, Self::Lista69B, Self::ConsultaRetencion];
+
+    /// Every operation that is called in an envelope.
     pub const ALL: [Self; 7] = [
         Self::Autentica,
         Self::SolicitaDescargaEmitidos,
@@ -58,7 +68,7 @@ impl Operation {
         Self::Consulta,
     ];
 
-    /// The exact SOAPAction.
+    /// The exact SOAPAction; none for what is fetched.
     pub fn action(self) -> &'static str {
         match self {
             Self::Autentica => "http://DescargaMasivaTerceros.gob.mx/IAutenticacion/Autentica",
@@ -76,6 +86,7 @@ impl Operation {
             }
             Self::Descargar => "http://DescargaMasivaTerceros.sat.gob.mx/IDescargaMasivaTercerosService/Descargar",
             Self::Consulta => "http://tempuri.org/IConsultaCFDIService/Consulta",
+            Self::Certificado | Self::Lista69B | Self::ConsultaRetencion => "",
         }
     }
 
@@ -89,6 +100,7 @@ impl Operation {
             Self::VerificaSolicitudDescarga => (NS_DES, "VerificaSolicitudDescarga"),
             Self::Descargar => (NS_DES, "PeticionDescargaMasivaTercerosEntrada"),
             Self::Consulta => ("http://tempuri.org/", "Consulta"),
+            Self::Certificado | Self::Lista69B | Self::ConsultaRetencion => ("", ""),
         }
     }
 

@@ -33,12 +33,22 @@ pub struct Limits {
     pub rows_per_package: usize,
     /// Requests for one document in one day.
     pub folios_per_day: usize,
+    /// Status queries, of CFDI and of retenciones together, in one second of the wall; more are answered
+    /// 429. SAT publishes no figure; none means that all are answered.
+    pub status_per_second: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // The first two are SAT's; a package of this size stays a few tens of MiB.
-        Self { documents: 200_000, rows: 1_000_000, documents_per_package: 5_000, rows_per_package: 250_000, folios_per_day: 2 }
+        Self {
+            documents: 200_000,
+            rows: 1_000_000,
+            documents_per_package: 5_000,
+            rows_per_package: 250_000,
+            folios_per_day: 2,
+            status_per_second: None,
+        }
     }
 }
 
@@ -73,6 +83,8 @@ pub struct SatConfig {
     pub mode: Mode,
     /// Authorities trusted beside its own.
     pub trust: Vec<Certificate>,
+    /// Certificates that it hands out by number, beside its own and those of its documents.
+    pub certificates: Vec<Certificate>,
     /// Numbers of certificates that it says are revoked.
     pub revoked: HashSet<String>,
     /// Whether authorities that look real may be trusted.
@@ -98,6 +110,7 @@ impl Default for SatConfig {
             corpus: Corpus::empty(),
             mode: Mode::Lenient,
             trust: Vec::new(),
+            certificates: Vec::new(),
             revoked: HashSet::new(),
             production_authorities: false,
             clock: Arc::new(SystemClock::default()),

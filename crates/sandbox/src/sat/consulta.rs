@@ -1,11 +1,13 @@
-//! The status query: `S - `, `N - 601`, `N - 602`, over the same documents.
+//! The status query: `S - `, `N - 601`, `N - 602`, over the same documents and the same list 69-B.
 
-use super::corpus::Facts;
+use super::corpus::{Corpus, Facts};
 use super::message::Message;
 use super::sandbox::{Sandbox, mexico};
 use quick_xml::escape::{escape, unescape};
 use uuid::Uuid;
 
+/// Digits before the point of an amount so small that its document takes no consent: below a thousand.
+const SMALL_DIGITS: usize = 3;
 /// Longest printed expression that is read, in bytes.
 const MAX_EXPRESSION_BYTES: usize = 1_024;
 
@@ -26,14 +28,7 @@ const INVALID: Found = Found {
 };
 const UNKNOWN: Found =
     Found { code: "N - 602: Comprobante no encontrado.", cancelable: "", state: "No Encontrado", cancellation: "", efos: "" };
-const CURRENT: Found = Found {
-    code: "S - Comprobante obtenido satisfactoriamente.",
-    cancelable: "No cancelable",
-    state: "Vigente",
-    cancellation: "",
-    efos: "200",
-};
-const CANCELLED: Found = Found { state: "Cancelado", cancellation: "Cancelado sin aceptación", ..CURRENT };
+const FOUND: &str = "S - Comprobante obtenido satisfactoriamente.";
 
 /// The answer to a query, as of the service's time.
 pub(super) fn answer(sandbox: &Sandbox, message: &Message) -> String {
@@ -91,17 +86,43 @@ fn expression(text: &str) -> Option<Expression> {
 
 fn look_up(sandbox: &Sandbox, it: &Expression) -> Found {
     let corpus = &sandbox.config.corpus;
-    let Some(facts) = corpus.find(it.id).map(|place| corpus.facts(place)).filter(|facts| agrees(facts, it)) else {
+    let Some(place) = corpus.find(it.id) else { return UNKNOWN };
+    let facts = corpus.facts(place);
+    if !agrees(corpus, place, &facts, it) {
         return UNKNOWN;
-    };
-    if facts.is_cancelled(mexico(sandbox.now())) { CANCELLED } else { CURRENT }
+    }
+    let (cancelable, state, cancellation) = standing(&facts, facts.is_cancelled(mexico(sandbox.now())));
+    Found { code: FOUND, cancelable, state, cancellation, efos: sandbox.efos().answer(&facts) }
 }
 
-fn agrees(facts: &Facts, it: &Expression) -> bool {
+/// Whether a document may be cancelled, its state, and how far a cancellation is. What the corpus does not
+/// say is a function of the folio.
+fn standing(facts: &Facts, cancelled: bool) -> (&'static str, &'static str, &'static str) {
+    let alone = needs_nobody(facts);
+    match (cancelled, facts.uuid.as_bytes()[15] % 16) {
+        (true, _) if alone => ("No cancelable", "Cancelado", "Cancelado sin aceptación"),
+        (true, 12..) => ("No cancelable", "Cancelado", "Plazo vencido"),
+        (true, _) => ("No cancelable", "Cancelado", "Cancelado con aceptación"),
+        (false, 14..) => ("No cancelable", "Vigente", ""),
+        (false, _) if alone => ("Cancelable sin aceptación", "Vigente", ""),
+        (false, 2) => ("Cancelable con aceptación", "Vigente", "En proceso"),
+        (false, 3) => ("Cancelable con aceptación", "Vigente", "Solicitud rechazada"),
+        (false, _) => ("Cancelable con aceptación", "Vigente", ""),
+    }
+}
+
+/// Small amounts, the general public, credit notes, payroll and transfers take no consent of the receiver.
+fn needs_nobody(facts: &Facts) -> bool {
+    let whole = facts.total.split('.').next().unwrap_or_default().trim_start_matches('0');
+    let small = whole.len() <= SMALL_DIGITS;
+    small || facts.receptor.rfc == "XAXX010101000" || ["E", "N", "T"].contains(&facts.kind.as_str())
+}
+
+fn agrees(corpus: &Corpus, place: u32, facts: &Facts, it: &Expression) -> bool {
     facts.emisor.rfc == it.emisor
         && facts.receptor.rfc == it.receptor.trim_start_matches('0')
         && plain(&facts.total) == plain(&it.total)
-        && it.seal.as_ref().is_none_or(|seal| *seal == facts.seal_tail)
+        && it.seal.as_ref().is_none_or(|seal| corpus.seal_tail(place).is_ok_and(|tail| tail == *seal))
 }
 
 /// An amount without the zeros that say nothing.

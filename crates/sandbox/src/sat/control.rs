@@ -1,4 +1,4 @@
-//! The sandbox's own address, `/_sandbox/…`: counts, requests, log, clock, faults, authority.
+//! The sandbox's own address, `/_sandbox/…`: counts, requests, log, clock, faults, forgeries, authority.
 //!
 //! It has no protection beyond where it listens: it is for tests and for the demo on one machine.
 
@@ -79,6 +79,8 @@ fn outcome(sandbox: &Sandbox, method: &Method, path: &str, body: &[u8]) -> Outco
         ("GET", "counts") => Ok(json!(sandbox.counts())),
         ("GET", "requests") => Ok(json!(sandbox.requests())),
         ("GET", "log") => Ok(json!(sandbox.log())),
+        ("GET", "forged") => Ok(forged(sandbox)),
+        ("GET", "status") => Ok(json!(sandbox.status_queries())),
         ("GET", "skipped") => Ok(json!(sandbox.config.corpus.skipped())),
         ("GET", "clock") => Ok(clock(sandbox)),
         ("GET", "faults") => Ok(json!({ "waiting": sandbox.faults_waiting() })),
@@ -95,6 +97,11 @@ fn outcome(sandbox: &Sandbox, method: &Method, path: &str, body: &[u8]) -> Outco
         ("POST", "fiel") => mint(sandbox, body),
         _ => Err((StatusCode::NOT_FOUND, format!("no such control: {method} {path}"))),
     }
+}
+
+fn forged(sandbox: &Sandbox) -> Value {
+    let all = sandbox.config.corpus.forgeries().into_iter();
+    all.map(|(uuid, how)| json!({ "uuid": uuid.to_string().to_uppercase(), "how": how })).collect()
 }
 
 fn clock(sandbox: &Sandbox) -> Value {

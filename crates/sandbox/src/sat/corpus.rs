@@ -6,12 +6,14 @@
 
 use super::folder::Folder;
 use super::generate::Generator;
+use fedatario_credentials::CredentialError;
+use fedatario_credentials::mint::Authority;
 use jiff::civil::DateTime;
 use std::path::Path;
 use uuid::Uuid;
 
 pub use super::folder::{FolderError, Skipped};
-pub use super::generate::{GenerateError, Seals};
+pub use super::generate::{Forgery, GenerateError, Seals};
 
 /// Which of the two services: each has its own addresses, tokens and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -59,8 +61,6 @@ pub struct Facts {
     pub third: Option<Party>,
     /// Its complements, by the names that SAT's filter uses.
     pub complements: Vec<String>,
-    /// The last characters of its seal, which the status service may be shown.
-    pub seal_tail: String,
 }
 
 impl Facts {
@@ -169,6 +169,53 @@ impl Corpus {
         Generator::new(n, seed, rfc, year, seals).map(|it| Self(Source::Generated(Box::new(it))))
     }
 
+    /// As [`Corpus::generate`] with real seals, of which so many documents are forged.
+    pub fn forged(n: u32, seed: u64, rfc: &str, year: i16, forged: u32) -> Result<Self, GenerateError> {
+        let generator = Generator::new(n, seed, rfc, year, Seals::Real)?.forge(forged)?;
+        Ok(Self(Source::Generated(Box::new(generator))))
+    }
+
+    /// The documents that were forged, and how.
+    pub fn forgeries(&self) -> Vec<(Uuid, Forgery)> {
+        match &self.0 {
+            Source::Folder(_) => Vec::new(),
+            Source::Generated(it) => it.forged().collect(),
+        }
+    }
+
+    /// The certificate of a number in DER, if it seals (or, for generated ones, stamps) a document here.
+    pub fn certificate(&self, number: &str) -> std::io::Result<Option<Vec<u8>>> {
+        match &self.0 {
+            Source::Folder(it) => it.certificate(number),
+            Source::Generated(it) => it.certificate(number).map_err(std::io::Error::other),
+        }
+    }
+
+    /// Everybody but the main taxpayer who issued a document here, by RFC.
+    pub fn counterparties(&self) -> Vec<Party> {
+        let mut found: std::collections::BTreeMap<String, Party> = match &self.0 {
+            Source::Folder(it) => it.documents.iter().map(|it| (it.facts.emisor.rfc.clone(), it.facts.emisor.clone())).collect(),
+            Source::Generated(it) => it.issuers().map(|it| (it.rfc.clone(), it)).collect(),
+        };
+        if let (Source::Folder(_), Some((main, _))) = (&self.0, self.majority()) {
+            found.remove(&main);
+        }
+        found.into_values().collect()
+    }
+
+    /// Whether its documents are sealed with keys that have to be made.
+    pub(super) fn wants_keys(&self) -> bool {
+        matches!(&self.0, Source::Generated(it) if it.wants_keys())
+    }
+
+    /// Seals its documents under that authority, with those keys.
+    pub(super) fn attach(&self, authority: Authority, keys: &[Vec<u8>]) -> Result<(), CredentialError> {
+        match &self.0 {
+            Source::Folder(_) => Ok(()),
+            Source::Generated(it) => it.attach(authority, keys),
+        }
+    }
+
     /// How many documents there are.
     pub fn len(&self) -> u32 {
         match &self.0 {
@@ -202,7 +249,15 @@ impl Corpus {
     pub fn xml(&self, place: u32) -> std::io::Result<Vec<u8>> {
         match &self.0 {
             Source::Folder(it) => std::fs::read(&it.documents[place as usize].path),
-            Source::Generated(it) => Ok(it.xml(place)),
+            Source::Generated(it) => it.xml(place),
+        }
+    }
+
+    /// The last characters of a document's seal, which the status service may be shown.
+    pub(super) fn seal_tail(&self, place: u32) -> std::io::Result<String> {
+        match &self.0 {
+            Source::Folder(it) => Ok(it.documents[place as usize].seal_tail.clone()),
+            Source::Generated(it) => it.seal_tail(place),
         }
     }
 

@@ -65,6 +65,7 @@ impl Fault {
             ("502", None) => Self::Http(502),
             ("503", None) => Self::Http(503),
             ("404", None) => Self::Http(404),
+            ("429", None) => Self::Http(429),
             ("http", Some(status)) => Self::Http(status),
             ("html", None) => Self::Html,
             ("truncated", None) => Self::Truncated,
@@ -118,7 +119,9 @@ impl Target {
             "recibidos" => Operation::SolicitaDescargaRecibidos,
             "folio" => Operation::SolicitaDescargaFolio,
             "descarga" => Operation::Descargar,
-            other => *Operation::ALL.iter().find(|it| format!("{it:?}").eq_ignore_ascii_case(other))?,
+            "69b" => Operation::Lista69B,
+            "retencion" => Operation::ConsultaRetencion,
+            other => *Operation::ALL.iter().chain(&Operation::PAGES).find(|it| format!("{it:?}").eq_ignore_ascii_case(other))?,
         };
         Some(Self::Only(short))
     }

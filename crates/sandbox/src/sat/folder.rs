@@ -5,6 +5,7 @@
 //! a stamp are no fiscal documents; they are skipped and listed, never an error.
 
 use super::corpus::{Facts, Family, Party};
+use base64::Engine as _;
 use jiff::civil::DateTime;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::NsReader;
@@ -12,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
+const BASE64: base64::engine::GeneralPurpose = base64::engine::general_purpose::STANDARD;
 /// Largest file that is read as a document, in bytes; the largest seen in the field are some MiB.
 const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 /// Most files taken from one folder, so that a wrong path does not swallow a disk.
@@ -69,6 +71,19 @@ struct Listed {
 pub(super) struct Document {
     pub path: PathBuf,
     pub facts: Facts,
+    /// The last characters of its seal.
+    pub seal_tail: String,
+    /// The number of the certificate that sealed it.
+    pub number: String,
+}
+
+/// What a document says of its seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub seal_tail: String,
+    pub number: String,
+    /// As written: base64.
+    pub certificate: String,
 }
 
 #[derive(Default)]
@@ -93,15 +108,22 @@ impl Folder {
         let file = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         match read_facts(&path) {
             // The authority has each document once; a copy in the folder is the folder's doing.
-            Ok(facts) if !self.seen.insert(facts.uuid) => {
+            Ok((facts, _)) if !self.seen.insert(facts.uuid) => {
                 self.skipped.push(Skipped { file, reason: format!("a copy of {}", facts.uuid) });
             }
-            Ok(mut facts) => {
+            Ok((mut facts, Marks { seal_tail, number, .. })) => {
                 facts.cancelled = cancellations.get(&file).copied();
-                self.documents.push(Document { path, facts });
+                self.documents.push(Document { path, facts, seal_tail, number });
             }
             Err(reason) => self.skipped.push(Skipped { file, reason }),
         }
+    }
+
+    /// The certificate of a number, out of the first document that it sealed.
+    pub fn certificate(&self, number: &str) -> std::io::Result<Option<Vec<u8>>> {
+        let Some(document) = self.documents.iter().find(|it| it.number == number) else { return Ok(None) };
+        let (_, marks) = read_facts(&document.path).map_err(std::io::Error::other)?;
+        Ok(BASE64.decode(marks.certificate).ok())
     }
 }
 
@@ -145,7 +167,7 @@ pub(super) fn civil(text: &str) -> Option<DateTime> {
     text.get(..19).unwrap_or(&text).parse().ok()
 }
 
-fn read_facts(path: &Path) -> Result<Facts, String> {
+fn read_facts(path: &Path) -> Result<(Facts, Marks), String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > MAX_DOCUMENT_BYTES {
         return Err(format!("larger than {MAX_DOCUMENT_BYTES} bytes"));
@@ -155,8 +177,8 @@ fn read_facts(path: &Path) -> Result<Facts, String> {
     facts(&String::from_utf8_lossy(&bytes[start..]))
 }
 
-/// The facts of one document, or why it is none.
-pub(super) fn facts(xml: &str) -> Result<Facts, String> {
+/// The facts of one document and the marks of its seal, or why it is none.
+pub(super) fn facts(xml: &str) -> Result<(Facts, Marks), String> {
     let mut reader = NsReader::from_str(xml);
     let mut seen = Seen::default();
     loop {
@@ -261,7 +283,7 @@ impl Seen {
         }
     }
 
-    fn finish(self) -> Result<Facts, String> {
+    fn finish(self) -> Result<(Facts, Marks), String> {
         let family = self.family.ok_or("no root element")?;
         let uuid = Uuid::parse_str(&get(&self.stamp, &["uuid"])).map_err(|_| "no stamp (TimbreFiscalDigital)".to_owned())?;
         let emitted = civil(&get(&self.root, &["fecha", "fechaexp"])).ok_or("no emission date")?;
@@ -271,7 +293,12 @@ impl Seen {
             Family::Cfdi => get(&self.root, &["total"]),
             Family::Retenciones => get(&self.totals, &["montototoperacion"]),
         };
-        Ok(Facts {
+        let marks = Marks {
+            seal_tail: seal.get(seal.len().saturating_sub(SEAL_TAIL)..).unwrap_or_default().to_owned(),
+            number: get(&self.root, &["nocertificado", "numcert"]),
+            certificate: get(&self.root, &["certificado", "cert"]),
+        };
+        let facts = Facts {
             family,
             uuid,
             kind: kind(&get(&self.root, &["tipodecomprobante", "cveretenc"])),
@@ -290,8 +317,8 @@ impl Seen {
             cancelled: None,
             third: self.third,
             complements: self.complements,
-            seal_tail: seal.get(seal.len().saturating_sub(SEAL_TAIL)..).unwrap_or_default().to_owned(),
-        })
+        };
+        Ok((facts, marks))
     }
 }
 

@@ -8,6 +8,7 @@ use super::answer::Operation;
 use super::control;
 use super::corpus::Family;
 use super::fault::Fault;
+use super::pages::{self, Found, Page};
 use super::sandbox::Sandbox;
 use super::service::{Incoming, Reply, operation};
 use super::tls::Tls;
@@ -39,6 +40,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Pieces of an answer that trickles, and the pause before each.
 const SLOW_PIECES: usize = 20;
 const SLOW_PAUSE: Duration = Duration::from_millis(100);
+
+/// What an envelope is.
+const ENVELOPE_TYPE: &str = "text/xml; charset=utf-8";
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -103,10 +107,14 @@ async fn handle(sandbox: Arc<Sandbox>, request: Request<RequestBody>) -> Result<
         return Ok(html(StatusCode::MISDIRECTED_REQUEST, "This is a sandbox; it does not answer for sat.gob.mx."));
     }
     let path = request.uri().path().to_ascii_lowercase();
-    if let Some(control) = path.strip_prefix("/_sandbox/") {
+    if let Some(control) = path.strip_prefix("/_sandbox/").filter(|it| !it.ends_with(".csv")) {
         let (method, control) = (request.method().clone(), control.to_owned());
         let Ok(body) = read(request).await else { return Ok(html(StatusCode::PAYLOAD_TOO_LARGE, "")) };
         return Ok(control::answer(&sandbox, &method, &control, &body));
+    }
+    let page = pages::route(&path, request.uri().query().unwrap_or_default());
+    if let Some(page) = page.filter(|_| request.method() == Method::GET) {
+        return fetch(sandbox, page).await;
     }
     let Some((family, served)) = route(&path) else { return Ok(html(StatusCode::NOT_FOUND, "The resource cannot be found.")) };
     match *request.method() {
@@ -161,6 +169,9 @@ async fn call(
     if let Some(fault) = fault.filter(|it| it.is_before()) {
         return before(&sandbox, fault).await;
     }
+    if operation(&action) == Some(Operation::Consulta) && !sandbox.admits_status() {
+        return Ok(throttled());
+    }
     let judge = sandbox.clone();
     let judged = tokio::task::spawn_blocking(move || {
         let incoming = Incoming { family, served, action: &action, token: &token, body: &body };
@@ -174,6 +185,29 @@ async fn call(
         }
         Err(_) => Ok(html(StatusCode::INTERNAL_SERVER_ERROR, "Runtime Error")),
     }
+}
+
+/// Serves what is fetched by GET.
+async fn fetch(sandbox: Arc<Sandbox>, page: Page) -> Result<Response<Body>, Dropped> {
+    let fault = sandbox.books().armed.meet(page.operation());
+    if let Some(fault) = fault.filter(|it| it.is_before()) {
+        return before(&sandbox, fault).await;
+    }
+    if matches!(page, Page::Retencion(_)) && !sandbox.admits_status() {
+        return Ok(throttled());
+    }
+    let fetcher = sandbox.clone();
+    match tokio::task::spawn_blocking(move || fetcher.page(&page)).await {
+        Ok(Ok(found)) => after(&sandbox, Wire::page(found), fault).await,
+        _ => Ok(html(StatusCode::INTERNAL_SERVER_ERROR, "Runtime Error")),
+    }
+}
+
+/// What whoever asks too fast is told.
+fn throttled() -> Response<Body> {
+    let mut response = html(StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// `WRAP access_token="…"`; quotes may be missing.
@@ -226,9 +260,14 @@ struct Wire {
     bytes: Bytes,
     gzip: bool,
     chunked: bool,
+    kind: &'static str,
 }
 
 impl Wire {
+    fn page(found: Found) -> Self {
+        Self { status: found.status, bytes: found.bytes.into(), gzip: false, chunked: false, kind: found.kind }
+    }
+
     fn new(reply: Reply, gzip: bool, fault: Option<Fault>) -> Self {
         let gzip = gzip || fault == Some(Fault::TruncatedGzip);
         let (status, chunked) = (reply.status, reply.chunked);
@@ -236,7 +275,7 @@ impl Wire {
         if fault == Some(Fault::TruncatedGzip) {
             bytes.truncate(bytes.len() / 2);
         }
-        Self { status, bytes: bytes.into(), gzip, chunked }
+        Self { status, bytes: bytes.into(), gzip, chunked, kind: ENVELOPE_TYPE }
     }
 
     fn response(self, sandbox: &Sandbox, delivery: Delivery) -> Response<Body> {
@@ -252,6 +291,7 @@ impl Wire {
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         common_headers(headers, sandbox);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
         if gzip {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -274,7 +314,6 @@ fn compress(bytes: &[u8]) -> Vec<u8> {
 
 fn common_headers(headers: &mut HeaderMap, sandbox: &Sandbox) {
     let fixed = [
-        ("content-type", "text/xml; charset=utf-8"),
         ("vary", "Accept-Encoding"),
         ("server", "Microsoft-IIS/10.0"),
         ("strict-transport-security", "max-age=31536000; includeSubDomains"),

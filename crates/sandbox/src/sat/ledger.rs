@@ -100,6 +100,8 @@ impl Solicitud {
 pub(super) enum Event {
     /// The books were opened: keys of this authority.
     Opened { authority: String, authority_key: String, token_key: String },
+    /// The keys under the seals of generated documents were made: base64 of PKCS#8. They protect nothing.
+    SealKeys { keys: Vec<String> },
     /// A certificate of that number was issued.
     Minted { number: u64 },
     /// The clock was moved.
@@ -141,6 +143,8 @@ pub(super) struct Keys {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub keys: Option<Keys>,
+    /// Keys under the seals of generated documents, if any were made.
+    pub seal_keys: Vec<String>,
     pub minted: u64,
     pub advanced_seconds: i64,
     requests: Vec<Solicitud>,
@@ -157,6 +161,7 @@ impl Ledger {
             Event::Opened { authority, authority_key, token_key } => {
                 self.keys = Some(Keys { authority, authority_key, token_key });
             }
+            Event::SealKeys { keys } => self.seal_keys = keys,
             Event::Minted { number } => self.minted = self.minted.max(number),
             Event::Advanced { seconds } => self.advanced_seconds = self.advanced_seconds.saturating_add(seconds),
             Event::Login => self.logins += 1,

@@ -1,4 +1,5 @@
-//! SAT's mass download of CFDI and withholdings, and its status query, as a server of our own.
+//! SAT's mass download of CFDI and withholdings, and what can be asked about one document, as a server of
+//! our own: its status, the certificates that sealed it, list 69-B.
 //!
 //! Six operations on two families of addresses, with the envelopes, checks, codes, limits and oddities
 //! of the service as its documents and captured answers show them. It promises that what it answered
@@ -13,6 +14,7 @@ mod config;
 mod consulta;
 mod control;
 mod corpus;
+mod efos;
 mod fault;
 mod folder;
 mod generate;
@@ -22,6 +24,7 @@ mod ledger;
 mod message;
 mod metadata;
 mod package;
+mod pages;
 mod rules;
 mod sandbox;
 mod service;
@@ -32,7 +35,7 @@ mod trust;
 
 pub use answer::Operation;
 pub use config::{Limits, Mode, SandboxError, SatConfig, Waits};
-pub use corpus::{Corpus, Estado, Facts, Family, FolderError, GenerateError, Party, Seals, Skipped};
+pub use corpus::{Corpus, Estado, Facts, Family, FolderError, Forgery, GenerateError, Party, Seals, Skipped};
 pub use fault::{Fault, Target, TooManyFaults};
 pub use http::serve;
 pub use journal::{JournalError, StatePath};
@@ -40,6 +43,6 @@ pub use ledger::{Counts, Script, Solicitud};
 pub use metadata::MetadataHeader;
 pub use package::Tipo;
 pub use rules::Criteria;
-pub use sandbox::{Asked, AskedPackage, Call, MintedFiel, Sandbox};
+pub use sandbox::{Asked, AskedPackage, Call, MintedFiel, Sandbox, StatusQueries};
 pub use signature::Profile;
 pub use tls::{Tls, TlsError, serve_tls};

@@ -3,24 +3,28 @@
 use super::answer::Operation;
 use super::config::{SandboxError, SatConfig};
 use super::corpus::{Family, Filter};
+use super::efos::Efos;
 use super::fault::{Armed, Fault, Target, TooManyFaults};
+use super::generate::seals;
 use super::journal::{Durability, Journal, JournalError};
 use super::ledger::{Counts, Event, Ledger, Solicitud, Stage};
 use super::package::{Making, Tipo};
 use super::rules::Criteria;
 use super::signature::Profile;
 use super::trust::{self, Trust};
+use base64::Engine as _;
 use fedatario_base::Secret;
-use fedatario_credentials::Kind;
 use fedatario_credentials::mint::{Authority, Subject};
+use fedatario_credentials::{Certificate, Kind};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use uuid::Uuid;
 
+const BASE64: base64::engine::GeneralPurpose = base64::engine::general_purpose::STANDARD;
 /// Calls that the log keeps.
 const LOG_CALLS: usize = 1_000;
 /// Selections kept at hand; one of 200,000 documents is 0.8 MB.
@@ -88,6 +92,23 @@ pub(super) struct Books {
     log: VecDeque<Call>,
 }
 
+/// How many status queries there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct StatusQueries {
+    /// Within the pace.
+    pub answered: u64,
+    /// Answered 429.
+    pub throttled: u64,
+}
+
+/// The pace of status queries.
+#[derive(Debug, Default)]
+struct Paced {
+    second: i64,
+    taken: u32,
+    counts: StatusQueries,
+}
+
 /// What a finished request came to.
 #[derive(Debug)]
 pub(super) struct Selection {
@@ -106,6 +127,8 @@ pub struct Sandbox {
     offset_seconds: AtomicI64,
     books: Mutex<Books>,
     selections: Mutex<HashMap<Uuid, Arc<Selection>>>,
+    efos: OnceLock<Efos>,
+    paced: Mutex<Paced>,
     released: tokio::sync::watch::Sender<u64>,
 }
 
@@ -132,6 +155,16 @@ impl Sandbox {
         }
         let keys = ledger.keys.clone().expect("made above");
         let authority = Authority::load(keys.authority.as_bytes(), keys.authority_key.as_bytes())?;
+        if config.corpus.wants_keys() {
+            if ledger.seal_keys.is_empty() {
+                let keys = seals::fresh_keys()?.iter().map(|it| BASE64.encode(it)).collect();
+                let event = Event::SealKeys { keys };
+                journal.append(&event, Durability::Now)?;
+                ledger.apply(event);
+            }
+            let pool: Vec<Vec<u8>> = ledger.seal_keys.iter().filter_map(|it| BASE64.decode(it).ok()).collect();
+            config.corpus.attach(Authority::load(keys.authority.as_bytes(), keys.authority_key.as_bytes())?, &pool)?;
+        }
         let authorities = config.trust.iter().cloned().chain([authority.certificate().clone()]).collect();
         Ok(Arc::new(Self {
             trust: Trust::new(authorities, config.revoked.clone(), config.production_authorities),
@@ -140,6 +173,8 @@ impl Sandbox {
             offset_seconds: AtomicI64::new(config.clock_offset.as_secs()),
             books: Mutex::new(Books { journal, ledger, armed: Armed::default(), log: VecDeque::new() }),
             selections: Mutex::default(),
+            efos: OnceLock::new(),
+            paced: Mutex::default(),
             released: tokio::sync::watch::Sender::new(0),
             config,
         }))
@@ -198,6 +233,37 @@ impl Sandbox {
     /// The certificate of its own test authority, as a `.cer` file.
     pub fn authority_cer(&self) -> Vec<u8> {
         self.authority.certificate().der().to_vec()
+    }
+
+    pub(super) fn authority_certificate(&self) -> &Certificate {
+        self.authority.certificate()
+    }
+
+    /// List 69-B, as it goes with the corpus.
+    pub(super) fn efos(&self) -> &Efos {
+        self.efos.get_or_init(|| Efos::of(&self.config.corpus))
+    }
+
+    /// Status queries so far.
+    pub fn status_queries(&self) -> StatusQueries {
+        self.paced().counts
+    }
+
+    fn paced(&self) -> MutexGuard<'_, Paced> {
+        self.paced.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether another status query is answered within the pace.
+    pub(super) fn admits_status(&self) -> bool {
+        let (second, mut paced) = (self.config.clock.wall().as_second(), self.paced());
+        if paced.second != second {
+            (paced.second, paced.taken) = (second, 0);
+        }
+        let admitted = self.config.limits.status_per_second.is_none_or(|it| paced.taken < it);
+        paced.taken += u32::from(admitted);
+        paced.counts.answered += u64::from(admitted);
+        paced.counts.throttled += u64::from(!admitted);
+        admitted
     }
 
     /// Issues an e.firma that this sandbox accepts. A second one for the same RFC is another one.

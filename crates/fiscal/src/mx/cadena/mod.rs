@@ -138,9 +138,10 @@ impl CadenaError {
     }
 }
 
-/// Reads the text of a document.
+/// Reads the text of a document; what stands before its first `<`, such as a byte-order mark, is passed over.
 pub fn read(xml: &str) -> Result<Seals, CadenaError> {
-    read_tree(&Tree::read(xml)?)
+    let from = xml.find('<').unwrap_or_default();
+    read_tree(&Tree::read(&xml[from..])?)
 }
 
 /// Reads the bytes of a document, in any encoding that documents are found in.

@@ -6,8 +6,10 @@
 
 use super::dice::Dice;
 use super::people::Person;
+use super::seals::{Forgery, Shop};
 use super::{Generator, Kind, PAC, STAMPING_SECONDS, Sketch};
 use base64::Engine as _;
+use fedatario_fiscal::mx::cadena;
 use jiff::ToSpan;
 use quick_xml::escape::escape;
 use std::fmt::Write as _;
@@ -128,33 +130,141 @@ pub(super) fn complements(kind: Kind) -> Vec<String> {
     }
 }
 
-fn seal(generator: &Generator, place: u32) -> String {
-    BASE64.encode(Dice::of(generator.seed, place.into(), 6).bytes(SEAL_BYTES))
+/// Why a document could not be made: a key, or the reader of what is to be sealed.
+pub(super) type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+/// A document as its issuer has it, but for the seal.
+struct Draft {
+    /// Up to where the seal goes.
+    before: String,
+    /// From there to where the stamp goes.
+    after: String,
 }
 
-/// The characters of the seal that the status service may be shown.
-pub(super) fn seal_tail(generator: &Generator, place: u32) -> String {
-    let seal = seal(generator, place);
-    seal[seal.len() - 8..].to_owned()
+/// What stands behind the stamp.
+const TAIL: &str = "</cfdi:Complemento></cfdi:Comprobante>";
+
+impl Draft {
+    fn of(generator: &Generator, place: u32, sketch: &Sketch, number: &str, certificate: &str) -> Self {
+        let (issuer, receiver) = generator.parties(sketch);
+        let body = match sketch.kind {
+            Kind::Ingreso | Kind::Egreso => invoice(generator, place, sketch),
+            Kind::Pago => payment(generator, place, sketch),
+            Kind::Nomina => salary(generator, place, sketch, &receiver),
+            Kind::Traslado => transfer(generator, place, sketch),
+        };
+        let before = opening(place, sketch, &body);
+        let mut after = String::with_capacity(8 << 10);
+        head(&mut after, generator, place, sketch, &issuer, number, certificate, &body);
+        parties(&mut after, sketch, &issuer, &receiver);
+        let _ =
+            write!(after, "<cfdi:Conceptos>{}</cfdi:Conceptos>{}<cfdi:Complemento>{}", body.concepts, body.taxes, body.complement);
+        Self { before, after }
+    }
+
+    /// The text that the issuer seals. Our own reader makes it: others judge that reader.
+    fn cadena(&self) -> Result<String, Trouble> {
+        let seals = cadena::read(&[&self.before, self.after.as_str(), TAIL].concat())?;
+        Ok(seals.document)
+    }
+
+    fn whole(&self, seal: &str, stamp: &str) -> String {
+        [&self.before, seal, &self.after, stamp, TAIL].concat()
+    }
+}
+
+/// The seals of a document, all as written in it.
+struct Sealed {
+    draft: Draft,
+    sello: String,
+    stamp: StampSeals,
+}
+
+/// What a stamp repeats and adds.
+struct StampSeals {
+    sello_cfd: String,
+    number: String,
+    sello_sat: String,
+}
+
+/// The seal of the document, as it is written in it.
+pub(super) fn seal(generator: &Generator, place: u32) -> Result<String, Trouble> {
+    match generator.shop()? {
+        Some(shop) => {
+            let forged = generator.forged.get(&place).copied();
+            Ok(own_seal(generator, shop, place, forged)?.1)
+        }
+        None => Ok(filler(generator, place, 6)),
+    }
+}
+
+/// Right in length and in nothing else.
+fn filler(generator: &Generator, place: u32, lane: u64) -> String {
+    BASE64.encode(Dice::of(generator.seed, place.into(), lane).bytes(SEAL_BYTES))
 }
 
 /// The whole document.
-pub(super) fn xml(generator: &Generator, place: u32, sketch: &Sketch) -> String {
-    let (issuer, receiver) = generator.parties(sketch);
-    let seal = seal(generator, place);
-    let body = match sketch.kind {
-        Kind::Ingreso | Kind::Egreso => invoice(generator, place, sketch),
-        Kind::Pago => payment(generator, place, sketch),
-        Kind::Nomina => salary(generator, place, sketch, &receiver),
-        Kind::Traslado => transfer(generator, place, sketch),
+pub(super) fn xml(generator: &Generator, place: u32) -> Result<String, Trouble> {
+    let Some(shop) = generator.shop()? else { return Ok(with_filler(generator, place)) };
+    let forged = generator.forged.get(&place).copied();
+    let mut sealed = sealed(generator, shop, place, forged)?;
+    match forged {
+        Some(Forgery::Amount) => sealed.draft.after = raised(&sealed.draft.after),
+        Some(Forgery::Stamp) => {
+            let other = (place + 1) % generator.n;
+            sealed.stamp = self::sealed(generator, shop, other, None)?.stamp;
+        }
+        Some(Forgery::Seal) | None => {}
+    }
+    Ok(sealed.draft.whole(&sealed.sello, &stamp(generator, place, &generator.sketch(place), &sealed.stamp)))
+}
+
+fn with_filler(generator: &Generator, place: u32) -> String {
+    let sketch = generator.sketch(place);
+    let issuer = generator.parties(&sketch).0;
+    let mut key =
+        Dice::of(generator.seed, 0, issuer.rfc.bytes().fold(7, |sum: u64, it| sum.wrapping_mul(31).wrapping_add(it.into())));
+    let number = format!("300010000005{:08}", key.below(100_000_000));
+    let draft = Draft::of(generator, place, &sketch, &number, &BASE64.encode(key.bytes(CERTIFICATE_BYTES)));
+    let seals = StampSeals {
+        sello_cfd: filler(generator, place, 6),
+        number: "30001000000599990001".into(),
+        sello_sat: filler(generator, place, 7),
     };
-    let mut out = String::with_capacity(8 << 10);
-    head(&mut out, generator, place, sketch, &issuer, &seal, &body);
-    parties(&mut out, sketch, &issuer, &receiver);
-    let _ = write!(out, "<cfdi:Conceptos>{}</cfdi:Conceptos>{}<cfdi:Complemento>{}", body.concepts, body.taxes, body.complement);
-    stamp(&mut out, generator, place, sketch, &seal);
-    out.push_str("</cfdi:Complemento></cfdi:Comprobante>");
-    out
+    draft.whole(&seals.sello_cfd, &stamp(generator, place, &sketch, &seals))
+}
+
+fn own_seal(generator: &Generator, shop: &Shop, place: u32, forged: Option<Forgery>) -> Result<(Draft, String), Trouble> {
+    let sketch = generator.sketch(place);
+    let csd = shop.issuer(&generator.parties(&sketch).0)?;
+    let draft = Draft::of(generator, place, &sketch, &csd.number, &csd.base64);
+    let cadena = draft.cadena()?;
+    let sello = if forged == Some(Forgery::Seal) { shop.forge(&cadena)? } else { shop.seal(&csd, &cadena)? };
+    Ok((draft, sello))
+}
+
+fn sealed(generator: &Generator, shop: &Shop, place: u32, forged: Option<Forgery>) -> Result<Sealed, Trouble> {
+    let (draft, sello) = own_seal(generator, shop, place, forged)?;
+    let certifier = shop.certifier()?;
+    let (uuid, at) = (folio(generator, place), stamped(&generator.sketch(place)));
+    let text = format!("||1.1|{uuid}|{at}|{PAC}|{sello}|{}||", certifier.number);
+    let stamp = StampSeals { sello_cfd: sello.clone(), number: certifier.number.clone(), sello_sat: shop.seal(&certifier, &text)? };
+    Ok(Sealed { draft, sello, stamp })
+}
+
+/// The document with a nine before its first unit price.
+fn raised(after: &str) -> String {
+    const PRICE: &str = " ValorUnitario=\"";
+    let Some(at) = after.find(PRICE).map(|it| it + PRICE.len()) else { return after.to_owned() };
+    [&after[..at], "9", &after[at..]].concat()
+}
+
+fn folio(generator: &Generator, place: u32) -> String {
+    generator.uuid(place).to_string().to_uppercase()
+}
+
+fn stamped(sketch: &Sketch) -> jiff::civil::DateTime {
+    sketch.emitted.saturating_add(STAMPING_SECONDS.seconds())
 }
 
 /// What differs from kind to kind.
@@ -170,22 +280,31 @@ struct Body {
     complement: String,
 }
 
-fn head(out: &mut String, generator: &Generator, place: u32, sketch: &Sketch, issuer: &Person, seal: &str, body: &Body) {
-    let mut key =
-        Dice::of(generator.seed, 0, issuer.rfc.bytes().fold(7, |sum: u64, it| sum.wrapping_mul(31).wrapping_add(it.into())));
-    let number = format!("300010000005{:08}", key.below(100_000_000));
-    let certificate = BASE64.encode(key.bytes(CERTIFICATE_BYTES));
-    let _ = write!(
-        out,
+fn opening(place: u32, sketch: &Sketch, body: &Body) -> String {
+    format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><cfdi:Comprobante xmlns:cfdi=\"http://www.sat.gob.mx/cfd/4\" \
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"{} \
          xsi:schemaLocation=\"http://www.sat.gob.mx/cfd/4 http://www.sat.gob.mx/sitio_internet/cfd/4/cfdv40.xsd\" \
-         Version=\"4.0\" Serie=\"{}\" Folio=\"{}\" Fecha=\"{}\" Sello=\"{seal}\"",
+         Version=\"4.0\" Serie=\"{}\" Folio=\"{}\" Fecha=\"{}\" Sello=\"",
         body.namespaces,
         sketch.kind.letter(),
         place + 1,
         sketch.emitted,
-    );
+    )
+}
+
+#[expect(clippy::too_many_arguments, reason = "the attributes of a root come from everywhere")]
+fn head(
+    out: &mut String,
+    generator: &Generator,
+    place: u32,
+    sketch: &Sketch,
+    issuer: &Person,
+    number: &str,
+    certificate: &str,
+    body: &Body,
+) {
+    out.push('"');
     if let Some((form, _)) = body.payment {
         let _ = write!(out, " FormaPago=\"{form}\"");
     }
@@ -242,18 +361,15 @@ fn usage(sketch: &Sketch) -> &'static str {
     }
 }
 
-fn stamp(out: &mut String, generator: &Generator, place: u32, sketch: &Sketch, seal: &str) {
-    let stamped = sketch.emitted.saturating_add(STAMPING_SECONDS.seconds());
-    let sat = BASE64.encode(Dice::of(generator.seed, place.into(), 7).bytes(SEAL_BYTES));
-    let uuid = generator.uuid(place).to_string().to_uppercase();
-    let _ = write!(
-        out,
+fn stamp(generator: &Generator, place: u32, sketch: &Sketch, seals: &StampSeals) -> String {
+    let (uuid, at) = (folio(generator, place), stamped(sketch));
+    format!(
         "<tfd:TimbreFiscalDigital xmlns:tfd=\"http://www.sat.gob.mx/TimbreFiscalDigital\" \
          xsi:schemaLocation=\"http://www.sat.gob.mx/TimbreFiscalDigital \
          http://www.sat.gob.mx/sitio_internet/cfd/TimbreFiscalDigital/TimbreFiscalDigitalv11.xsd\" Version=\"1.1\" UUID=\"{uuid}\" \
-         FechaTimbrado=\"{stamped}\" RfcProvCertif=\"{PAC}\" SelloCFD=\"{seal}\" NoCertificadoSAT=\"30001000000599990001\" \
-         SelloSAT=\"{sat}\"/>"
-    );
+         FechaTimbrado=\"{at}\" RfcProvCertif=\"{PAC}\" SelloCFD=\"{}\" NoCertificadoSAT=\"{}\" SelloSAT=\"{}\"/>",
+        seals.sello_cfd, seals.number, seals.sello_sat
+    )
 }
 
 fn invoice(generator: &Generator, place: u32, sketch: &Sketch) -> Body {

@@ -2,19 +2,28 @@
 //!
 //! Every fact of a document, and every byte of its XML, is recomputed when asked for, so that two
 //! hundred thousand documents cost what ten do. The XML is what the official schemas accept; the
-//! first documents stand on the edges of months and halves, where windows go wrong. Seals here are
-//! filler: right in shape, verified by nobody.
+//! first documents stand on the edges of months and halves, where windows go wrong. Seals are filler,
+//! right in shape and verified by nobody, or real ones by minted certificates, and then some documents
+//! can be forged.
 
 mod dice;
 mod document;
 mod people;
+pub(super) mod seals;
 
 use super::corpus::{Facts, Family, Party};
 use dice::Dice;
+use fedatario_credentials::CredentialError;
+use fedatario_credentials::mint::Authority;
 use jiff::civil::{Date, DateTime, date};
 use jiff::{SignedDuration, ToSpan};
 use people::Person;
+use seals::{Csd, Shop};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
+
+pub use seals::Forgery;
 
 /// RFC of the invented certifier that stamps generated documents.
 const PAC: &str = "SPR190613I52";
@@ -22,6 +31,9 @@ const PAC: &str = "SPR190613I52";
 const STAMPING_SECONDS: i64 = 31;
 /// Most documents one generator makes: what a taxpayer with a full year of full months has.
 const MAX_DOCUMENTS: u32 = 20_000_000;
+
+/// Most documents that are forged: they are listed one by one.
+const MAX_FORGED: u32 = 100_000;
 
 /// Odd, so that multiplying by it can be undone: neighbours get UUIDs far apart, as an index meets
 /// them in life.
@@ -50,9 +62,9 @@ pub enum Seals {
 /// Why a corpus cannot be generated.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GenerateError {
-    /// This build makes filler seals only.
-    #[error("real seals are not available in this build; ask for filler seals")]
-    RealSeals,
+    /// Filler seals cannot be forged, and no more documents than there are.
+    #[error("only documents with real seals can be forged, and at most {MAX_FORGED} or all of them")]
+    Forged,
     /// The RFC has no shape of an RFC.
     #[error("`{0}` is no RFC")]
     Rfc(String),
@@ -69,7 +81,7 @@ impl GenerateError {
     pub fn code(&self) -> fedatario_base::Code {
         match self {
             Self::Rfc(_) => fedatario_base::Code::RfcFormat,
-            Self::RealSeals | Self::Year(_) | Self::TooMany => fedatario_base::Code::Usage,
+            Self::Forged | Self::Year(_) | Self::TooMany => fedatario_base::Code::Usage,
         }
     }
 }
@@ -116,13 +128,13 @@ pub(super) struct Generator {
     owner: Person,
     people: Vec<Person>,
     employees: Vec<Person>,
+    seals: Seals,
+    shop: OnceLock<Shop>,
+    forged: BTreeMap<u32, Forgery>,
 }
 
 impl Generator {
     pub fn new(n: u32, seed: u64, rfc: &str, year: i16, seals: Seals) -> Result<Self, GenerateError> {
-        if seals == Seals::Real {
-            return Err(GenerateError::RealSeals);
-        }
         if !super::rules::is_rfc(rfc) {
             return Err(GenerateError::Rfc(rfc.to_owned()));
         }
@@ -140,7 +152,70 @@ impl Generator {
             owner: Person::owner(rfc),
             people: all.clone().map(|it| Person::of(seed, it)).collect(),
             employees: all.map(|it| Person::employee(seed, it)).collect(),
+            seals,
+            shop: OnceLock::new(),
+            forged: BTreeMap::new(),
         })
+    }
+
+    /// Lets so many documents be forgeries, spread over all, of each kind in turn.
+    pub fn forge(mut self, count: u32) -> Result<Self, GenerateError> {
+        if count > 0 && (self.seals == Seals::Filler || count > MAX_FORGED.min(self.n)) {
+            return Err(GenerateError::Forged);
+        }
+        let edge = |part: u32| (u64::from(part) * u64::from(self.n) / u64::from(count.max(1))) as u32;
+        let place = |part: u32| {
+            let wide = u64::from(edge(part + 1) - edge(part));
+            edge(part) + Dice::of(self.seed, part.into(), 11).below(wide) as u32
+        };
+        self.forged = (0..count).map(|it| (place(it), Forgery::ALL[it as usize % Forgery::ALL.len()])).collect();
+        Ok(self)
+    }
+
+    /// The forged documents: place, and how.
+    pub fn forged(&self) -> impl Iterator<Item = (Uuid, Forgery)> {
+        self.forged.iter().map(|(place, how)| (self.uuid(*place), *how))
+    }
+
+    /// Whether it takes keys to make its documents.
+    pub fn wants_keys(&self) -> bool {
+        self.seals == Seals::Real
+    }
+
+    /// Seals under that authority from now on.
+    pub fn attach(&self, authority: Authority, keys: &[Vec<u8>]) -> Result<(), CredentialError> {
+        let shop = Shop::new(authority, keys, self.year)?;
+        self.shop.set(shop).map_err(|_| CredentialError::Crypto("the documents are sealed under another authority already"))
+    }
+
+    /// What seals the documents, if their seals are real.
+    fn shop(&self) -> Result<Option<&Shop>, CredentialError> {
+        if self.seals == Seals::Filler {
+            return Ok(None);
+        }
+        match self.shop.get() {
+            Some(shop) => Ok(Some(shop)),
+            None => {
+                let made = Shop::fresh(self.year)?;
+                Ok(Some(self.shop.get_or_init(|| made)))
+            }
+        }
+    }
+
+    /// The certificate of a number, if it seals or stamps any of the documents.
+    pub fn certificate(&self, number: &str) -> Result<Option<Vec<u8>>, CredentialError> {
+        let (Some(shop), Some(place)) = (self.shop()?, Shop::place(number)) else { return Ok(None) };
+        if Shop::is_certifier(place) {
+            return shop.certifier().map(|it| Some(it.der.clone()));
+        }
+        let issuers = std::iter::once(&self.owner).chain(&self.people);
+        let issuer = issuers.into_iter().find(|it| it.place == place);
+        Ok(issuer.map(|it| shop.issuer(it)).transpose()?.map(|it: Arc<Csd>| it.der.clone()))
+    }
+
+    /// Everybody who may issue a document to the owner.
+    pub fn issuers(&self) -> impl Iterator<Item = Party> {
+        self.people.iter().map(|it| Party { rfc: it.rfc.clone(), name: it.name.clone() })
     }
 
     pub fn len(&self) -> u32 {
@@ -176,12 +251,17 @@ impl Generator {
             cancelled: sketch.cancelled_after.map(|after| sketch.emitted.saturating_add(after)),
             third: sketch.on_account.then(|| party(&self.third(place))),
             complements: document::complements(sketch.kind),
-            seal_tail: document::seal_tail(self, place),
         }
     }
 
-    pub fn xml(&self, place: u32) -> Vec<u8> {
-        document::xml(self, place, &self.sketch(place)).into_bytes()
+    pub fn xml(&self, place: u32) -> std::io::Result<Vec<u8>> {
+        document::xml(self, place).map(String::into_bytes).map_err(std::io::Error::other)
+    }
+
+    /// The last characters of its seal.
+    pub fn seal_tail(&self, place: u32) -> std::io::Result<String> {
+        let seal = document::seal(self, place).map_err(std::io::Error::other)?;
+        Ok(seal[seal.len() - 8..].to_owned())
     }
 
     fn mask(&self) -> u32 {
@@ -233,7 +313,13 @@ impl Generator {
 
     /// The general public, whose address is that of the issuer.
     fn public(&self) -> Person {
-        Person { rfc: "XAXX010101000".into(), name: "PUBLICO EN GENERAL".into(), postcode: self.owner.postcode, natural: true }
+        Person {
+            place: u32::MAX,
+            rfc: "XAXX010101000".into(),
+            name: "PUBLICO EN GENERAL".into(),
+            postcode: self.owner.postcode,
+            natural: true,
+        }
     }
 
     fn third(&self, place: u32) -> Person {

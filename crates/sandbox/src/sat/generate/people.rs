@@ -57,6 +57,8 @@ const PLACES: [&str; 10] =
 /// One invented taxpayer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Person {
+    /// Where it stands among all: what its seal certificate is numbered by.
+    pub place: u32,
     pub rfc: String,
     pub name: String,
     pub postcode: &'static str,
@@ -74,7 +76,7 @@ impl Person {
         let natural = dice.chance(35);
         let (name, letters) = if natural { natural_name(&mut dice) } else { company_name(&mut dice) };
         let postcode = dice.pick(&POSTCODES);
-        Self { rfc: rfc(&letters, &mut dice), name, postcode, natural }
+        Self { place: n as u32 + 1, rfc: rfc(&letters, &mut dice), name, postcode, natural }
     }
 
     /// The `n`th employee of a seed: always a natural person.
@@ -82,13 +84,13 @@ impl Person {
         let mut dice = Dice::of(seed, n, 0xE3B1);
         let (name, letters) = natural_name(&mut dice);
         let postcode = dice.pick(&POSTCODES);
-        Self { rfc: rfc(&letters, &mut dice), name, postcode, natural: true }
+        Self { place: (COUNTERPARTIES + n) as u32 + 1, rfc: rfc(&letters, &mut dice), name, postcode, natural: true }
     }
 
     /// The taxpayer whose documents these are; the published test taxpayer keeps its own name.
     pub fn owner(rfc: &str) -> Self {
         let name = if rfc == "EKU9003173C9" { "ESCUELA KEMPER URGATE" } else { "CONTRIBUYENTE DE PRUEBA Ñ & COMPAÑÍA" };
-        Self { rfc: rfc.to_owned(), name: name.to_owned(), postcode: POSTCODES[0], natural: rfc.chars().count() == 13 }
+        Self { place: 0, rfc: rfc.to_owned(), name: name.to_owned(), postcode: POSTCODES[0], natural: rfc.chars().count() == 13 }
     }
 }
 
