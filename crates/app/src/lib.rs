@@ -11,6 +11,7 @@ pub mod error;
 pub mod jobs;
 pub mod model;
 pub mod ports;
+pub mod revision;
 pub mod settings;
 pub mod tenancy;
 

@@ -41,6 +41,8 @@ macro_rules! texts {
     };
 }
 
+pub(crate) use texts;
+
 texts! {
     /// Which kind of tax id names a taxpayer.
     TaxpayerKind {

@@ -5,6 +5,7 @@
 //! and somebody else's id is *not found*.
 
 use crate::model::*;
+use crate::revision::ports::Checks;
 use async_trait::async_trait;
 use fedatario_audit as audit;
 use fedatario_base::id::{CredentialId, HolderId, JobId, PackageId, SolicitudId, TaxpayerId, TenantId};
@@ -64,7 +65,9 @@ pub trait Store: Send + Sync {
 
 /// One transaction of one tenant.
 #[async_trait]
-pub trait Tx: Taxpayers + Credentials + Solicitudes + Packages + Documents + Jobs + Schedules + AuditLog + Send {
+pub trait Tx:
+    Taxpayers + Credentials + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + AuditLog + Send
+{
     /// Makes everything durable at once.
     async fn commit(self: Box<Self>) -> Stored<()>;
 }

@@ -109,6 +109,7 @@ codes! {
     CfdiFormat = "cfdi_format", 422, Usage, Caller, false;
     CfdiUnstamped = "cfdi_unstamped", 422, Usage, Caller, false;
     MetadataFormat = "metadata_format", 422, Usage, Caller, false;
+    EfosListFormat = "efos_list_format", 422, Usage, Caller, false;
     LineTooLong = "line_too_long", 422, Usage, Caller, false;
     ArchiveFormat = "archive_format", 422, Usage, Caller, false;
     ArchiveEmpty = "archive_empty", 422, Usage, Caller, false;

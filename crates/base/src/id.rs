@@ -111,6 +111,10 @@ ids! {
     ExchangeId = "exc";
     /// A thing that could not be read and was set aside.
     QuarantineId = "qua";
+    /// One run over documents that says which are good.
+    RevisionId = "rev";
+    /// A list of taxpayers, as it was published on a day.
+    ListId = "lst";
     /// One process that holds leases.
     HolderId = "hld";
     /// A person.

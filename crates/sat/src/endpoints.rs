@@ -138,7 +138,7 @@ impl Endpoints {
 }
 
 /// An address that can be posted to. A password in it would end up in logs.
-fn checked(text: &str) -> Result<Url, EndpointError> {
+pub(crate) fn checked(text: &str) -> Result<Url, EndpointError> {
     let url = Url::parse(text).map_err(|_| EndpointError::Format(text.to_owned()))?;
     let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if !plain || !url.has_host() || !matches!(url.scheme(), "http" | "https") {

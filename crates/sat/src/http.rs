@@ -23,6 +23,8 @@ use std::time::Duration;
 const USER_AGENT: &str = concat!("fedatario/", env!("CARGO_PKG_VERSION"));
 /// As SAT expects it.
 const XML: &str = "text/xml; charset=utf-8";
+/// Connections kept open to one public host: as many as questions are under way at once.
+const IDLE_CONNECTIONS: usize = 8;
 /// How far two clocks may differ before we say so: SAT allows five minutes.
 const NOTABLE_SKEW_SECS: i64 = 120;
 
@@ -41,10 +43,19 @@ pub(crate) struct Http(Client);
 
 impl Http {
     pub(crate) fn new(timeouts: &Timeouts) -> Result<Self, reqwest::Error> {
-        let built = builder(timeouts).build().or_else(|error| {
+        Self::built(|| builder(timeouts).pool_max_idle_per_host(0))
+    }
+
+    /// One that keeps connections open: for what may be repeated freely.
+    pub(crate) fn pooled(timeouts: &Timeouts) -> Result<Self, reqwest::Error> {
+        Self::built(|| builder(timeouts).pool_max_idle_per_host(IDLE_CONNECTIONS))
+    }
+
+    fn built(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
+        let built = builder().build().or_else(|error| {
             // A machine without a trust store trusts nobody; a simulator on it needs no TLS.
             tracing::warn!(error = chain(&error), "no trust store of the system: no address with TLS can be reached");
-            builder(timeouts).tls_certs_only([]).build()
+            builder().tls_certs_only([]).build()
         });
         built.map(Self)
     }
@@ -56,6 +67,11 @@ impl Http {
         let date = date.and_then(|it| jiff::fmt::rfc2822::parse(it).ok()).map(|it| it.timestamp());
         let ahead_s = date.map(|it| clock.wall().duration_since(it).as_secs());
         Ok(Alive { status: response.status().as_u16(), ahead_s })
+    }
+
+    /// Asks for what lies at an address, and answers when the head of an answer is there.
+    pub(crate) async fn get(&self, url: &Url, timeout: Duration) -> Result<Response, Fault> {
+        self.0.get(url.clone()).timeout(timeout).send().await.map_err(not_sent)
     }
 
     /// Sends, and answers when the head of an answer is there.
@@ -76,7 +92,6 @@ fn builder(timeouts: &Timeouts) -> ClientBuilder {
         .http1_only()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(0)
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.idle)
 }
@@ -148,6 +163,16 @@ impl Arrived {
         seen.update(&self.body);
         let (digest, size) = seen.finish();
         Ok(Settled { value, digest, size })
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body of a good answer, as it came.
+    pub(crate) fn whole(self) -> Result<Vec<u8>, Fault> {
+        if self.status == StatusCode::OK { Ok(self.body) } else { Err(Fault::Unanswered(format!("HTTP {}", self.status))) }
     }
 
     /// What an error status means: a fault of theirs, or silence.

@@ -9,6 +9,7 @@
 //! It leaves to the services what the values mean, and to the vault what is sealed.
 
 mod audit;
+mod checks;
 mod credentials;
 mod db;
 mod documents;
@@ -20,6 +21,7 @@ mod metadata;
 mod packages;
 mod presence;
 mod read;
+mod registry;
 mod schedules;
 mod sessions;
 mod solicitudes;

@@ -17,6 +17,7 @@
 pub mod backoff;
 pub mod breaker;
 pub mod call;
+pub mod desk;
 pub mod fault;
 pub mod limits;
 pub mod memory;
@@ -26,6 +27,7 @@ pub mod session;
 
 pub use backoff::{Jitter, RandomJitter};
 pub use call::{Ports, Recalled, Upstream};
+pub use desk::Desk;
 pub use fault::{CallError, Fault, Notice, PortError, Refusal, Why};
 pub use limits::{Rate, Rates};
 pub use operation::{Account, Call, Done, Effects, LeaseProof, Operation, Reply};

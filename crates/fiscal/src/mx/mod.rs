@@ -8,7 +8,9 @@
 pub mod cadena;
 pub mod cfdi;
 pub mod completeness;
+pub mod efos;
 pub mod encoding;
+pub mod expresion;
 pub mod json;
 mod list_paths;
 pub mod metadata;
