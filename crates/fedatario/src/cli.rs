@@ -182,6 +182,67 @@ pub enum Sat {
         #[arg(long, value_name = "KEY", requires = "check")]
         key: Option<String>,
     },
+    Check(Check),
+    Efos {
+        #[command(subcommand)]
+        command: Efos,
+    },
+    Certificates {
+        #[command(subcommand)]
+        command: Certificates,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    #[arg(long, value_parser = rfc, conflicts_with = "files")]
+    pub rfc: Option<String>,
+    #[arg(long, requires = "rfc", conflicts_with_all = ["from", "to"])]
+    pub year: Option<i16>,
+    #[arg(long, value_name = "DATE", requires = "rfc")]
+    pub from: Option<jiff::civil::Date>,
+    #[arg(long, value_name = "DATE", requires = "rfc")]
+    pub to: Option<jiff::civil::Date>,
+    #[arg(long = "uuid", value_name = "UUID", requires = "rfc")]
+    pub uuids: Vec<String>,
+    #[arg(long, requires = "rfc")]
+    pub seals: bool,
+    #[arg(long, requires = "rfc")]
+    pub status: bool,
+    #[arg(long, requires = "rfc")]
+    pub efos: bool,
+    #[arg(long)]
+    pub fetch_certificates: bool,
+    #[arg(long, requires = "rfc")]
+    pub again: bool,
+    #[arg(long, value_name = "DAYS", requires = "rfc")]
+    pub stale_days: Option<u32>,
+    #[arg(long, value_name = "FILE")]
+    pub certificates: Vec<PathBuf>,
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Efos {
+    Load {
+        #[arg(value_name = "SOURCE")]
+        source: Option<String>,
+    },
+    List {
+        #[arg(long, value_parser = rfc)]
+        rfc: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Certificates {
+    Load {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Subcommand, Debug)]

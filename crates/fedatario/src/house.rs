@@ -11,12 +11,13 @@ use crate::{claim, config, files, wiring};
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
 use fedatario_app::ports::Blobs;
+use fedatario_app::revision::{self, Revision};
 use fedatario_app::{App, Settings, tenancy};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::HolderId;
 use fedatario_base::{Clock, Code, Scope, SystemScope};
 use fedatario_blobs::Folder;
-use fedatario_sat::SatClient;
+use fedatario_sat::{SatClient, SatCounter};
 use fedatario_store::{Db, Presence, VaultStore};
 use fedatario_vault::Vault;
 use jiff::SignedDuration;
@@ -36,6 +37,8 @@ pub struct Premises {
     pub hands: SystemScope,
     /// The client, for recovery at start.
     pub sat: Arc<SatClient>,
+    /// The client of SAT's public doors.
+    pub counter: Arc<SatCounter>,
     /// The file of the root key, when it lies in one.
     pub root_file: Option<PathBuf>,
     holder: HolderId,
@@ -130,7 +133,8 @@ impl Premises {
         if opening.is_demo {
             claim::database(&db, &hands).await?;
         }
-        let (addresses, environment) = wiring::addresses(&db, &hands, url).await?;
+        let (addresses, environment) = wiring::addresses(&db, &hands, url.clone()).await?;
+        let public = wiring::public_addresses(&db, &hands, url, environment).await?;
         let offset = wiring::settle_offset(&db, &hands, ahead, environment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::with_offset(offset));
         let blobs: Arc<dyn Blobs> = Arc::new(Folder::open(dir.join("objects"))?);
@@ -139,6 +143,7 @@ impl Premises {
         let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
         let sat = wiring::sat_client(addresses, form, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let sat = Arc::new(sat);
+        let counter = wiring::sat_counter(public, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let settings = match environment {
             fedatario_app::model::Environment::Production => Settings::production(),
             fedatario_app::model::Environment::Sandbox => Settings::sandbox(),
@@ -152,13 +157,28 @@ impl Premises {
             clock,
             settings: Arc::new(settings),
         };
-        Ok(Self { dir: dir.to_owned(), app, db, hands, sat, root_file, holder, _lock: lock, presence })
+        Ok(Self { dir: dir.to_owned(), app, db, hands, sat, counter: Arc::new(counter), root_file, holder, _lock: lock, presence })
     }
 
     /// The same for one tenant: the one named, else the only one.
     pub async fn of(self, tenant: Option<&str>) -> Result<House, Failure> {
         let scope = tenancy::shell_scope(&self.db, &self.hands, self.app.clock.as_ref(), tenant, user()).await?;
         Ok(House { premises: self, scope })
+    }
+
+    /// The service that says which documents are what they say.
+    pub fn revision(&self, stale_days: Option<u32>) -> Result<Revision, Failure> {
+        let mut settings = revision::Settings::default();
+        settings.stale_days = stale_days.unwrap_or(settings.stale_days);
+        Ok(Revision {
+            app: self.app.clone(),
+            registry: Arc::new(self.db.clone()),
+            counter: self.counter.clone(),
+            hands: SystemScope::for_this_process(),
+            authorities: Arc::new(wiring::authorities()?),
+            certificates: Arc::default(),
+            settings,
+        })
     }
 
     /// A worker of this process.

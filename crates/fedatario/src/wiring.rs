@@ -9,8 +9,12 @@ use fedatario_app::custody::KeyStatus;
 use fedatario_app::descarga::transition::Moment;
 use fedatario_app::model::{Environment, Family};
 use fedatario_app::ports::{Blobs, System};
+use fedatario_app::revision::certificates::Authorities;
 use fedatario_base::{Clock, Code, Scope, Secret, SystemScope};
-use fedatario_sat::{Addresses, Endpoints, Form, SatClient, Timeouts};
+use fedatario_credentials::Certificate;
+use fedatario_sat::{
+    Addresses, CounterSettings, Endpoints, Form, PublicAddresses, PublicDoor, PublicEndpoints, SatClient, SatCounter, Timeouts,
+};
 use fedatario_store::Db;
 use fedatario_upstream::ports::{Pause, Sealer};
 use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
@@ -42,6 +46,14 @@ const URL_BYTES_AT_MOST: usize = 2_048;
 pub const DATABASE_URL: &str = "FEDATARIO_DATABASE_URL";
 /// The database of a folder.
 pub const DATABASE_FILE: &str = "fedatario.db";
+/// How many questions a minute each of SAT's public doors is asked at most.
+const PER_MINUTE: &str = "FEDATARIO_SAT_PER_MINUTE";
+/// A thousand a second: more than any simulator answers.
+const PER_MINUTE_AT_MOST: u32 = 60_000;
+/// The authorities whose certificates are trusted in documents.
+const TRUST: &str = "FEDATARIO_SAT_TRUST";
+/// Where a certificate ends in PEM.
+const PEM_END: &str = "-----END CERTIFICATE-----";
 /// The farthest that a clock can be set ahead, in seconds: a century, within what dates can say.
 const OFFSET_S_AT_MOST: u64 = 100 * 366 * 86_400;
 
@@ -224,17 +236,7 @@ pub fn sat_client(
     clock: Arc<dyn Clock>,
     environment: Environment,
 ) -> Result<SatClient, Failure> {
-    let sessions = crate::commands::tokens::Mirrored { db: db.clone(), blobs };
-    let ports = Ports {
-        ledger: Arc::new(db.clone()),
-        sessions: Arc::new(sessions),
-        limits: Arc::new(db.clone()),
-        breakers: Arc::new(db.clone()),
-        sealer: Arc::new(VaultSealer(vault.clone())),
-        pause: Arc::new(TokioPause),
-        clock,
-        jitter: Arc::new(RandomJitter),
-    };
+    let ports = ports(db, vault.clone(), blobs, clock);
     let mut settings = fedatario_sat::Settings { form, ..fedatario_sat::Settings::default() };
     if environment == Environment::Sandbox {
         let fast = Rate { per_minute: 60_000, burst: 1_000 };
@@ -244,6 +246,112 @@ pub fn sat_client(
     }
     let client = SatClient::new(addresses, vault, ports, settings);
     client.map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
+/// What the engine is wired to.
+fn ports(db: &Db, vault: Arc<Vault>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Ports {
+    let sessions = crate::commands::tokens::Mirrored { db: db.clone(), blobs };
+    Ports {
+        ledger: Arc::new(db.clone()),
+        sessions: Arc::new(sessions),
+        limits: Arc::new(db.clone()),
+        breakers: Arc::new(db.clone()),
+        sealer: Arc::new(VaultSealer(vault)),
+        pause: Arc::new(TokioPause),
+        clock,
+        jitter: Arc::new(RandomJitter),
+    }
+}
+
+/// The addresses of SAT's public doors: below the base that is given, else SAT's own; each can be
+/// set alone. The list of 69-B has no world of its own.
+pub async fn public_addresses(
+    db: &Db,
+    hands: &SystemScope,
+    given: Option<String>,
+    environment: Environment,
+) -> Result<PublicAddresses, Failure> {
+    let url = match given {
+        Some(url) => Some(url),
+        None => db.setting(hands, SAT_URL_SETTING).await?,
+    };
+    let bad = |error: fedatario_sat::EndpointError| Failure::new(error.code(), error.to_string());
+    let mut endpoints = match url.as_deref() {
+        Some(url) => PublicEndpoints::from_base(url).map_err(bad)?,
+        None => PublicEndpoints::production(),
+    };
+    for door in PublicDoor::ALL {
+        if let Some(url) = address(&format!("FEDATARIO_SAT_{}_URL", door.setting()))? {
+            endpoints = endpoints.with(door, &url).map_err(bad)?;
+        }
+    }
+    Ok(PublicAddresses::configured(environment, endpoints))
+}
+
+/// The client of SAT's public doors, at the pace of `FEDATARIO_SAT_PER_MINUTE`.
+pub fn sat_counter(
+    addresses: PublicAddresses,
+    db: &Db,
+    vault: Arc<Vault>,
+    blobs: Arc<dyn Blobs>,
+    clock: Arc<dyn Clock>,
+    environment: Environment,
+) -> Result<SatCounter, Failure> {
+    let mut settings = CounterSettings::default();
+    if environment == Environment::Sandbox {
+        settings.rate = Rate { per_minute: 60_000, burst: 1_000 };
+        settings.timeouts = SANDBOX_TIMEOUTS;
+    }
+    if let Some(text) = config::value(PER_MINUTE)? {
+        let per_minute = text.trim().parse().ok().filter(|it| (1..=PER_MINUTE_AT_MOST).contains(it));
+        let bad = || Failure::new(Code::ConfigInvalid, format!("{PER_MINUTE}: {text:?} is not between 1 and {PER_MINUTE_AT_MOST}"));
+        settings.rate = Rate { per_minute: per_minute.ok_or_else(bad)?, burst: 1 };
+    }
+    let client = SatCounter::new(addresses, ports(db, vault, blobs, clock), settings);
+    client.map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
+/// The authorities that `FEDATARIO_SAT_TRUST` names: a file or a folder of them. None is none.
+pub fn authorities() -> Result<Authorities, Failure> {
+    let Some(path) = config::value(TRUST)? else { return Ok(Authorities::default()) };
+    let all = certificates_in(Path::new(&path))?;
+    if all.is_empty() {
+        return Err(Failure::new(Code::ConfigInvalid, format!("{TRUST}: {path} holds no certificate")));
+    }
+    Authorities::new(all).map_err(|error| Failure::new(Code::ConfigInvalid, format!("{TRUST}: {path}: {error}")))
+}
+
+/// The certificates of a file (DER, or PEM with one or more) or of a folder's files.
+pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    if !path.is_dir() {
+        return certificates_of(path);
+    }
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default().to_ascii_lowercase();
+        if path.is_file() && matches!(extension.as_str(), "cer" | "crt" | "der" | "pem") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let mut all = Vec::new();
+    for file in files {
+        all.extend(certificates_of(&file)?);
+    }
+    Ok(all)
+}
+
+fn certificates_of(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let bytes = crate::commands::read(path)?;
+    let bad = |error: fedatario_credentials::CredentialError| Failure::new(error.code(), format!("{}: {error}", path.display()));
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    if !text.contains(PEM_END) {
+        return Ok(vec![Certificate::parse(&bytes).map_err(bad)?]);
+    }
+    let blocks = text.split_inclusive(PEM_END).filter(|it| it.ends_with(PEM_END));
+    blocks.map(|it| Certificate::parse(it.as_bytes()).map_err(bad)).collect()
 }
 
 /// Sessions are sealed under the tenant's key.

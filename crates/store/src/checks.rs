@@ -67,6 +67,7 @@ from_row!(Suspect, row => Suspect {
     date: row.try_get("issued_at")?,
     total: row.try_get("total")?,
     currency: row.try_get("currency")?,
+    stamped_at: row.try_get("stamped_at")?,
     status: closed(row.try_get("status")?, DocumentStatus::from_text)?,
     seal: match row.try_get::<Option<String>, _>("verdict")? {
         None => None,
@@ -180,17 +181,17 @@ impl Checks for SqlTx {
         for batch in in_shapes(&rows) {
             let sql = format!(
                 "insert into seal_checks (tenant_id, taxpayer_id, uuid, verdict, reason, trust, certificate, stamp_certificate, \
-                 seal_tail, knowledge, checked_ms) values {} on conflict (tenant_id, taxpayer_id, uuid) do update set \
+                 seal_tail, stamped_at, knowledge, checked_ms) values {} on conflict (tenant_id, taxpayer_id, uuid) do update set \
                  verdict = excluded.verdict, reason = excluded.reason, trust = excluded.trust, certificate = excluded.certificate, \
-                 stamp_certificate = excluded.stamp_certificate, seal_tail = excluded.seal_tail, knowledge = excluded.knowledge, \
+                 stamp_certificate = excluded.stamp_certificate, seal_tail = excluded.seal_tail, stamped_at = excluded.stamped_at, knowledge = excluded.knowledge, \
                  checked_ms = excluded.checked_ms",
-                lists(batch.len(), 11)
+                lists(batch.len(), 12)
             );
             run!(
                 self.work, AssertSqlSafe(sql.as_str());
                 for it in batch =>
                     tenant, taxpayer.0, &it.uuid, it.verdict.text(), it.reason.map(Reason::text), it.trust.text(), &it.certificate,
-                    &it.stamp_certificate, &it.seal_tail, &it.knowledge, to_millis(it.checked)
+                    &it.stamp_certificate, &it.seal_tail, &it.stamped_at, &it.knowledge, to_millis(it.checked)
             )?;
         }
         Ok(())
@@ -244,7 +245,7 @@ impl Checks for SqlTx {
         let rows: Vec<Read<Suspect>> = fetch!(
             self.work,
             fetch_all,
-            "select d.uuid, d.role, d.issuer, d.receiver, d.issued_at, d.total, d.currency, d.status, c.verdict, c.reason, c.trust, \
+            "select d.uuid, d.role, d.issuer, d.receiver, d.issued_at, d.total, d.currency, d.status, coalesce(c.stamped_at, m.stamped_at, '') as stamped_at, c.verdict, c.reason, c.trust, \
                s.codigo_estatus, s.estado, s.es_cancelable, s.estatus_cancelacion, s.validacion_efos, s.asked_ms \
              from (select uuid from seal_checks where tenant_id = $1 and taxpayer_id = $2 and uuid > $3 and verdict <> 'good' \
                union select uuid from status_checks where tenant_id = $1 and taxpayer_id = $2 and uuid > $3 and estado <> 'Vigente' \
@@ -253,6 +254,7 @@ impl Checks for SqlTx {
                and d.issued_at between $4 and $5 \
              left join seal_checks c on c.tenant_id = $1 and c.taxpayer_id = $2 and c.uuid = n.uuid \
              left join status_checks s on s.tenant_id = $1 and s.taxpayer_id = $2 and s.uuid = n.uuid \
+             left join metadata m on m.tenant_id = $1 and m.taxpayer_id = $2 and m.uuid = n.uuid \
              order by n.uuid limit $6",
             self.tenant,
             taxpayer.0,

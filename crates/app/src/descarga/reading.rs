@@ -111,7 +111,7 @@ fn document(batch: &mut Batch, of: Of, rfc: &str, entry: String, bytes: &[u8]) {
 }
 
 /// A document without a stamp has no UUID: it is known by its bytes, and carries its warning.
-fn unstamped_key(bytes: &[u8]) -> String {
+pub(crate) fn unstamped_key(bytes: &[u8]) -> String {
     format!("sha256-{}", crate::audit_trail::hex(&crate::audit_trail::sha256(bytes)))
 }
 

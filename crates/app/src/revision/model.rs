@@ -43,6 +43,8 @@ texts! {
         CertificateUntrusted = "certificate_untrusted",
         /// The stamp's certificate comes from no configured authority.
         StampCertificateUntrusted = "stamp_certificate_untrusted",
+        /// It carries more than one stamp, which no certifier delivers.
+        SeveralStamps = "several_stamps",
         /// SAT does not know it, long after it was stamped.
         UnknownToSat = "unknown_to_sat",
         /// SAT says that it is cancelled.
@@ -69,16 +71,32 @@ texts! {
         CertificateUnreadable = "certificate_unreadable",
         /// It holds a complement whose order nobody here knows.
         UnknownComplement = "unknown_complement",
+        /// Some value holds the bar between values: one text, two documents.
+        AmbiguousText = "ambiguous_text",
+        /// The issuer itself certified it, which only a certifier may.
+        SelfStamped = "self_stamped",
         /// Everything fits, under SHA-1, which proves little today.
         Sha1 = "sha1",
         /// It cannot be read as a document with a seal.
         Unreadable = "unreadable",
-        /// The seals are good, and the original is no longer where it was kept.
-        OriginalMissing = "original_missing",
     }
 }
 
 impl Reason {
+    /// What a document is that fails this question.
+    pub fn verdict(self) -> Verdict {
+        use Reason::*;
+        match self {
+            StampMismatch | StampOfAnother | CertificateOfAnother | CertificateNumber | CertificateUntrusted
+            | StampCertificateUntrusted | UnknownToSat => Verdict::Forged,
+            SealMismatch | SeveralStamps => Verdict::Altered,
+            CancelledAtSat | CancelledInMetadata => Verdict::Cancelled,
+            NotYetKnown | ExpressionRefused | StatusUnknown | NoExpression | Unsealed | Unstamped | CertificateMissing
+            | StampCertificateMissing | CertificateUnreadable | UnknownComplement | AmbiguousText | SelfStamped | Sha1
+            | Unreadable => Verdict::Unverifiable,
+        }
+    }
+
     /// Whether knowing more certificates may change it.
     pub fn wants_certificates(self) -> bool {
         matches!(self, Reason::CertificateMissing | Reason::StampCertificateMissing)
@@ -114,6 +132,8 @@ pub struct SealCheck {
     pub stamp_certificate: String,
     /// The last characters of the seal: SAT is asked with them.
     pub seal_tail: String,
+    /// When it was stamped, as the stamp says; Mexico City civil time.
+    pub stamped_at: String,
     /// What was known when it was judged: the same is not judged again.
     pub knowledge: String,
     /// When (wall).
@@ -206,6 +226,8 @@ pub struct Suspect {
     pub total: String,
     /// Currency code.
     pub currency: String,
+    /// When it was stamped, as the stamp or the metadata says; empty if neither does.
+    pub stamped_at: String,
     /// What the metadata says.
     pub status: DocumentStatus,
     /// Of its seal and stamp.

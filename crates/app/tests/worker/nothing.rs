@@ -4,6 +4,8 @@ use super::world::{Nowhere, Shared};
 use async_trait::async_trait;
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
+use fedatario_app::revision::model::*;
+use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_audit::{Event, Head};
 use fedatario_base::id::*;
 use jiff::Timestamp;
@@ -227,5 +229,60 @@ impl Blobs for Nowhere {
 
     async fn delete(&self, _: &str) -> Result<(), BlobError> {
         Err(BlobError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Checks for Shared {
+    async fn readable_packages(&mut self, _: TaxpayerId, _: Option<PackageId>, _: u32) -> Stored<Vec<ReadablePackage>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn mark_package(&mut self, _: PackageId, _: &str, _: u64) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn briefs(&mut self, _: TaxpayerId, _: &[&str]) -> Stored<Vec<Brief>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn put_seal_checks(&mut self, _: TaxpayerId, _: &[SealCheck]) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn put_status_checks(&mut self, _: TaxpayerId, _: &[StatusCheck]) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn askable(&mut self, _: TaxpayerId, _: Dates<'_>, _: &str, _: u32) -> Stored<Vec<Askable>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn suspects(&mut self, _: TaxpayerId, _: Dates<'_>, _: &str, _: u32) -> Stored<Vec<Suspect>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn seal_counts(&mut self, _: TaxpayerId, _: Dates<'_>) -> Stored<Vec<SealCount>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn listed_counterparties(&mut self, _: TaxpayerId, _: Dates<'_>) -> Stored<Vec<ListedCounterparty>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn put_run(&mut self, _: &RunRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn runs(&mut self, _: TaxpayerId, _: u32) -> Stored<Vec<RunRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_findings(&mut self, _: RevisionId, _: &[FindingRow]) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn findings(&mut self, _: RevisionId, _: u64, _: u32) -> Stored<Vec<FindingRow>> {
+        Err(StoreError::NotFound)
     }
 }

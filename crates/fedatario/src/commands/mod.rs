@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod jobs;
 mod pipe;
+mod revision;
 mod sandbox;
 mod sat;
 mod schedule;
@@ -18,6 +19,8 @@ pub mod tokens;
 mod vault;
 mod xml;
 mod year;
+
+pub use sat::read;
 
 use crate::cli::{Arguments, Command};
 use crate::failure::Failure;

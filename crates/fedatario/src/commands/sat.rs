@@ -1,6 +1,6 @@
 //! `sat …`: the Mexican line from the shell.
 
-use super::{check, year};
+use super::{check, revision, year};
 use crate::cli::{Globals, Sat};
 use crate::config;
 use crate::failure::Failure;
@@ -24,6 +24,12 @@ pub async fn run(globals: &Globals, command: Sat, screen: &Screen) -> Result<Exi
     if let Sat::Report { check: Some(file), key, .. } = command {
         return check::run(globals, screen, &file, key.as_deref()).await;
     }
+    let command = match command {
+        Sat::Check(arguments) => return revision::check(globals, arguments, screen).await,
+        Sat::Efos { command } => return revision::efos(globals, command, screen).await,
+        Sat::Certificates { command } => return revision::certificates(globals, command, screen).await,
+        other => other,
+    };
     let brings_in = matches!(command, Sat::Register { .. } | Sat::Import { .. } | Sat::Year { .. });
     let house = House::open(globals, if brings_in { Opening::making() } else { Opening::existing() }).await?;
     match command {
@@ -38,6 +44,7 @@ pub async fn run(globals: &Globals, command: Sat, screen: &Screen) -> Result<Exi
         Sat::Import { rfc, packages } => by_hand(&house, screen, &rfc, &packages).await,
         Sat::Status { rfc, year } => show(&house, screen, rfc.as_deref(), year).await,
         Sat::Report { rfc: Some(rfc), year: Some(year), .. } => make_report(&house, screen, &rfc, year).await,
+        Sat::Check(_) | Sat::Efos { .. } | Sat::Certificates { .. } => Err(Failure::internal("a command that was taken before")),
         Sat::Report { .. } => Err(Failure::new(Code::Usage, "sat report --rfc RFC --year YEAR, or --check FILE")),
     }
 }

@@ -11,6 +11,7 @@ create table seal_checks (
     certificate text not null,
     stamp_certificate text not null,
     seal_tail text not null,
+    stamped_at text not null,
     knowledge text not null,
     checked_ms bigint not null,
     primary key (tenant_id, taxpayer_id, uuid)
