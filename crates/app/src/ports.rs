@@ -65,9 +65,7 @@ pub trait Store: Send + Sync {
 
 /// One transaction of one tenant.
 #[async_trait]
-pub trait Tx:
-    Taxpayers + Credentials + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + AuditLog + Send
-{
+pub trait Tx: Taxpayers + Credentials + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + AuditLog + Send {
     /// Makes everything durable at once.
     async fn commit(self: Box<Self>) -> Stored<()>;
 }

@@ -130,7 +130,12 @@ from_row!(FindingRow, row => FindingRow {
 
 #[async_trait]
 impl Checks for SqlTx {
-    async fn readable_packages(&mut self, taxpayer: TaxpayerId, after: Option<PackageId>, limit: u32) -> Stored<Vec<ReadablePackage>> {
+    async fn readable_packages(
+        &mut self,
+        taxpayer: TaxpayerId,
+        after: Option<PackageId>,
+        limit: u32,
+    ) -> Stored<Vec<ReadablePackage>> {
         let rows: Vec<Read<ReadablePackage>> = fetch!(
             self.work,
             fetch_all,

@@ -53,6 +53,7 @@ pub const PORTS: &[(&str, &[&str])] = &[
             "System",
         ],
     ),
+    ("crates/app/src/revision/ports.rs", &["Checks", "Registry"]),
     ("crates/upstream/src/ports.rs", &["Ledger", "Sessions", "Limits", "Breakers"]),
     ("crates/vault/src/ports.rs", &["TenantKeys", "CredentialStore"]),
 ];

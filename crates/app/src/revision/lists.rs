@@ -77,7 +77,8 @@ impl Revision {
         self.registry.publish_list(&self.hands, &list).await?;
         let event = entry(&now, "sat.list_69b", &list.id.to_string(), "loaded");
         let mut tx = self.app.store.begin(scope).await?;
-        tx.append(event.field("sha256", hex(&list.digest)).field("rows", list.rows).field("dated", list.dated.clone()), None).await?;
+        tx.append(event.field("sha256", hex(&list.digest)).field("rows", list.rows).field("dated", list.dated.clone()), None)
+            .await?;
         tx.commit().await?;
         Ok(Loaded { list, passed_over: read.passed_over, same: false })
     }

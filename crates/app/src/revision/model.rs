@@ -87,12 +87,28 @@ impl Reason {
     pub fn verdict(self) -> Verdict {
         use Reason::*;
         match self {
-            StampMismatch | StampOfAnother | CertificateOfAnother | CertificateNumber | CertificateUntrusted
-            | StampCertificateUntrusted | UnknownToSat => Verdict::Forged,
+            StampMismatch
+            | StampOfAnother
+            | CertificateOfAnother
+            | CertificateNumber
+            | CertificateUntrusted
+            | StampCertificateUntrusted
+            | UnknownToSat => Verdict::Forged,
             SealMismatch | SeveralStamps => Verdict::Altered,
             CancelledAtSat | CancelledInMetadata => Verdict::Cancelled,
-            NotYetKnown | ExpressionRefused | StatusUnknown | NoExpression | Unsealed | Unstamped | CertificateMissing
-            | StampCertificateMissing | CertificateUnreadable | UnknownComplement | AmbiguousText | SelfStamped | Sha1
+            NotYetKnown
+            | ExpressionRefused
+            | StatusUnknown
+            | NoExpression
+            | Unsealed
+            | Unstamped
+            | CertificateMissing
+            | StampCertificateMissing
+            | CertificateUnreadable
+            | UnknownComplement
+            | AmbiguousText
+            | SelfStamped
+            | Sha1
             | Unreadable => Verdict::Unverifiable,
         }
     }

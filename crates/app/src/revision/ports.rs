@@ -43,7 +43,12 @@ pub type Dates<'a> = (&'a str, &'a str);
 #[async_trait]
 pub trait Checks {
     /// Packages of CFDI that were read, in order of id, after one.
-    async fn readable_packages(&mut self, taxpayer: TaxpayerId, after: Option<PackageId>, limit: u32) -> Stored<Vec<ReadablePackage>>;
+    async fn readable_packages(
+        &mut self,
+        taxpayer: TaxpayerId,
+        after: Option<PackageId>,
+        limit: u32,
+    ) -> Stored<Vec<ReadablePackage>>;
     /// Keeps that all of a package was judged under this knowledge, and how many documents wanted
     /// certificates.
     async fn mark_package(&mut self, package: PackageId, knowledge: &str, wanting: u64) -> Stored<()>;

@@ -192,7 +192,8 @@ impl Counts {
 
 fn summary(asked: &Asked, scanned: Option<&Scanned>, status: Option<&StatusDone>, told: &Told, counts: &Counts) -> Value {
     let of = |verdict: Verdict| told.verdicts.get(&verdict).copied().unwrap_or_default();
-    let reasons: BTreeMap<&str, u64> = told.reasons.iter().map(|(reason, count): (&Reason, &u64)| (reason.text(), *count)).collect();
+    let reasons: BTreeMap<&str, u64> =
+        told.reasons.iter().map(|(reason, count): (&Reason, &u64)| (reason.text(), *count)).collect();
     let mut summary = json!({
         "documents": counts.documents,
         "findings": {

@@ -129,7 +129,13 @@ impl Knowledge {
 
 impl Revision {
     /// Judges the seals and stamps of a taxpayer's documents.
-    pub(super) async fn scan(&self, scope: &Scope, taxpayer: &Taxpayer, scan: &Scan, tick: &(dyn Fn(u64) + Sync)) -> AppResult<Scanned> {
+    pub(super) async fn scan(
+        &self,
+        scope: &Scope,
+        taxpayer: &Taxpayer,
+        scan: &Scan,
+        tick: &(dyn Fn(u64) + Sync),
+    ) -> AppResult<Scanned> {
         let mut scanned = Scanned::default();
         let mut after = None;
         loop {
@@ -170,7 +176,10 @@ impl Revision {
         tick: &(dyn Fn(u64) + Sync),
     ) -> AppResult<()> {
         let knowledge = self.knowledge().await?;
-        let settled = package.mark.as_ref().is_some_and(|(mark, wanting)| *mark == knowledge.of(*wanting > 0) && knowledge.settles(mark, scan.fetch));
+        let settled = package
+            .mark
+            .as_ref()
+            .is_some_and(|(mark, wanting)| *mark == knowledge.of(*wanting > 0) && knowledge.settles(mark, scan.fetch));
         if settled && !scan.again {
             scanned.packages_known += 1;
             return Ok(());
@@ -180,7 +189,9 @@ impl Revision {
         let (send, mut receive) = mpsc::channel::<Raw>(BATCHES_WAITING);
         let reader = tokio::task::spawn_blocking(move || inflate(archive, &send));
         let batches = futures_util::stream::poll_fn(move |context| receive.poll_recv(context));
-        let judged = batches.map(|raw| self.batch(scope, taxpayer, scan, package.id, &knowledge, raw)).buffered(self.settings.threads.max(1));
+        let judged = batches
+            .map(|raw| self.batch(scope, taxpayer, scan, package.id, &knowledge, raw))
+            .buffered(self.settings.threads.max(1));
         let mut judged = std::pin::pin!(judged);
         let (mut wanting, mut whole) = (0, scan.is_all());
         while let Some((done, fetched)) = judged.try_next().await? {
@@ -241,7 +252,9 @@ impl Revision {
                 None => {}
                 Some(brief) if brief.role == Role::Foreign || brief.package != package || brief.entry != it.entry => {}
                 Some(brief) if !scan.wants(brief) => done.passed_over = true,
-                Some(brief) if !scan.again && brief.knowledge.as_deref().is_some_and(|mark| knowledge.settles(mark, scan.fetch)) => {
+                Some(brief)
+                    if !scan.again && brief.knowledge.as_deref().is_some_and(|mark| knowledge.settles(mark, scan.fetch)) =>
+                {
                     done.known += 1;
                     done.wanting += u64::from(brief.knowledge.as_deref() != Some(&knowledge.base));
                 }
@@ -275,7 +288,12 @@ impl Revision {
         for (number, known) in found.iter_mut().filter(|(_, known)| fetch && known.is_none()) {
             if let Some(der) = self.ask_certificate(environment, number).await? {
                 *known = Known::read(&der).ok().map(Arc::new);
-                let row = KnownCertificate { number: number.clone(), certificate: der, source: "sat".to_owned(), added: self.app.clock.wall() };
+                let row = KnownCertificate {
+                    number: number.clone(),
+                    certificate: der,
+                    source: "sat".to_owned(),
+                    added: self.app.clock.wall(),
+                };
                 fetched += self.registry.put_certificates(&self.hands, &[row]).await?;
             }
         }

@@ -52,7 +52,8 @@ pub(super) struct Coverage(Vec<(Direction, DateTime, DateTime, Timestamp)>);
 impl Coverage {
     pub(super) fn of(solicitudes: &[Solicitud]) -> Self {
         let brought = |it: &&Solicitud| {
-            it.content == Content::Metadata && matches!(it.state, SolicitudState::Imported | SolicitudState::Reconciled | SolicitudState::Empty)
+            it.content == Content::Metadata
+                && matches!(it.state, SolicitudState::Imported | SolicitudState::Reconciled | SolicitudState::Empty)
         };
         let of = |it: &Solicitud| Some((it.direction, it.from, it.to, it.accepted_at?));
         Self(solicitudes.iter().filter(brought).filter_map(of).collect())
@@ -90,7 +91,8 @@ impl Revision {
             let Some(last) = page.last() else { break };
             after = last.uuid.clone();
             let named = page.iter().filter(|it| scan.only.is_empty() || scan.only.contains(&it.uuid));
-            let (wanted, known): (Vec<&Askable>, Vec<&Askable>) = named.partition(|it| self.must_ask(it, scan.again, all, &coverage));
+            let (wanted, known): (Vec<&Askable>, Vec<&Askable>) =
+                named.partition(|it| self.must_ask(it, scan.again, all, &coverage));
             done.known += known.len() as u64;
             let facts: Vec<Facts> = wanted.iter().filter_map(|it| facts(it)).collect();
             done.unaskable += (wanted.len() - facts.len()) as u64;
@@ -162,7 +164,8 @@ impl Revision {
     /// How old metadata is: as its package's id, or as the last request that would have told
     /// something new.
     fn age_of(&self, package: fedatario_base::id::PackageId, asked: Option<Timestamp>) -> SignedDuration {
-        let made = package.0.get_timestamp().map(|it| it.to_unix().0).and_then(|it| Timestamp::from_second(i64::try_from(it).ok()?).ok());
+        let made =
+            package.0.get_timestamp().map(|it| it.to_unix().0).and_then(|it| Timestamp::from_second(i64::try_from(it).ok()?).ok());
         let wall = made.map_or(SignedDuration::MAX, |it| self.app.clock.wall().duration_since(it));
         asked.map_or(wall, |it| wall.min(self.app.clock.service().duration_since(it)))
     }

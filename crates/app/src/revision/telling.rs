@@ -105,7 +105,13 @@ impl Revision {
         Ok(())
     }
 
-    async fn keep_findings(&self, scope: &Scope, run: RevisionId, rows: &[FindingRow], listener: &mut Listener<'_>) -> AppResult<()> {
+    async fn keep_findings(
+        &self,
+        scope: &Scope,
+        run: RevisionId,
+        rows: &[FindingRow],
+        listener: &mut Listener<'_>,
+    ) -> AppResult<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -156,7 +162,11 @@ fn document(it: &Suspect, parts: Parts, told: &mut Told) -> Option<FindingRow> {
 fn counterparty(rows: &[ListedCounterparty], told: &mut Told) -> FindingRow {
     let first = &rows[0];
     let is_finding = Situation::parse(&first.situation).is_finding();
-    if is_finding { told.listed += 1 } else { told.listed_otherwise += 1 }
+    if is_finding {
+        told.listed += 1
+    } else {
+        told.listed_otherwise += 1
+    }
     told.seq += 1;
     let amounts: serde_json::Map<String, Value> = rows.iter().map(|it| (it.currency.clone(), amount(it.total_e6).into())).collect();
     let said = json!({

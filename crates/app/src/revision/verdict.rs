@@ -121,7 +121,8 @@ impl Bench<'_> {
         // The worst first; among equals the one that was asked first. Stable on purpose.
         reasons.sort_by_key(|it| std::cmp::Reverse(it.verdict()));
         reasons.dedup();
-        let missing = reasons.iter().any(|it| it.wants_certificates() || *it == Reason::CertificateUnreadable || *it == Reason::Unreadable);
+        let missing =
+            reasons.iter().any(|it| it.wants_certificates() || *it == Reason::CertificateUnreadable || *it == Reason::Unreadable);
         let trust = match (self.authorities.is_empty(), found.untrusted, missing) {
             (true, _, _) => Trust::NotChecked,
             (_, true, _) => Trust::Untrusted,

@@ -167,7 +167,8 @@ fn tell(screen: &Screen, summary: &Value) {
         }
     }
     if let Some(status) = summary.get("status") {
-        let arguments = [("asked", count("/status/asked")), ("known", count("/status/known")), ("unanswered", count("/status/unanswered"))];
+        let arguments =
+            [("asked", count("/status/asked")), ("known", count("/status/known")), ("unanswered", count("/status/unanswered"))];
         screen.say("cli-check-status", &arguments);
         if let Some(cut) = status["cut"].as_str() {
             screen.say("cli-check-cut", &[("why", screen.text(cut, &[]))]);
@@ -308,7 +309,8 @@ pub async fn efos(globals: &Globals, command: Efos, screen: &Screen) -> Result<E
 }
 
 async fn load(globals: &Globals, source: Option<&str>, screen: &Screen) -> Result<Exit, Failure> {
-    let file = source.filter(|it| !it.contains("://")).map(|it| File::open(it).map_err(|error| Failure::file(Path::new(it), &error)));
+    let file =
+        source.filter(|it| !it.contains("://")).map(|it| File::open(it).map_err(|error| Failure::file(Path::new(it), &error)));
     let file = file.transpose()?;
     let house = House::open(globals, Opening::making()).await?;
     let revision = house.revision(None)?;

@@ -249,20 +249,8 @@ fn named(row: &[String]) -> Option<Columns> {
     })
 }
 
-const MONTHS: [&str; 12] = [
-    "enero",
-    "febrero",
-    "marzo",
-    "abril",
-    "mayo",
-    "junio",
-    "julio",
-    "agosto",
-    "septiembre",
-    "octubre",
-    "noviembre",
-    "diciembre",
-];
+const MONTHS: [&str; 12] =
+    ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"];
 
 /// A day in words, as in “actualizada al 30 de septiembre de 2026”.
 fn date_in(text: &str) -> Option<Date> {
@@ -306,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_list_as_published_and_as_people_pass_it_on() {
-        let rows = "1,AAA080808HL8,\"ASESORES EN \"\"AVALÚOS\"\", S.A.\",Sentencia Favorable,x\n2,ABA050421HN6,Ñandú & Cía,Definitivo,y\n";
+        let rows =
+            "1,AAA080808HL8,\"ASESORES EN \"\"AVALÚOS\"\", S.A.\",Sentencia Favorable,x\n2,ABA050421HN6,Ñandú & Cía,Definitivo,y\n";
         let two: &[Row] = &[
             ("AAA080808HL8", "ASESORES EN \"AVALÚOS\", S.A.", "Sentencia Favorable"),
             ("ABA050421HN6", "Ñandú & Cía", "Definitivo"),

@@ -206,13 +206,34 @@ mod tests {
             Some("AbCd12=="),
             Some(&format!("{qr}&re=EKU9003173C9&rr=H&amp;E951128469&tt=1160.0&fe=AbCd12==")),
         );
-        check(Form::Cfdi, "ÑAÑ010101AAA", rfc("XAXX010101000"), "0", None, Some(&format!("{qr}&re=ÑAÑ010101AAA&rr=XAXX010101000&tt=0.0")));
+        check(
+            Form::Cfdi,
+            "ÑAÑ010101AAA",
+            rfc("XAXX010101000"),
+            "0",
+            None,
+            Some(&format!("{qr}&re=ÑAÑ010101AAA&rr=XAXX010101000&tt=0.0")),
+        );
         check(Form::Cfdi, "A", rfc("B"), "0012.1234567", None, Some(&format!("{qr}&re=A&rr=B&tt=12.123456")));
         check(Form::Cfdi32, "H&E951128469", rfc("B"), "1160", None, Some("?re=H&amp;E951128469&rr=B&tt=0000001160.000000&id={id}"));
         check(Form::Cfdi32, "A", rfc("B"), "1.5", Some("ignored"), Some("?re=A&rr=B&tt=0000000001.500000&id={id}"));
         check(Form::Retenciones1, "A", rfc("B"), "431.03", None, Some("?re=A&rr=B&tt=0000000431.030000&id={id}"));
-        check(Form::Retenciones1, "A", foreign("X-77"), "1", None, Some("?re=A&nr=0000000000000000X-77&tt=0000000001.000000&id={id}"));
-        check(Form::Retenciones2, "A", foreign("123"), "9.90", Some("zz=="), Some(&format!("{ret}&re=A&nr=00000000000000000123&tt=9.9&fe=zz==")));
+        check(
+            Form::Retenciones1,
+            "A",
+            foreign("X-77"),
+            "1",
+            None,
+            Some("?re=A&nr=0000000000000000X-77&tt=0000000001.000000&id={id}"),
+        );
+        check(
+            Form::Retenciones2,
+            "A",
+            foreign("123"),
+            "9.90",
+            Some("zz=="),
+            Some(&format!("{ret}&re=A&nr=00000000000000000123&tt=9.9&fe=zz==")),
+        );
         for odd in ["", "-5", "1,160.00", "abc", "1.2.3", "1234567890123456789"] {
             check(Form::Cfdi, "A", rfc("B"), odd, None, None);
         }

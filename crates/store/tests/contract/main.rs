@@ -6,6 +6,7 @@
 
 mod audit;
 mod bench;
+mod checks;
 mod documents;
 mod identity;
 mod jobs;

@@ -1,7 +1,7 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 3] = [
+const PORTS: [(&str, &[&str]); 4] = [
     (
         include_str!("../../../app/src/ports.rs"),
         &[
@@ -18,12 +18,14 @@ const PORTS: [(&str, &[&str]); 3] = [
             "System",
         ],
     ),
+    (include_str!("../../../app/src/revision/ports.rs"), &["Checks", "Registry"]),
     (include_str!("../../../upstream/src/ports.rs"), &["Ledger", "Sessions", "Limits", "Breakers"]),
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
 ];
 
-const TESTS: [&str; 9] = [
+const TESTS: [&str; 10] = [
     include_str!("audit.rs"),
+    include_str!("checks.rs"),
     include_str!("documents.rs"),
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
