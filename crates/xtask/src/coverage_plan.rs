@@ -144,6 +144,7 @@ const LINE: &str = "The Mexican line";
 const INPUT: &str = "Bad input";
 const DONE: &str = "Done when";
 const COMPLETE: &str = "Complete";
+const UNBREAKABLE: &str = "Unbreakable";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -309,6 +310,12 @@ pub const BULLETS: &[Bullet] = &[
         "Verification of each CFDI's own seal and SAT stamp: the cadena original of CFDI 3.2, 3.3, 4.0, Retenciones 1.0, 2.0 and of the stamps, complements included",
         &["cadena:", "seal:"],
     ),
+    bullet(
+        UNBREAKABLE,
+        "Killed for real at each named point of the lifecycle, before and after each call, write and commit: 0 lost, 0 doubled, bounds kept, the chain verifies; the table of points × outcomes is generated",
+        &["crash:"],
+    ),
+    bullet(UNBREAKABLE, "What takes its process down buries nothing but itself", &["jobs: what merely shared"]),
     bullet(
         DONE,
         "The demo brings a year home with 0 missing and again changes nothing",

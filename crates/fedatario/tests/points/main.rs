@@ -29,6 +29,11 @@ const DEATHS: u64 = 3;
 /// Cases that run beside each other: most of their time is waiting for the disk and for SAT.
 const BESIDE: usize = 4;
 
+/// Whoever dies in a login keeps the next life waiting until its right to log in lapses: once is enough.
+fn deaths(point: &str) -> u64 {
+    if point.starts_with("login.") && point != "login.after-keep" { 1 } else { DEATHS }
+}
+
 fn seeds() -> u64 {
     std::env::var("FEDATARIO_CRASH_SEEDS").map_or(SEEDS, |it| it.parse().expect("a number of seeds"))
 }
@@ -36,6 +41,7 @@ fn seeds() -> u64 {
 /// The n-th time of each death of a case, out of those that the census counted; the first folder's
 /// first death is at the first time, which every life comes to.
 fn moments(seed: u64, place: usize, times: u64) -> Vec<u64> {
+    let deaths = deaths(POINTS[place].name);
     let mut state = (seed ^ (place as u64) << 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -44,7 +50,7 @@ fn moments(seed: u64, place: usize, times: u64) -> Vec<u64> {
         state
     };
     let first = if seed == 0 { 1 } else { 1 + next() % times };
-    std::iter::once(first).chain((1..DEATHS).map(|_| 1 + next() % times.div_ceil(2))).collect()
+    std::iter::once(first).chain((1..deaths).map(|_| 1 + next() % times.div_ceil(2))).collect()
 }
 
 /// Runs cases beside each other, each on a stage of its own.
