@@ -54,7 +54,7 @@ fn moments(seed: u64, place: usize, times: u64) -> Vec<u64> {
 }
 
 /// Runs cases beside each other, each on a stage of its own.
-fn all<'a>(cases: Vec<(&'a Point, Vec<u64>)>, database: impl Fn() -> Option<String> + Sync) -> BTreeMap<&'a str, Fate> {
+fn all(cases: Vec<(&Point, Vec<u64>)>, database: impl Fn() -> Option<String> + Sync) -> BTreeMap<&str, Fate> {
     let (waiting, fates) = (Mutex::new(cases), Mutex::new(BTreeMap::<&str, Fate>::new()));
     std::thread::scope(|scope| {
         for _ in 0..BESIDE {
