@@ -252,7 +252,8 @@ pub type NextTime<'a> = dyn Fn(&str, Timestamp) -> Option<Timestamp> + Send + Sy
 #[async_trait]
 pub trait System: Send + Sync {
     /// Leases up to `limit` due jobs, taking turns among tenants. A lease ends at `wall + lease`
-    /// unless it is extended; a job whose lease ended is claimed again with a higher token.
+    /// unless it is extended; a job whose lease ended is claimed again with a higher token, and alone once that
+    /// has happened [`crate::jobs::rules::SUSPECT_AFTER`] times in a row.
     #[allow(clippy::too_many_arguments, reason = "two clocks, a bound and a filter: each says what it is")]
     async fn claim(
         &self,

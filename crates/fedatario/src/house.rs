@@ -138,6 +138,8 @@ impl Premises {
         let offset = wiring::settle_offset(&db, &hands, ahead, environment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::with_offset(offset));
         let blobs: Arc<dyn Blobs> = Arc::new(Folder::open(dir.join("objects"))?);
+        #[cfg(feature = "crash-points")]
+        let blobs: Arc<dyn Blobs> = Arc::new(crate::crash::Blobs(blobs));
         let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
         let (roots, root_file) = wiring::root_keys(dir, opening.makes)?;
         let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
@@ -157,6 +159,9 @@ impl Premises {
             clock,
             settings: Arc::new(settings),
         };
+        #[cfg(feature = "crash-points")]
+        let app =
+            App { store: Arc::new(crate::crash::Store(app.store)), system: Arc::new(crate::crash::System(app.system)), ..app };
         Ok(Self { dir: dir.to_owned(), app, db, hands, sat, counter: Arc::new(counter), root_file, holder, _lock: lock, presence })
     }
 
@@ -184,6 +189,8 @@ impl Premises {
     /// A worker of this process.
     pub fn worker(&self) -> Worker {
         let handlers: Vec<Arc<dyn Handler>> = vec![Arc::new(Descarga::new(self.app.clone()))];
+        #[cfg(feature = "crash-points")]
+        let handlers = handlers.into_iter().map(|it| Arc::new(crate::crash::Handler(it)) as Arc<dyn Handler>).collect();
         let liveness: Arc<dyn Liveness> = if self.db.is_shared() {
             Arc::new(SharedLiveness { db: self.db.clone(), presence: self.presence.clone() })
         } else {

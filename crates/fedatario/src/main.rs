@@ -7,6 +7,8 @@ mod claim;
 mod cli;
 mod commands;
 mod config;
+#[cfg(feature = "crash-points")]
+mod crash;
 mod failure;
 mod files;
 mod house;

@@ -237,6 +237,12 @@ pub fn sat_client(
     environment: Environment,
 ) -> Result<SatClient, Failure> {
     let ports = ports(db, vault.clone(), blobs, clock);
+    #[cfg(feature = "crash-points")]
+    let ports = Ports {
+        ledger: Arc::new(crate::crash::Ledger::new(ports.ledger)),
+        sessions: Arc::new(crate::crash::Sessions(ports.sessions)),
+        ..ports
+    };
     let mut settings = fedatario_sat::Settings { form, ..fedatario_sat::Settings::default() };
     if environment == Environment::Sandbox {
         let fast = Rate { per_minute: 60_000, burst: 1_000 };

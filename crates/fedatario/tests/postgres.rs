@@ -2,20 +2,7 @@
 
 mod support;
 
-use std::process::Command;
-use support::{Shell, examples};
-
-/// A fresh database of the server that the tests run against.
-fn database(name: &str) -> String {
-    let server = std::env::var("FEDATARIO_TEST_POSTGRES_URL")
-        .expect("FEDATARIO_TEST_POSTGRES_URL names a PostgreSQL server; scripts/test starts one");
-    let name = format!("{name}_{}", std::process::id());
-    let made = Command::new("psql").args([&server, "-qc", &format!("create database {name}")]).status().expect("psql is there");
-    assert!(made.success());
-    let (base, query) = server.split_once('?').map_or((server.as_str(), None), |(base, query)| (base, Some(query)));
-    let (host, _) = base.rsplit_once('/').expect("an address with a database");
-    query.map_or(format!("{host}/{name}"), |query| format!("{host}/{name}?{query}"))
-}
+use support::{Shell, database, examples};
 
 #[test]
 fn a_year_comes_home_on_postgresql_too() {

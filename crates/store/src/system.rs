@@ -9,7 +9,7 @@ use crate::db::Db;
 use crate::read::{Read, from_row, instant, small};
 use crate::tx::{Inner, Work, fetch, lock_key, places, run};
 use async_trait::async_trait;
-use fedatario_app::jobs::rules::LAPSES_AT_MOST;
+use fedatario_app::jobs::rules::{LAPSES_AT_MOST, SUSPECT_AFTER};
 use fedatario_app::model::ClaimedJob;
 use fedatario_app::ports::{ClaimFilter, LeaseProof, NextTime, Stored, System};
 use fedatario_base::clock::to_millis;
@@ -176,13 +176,15 @@ fn gone() -> String {
 
 /// Takes jobs from whoever held them: ready again, due as before, or dead if that has become a
 /// habit (whoever gives a job back himself ends the count). Their token stays: the next claim raises it,
-/// and until then a late worker finds them not running. A row that somebody is changing is being
+/// and until then a late worker finds them not running. One that is held alone by now goes behind those
+/// that were due with it: whatever can end does so before the job that cannot. A row that somebody is changing is being
 /// ended right now, and is left to the next look.
 fn lapse_sql(held: &str, postgres: bool) -> String {
     let passing_over = if postgres { " for update skip locked" } else { "" };
     format!(
         "update jobs set state = case when lapses + 1 >= {LAPSES_AT_MOST} then 'dead' else 'ready' end, \
          error = case when lapses + 1 >= {LAPSES_AT_MOST} then $1 else error end, \
+         due_ms = due_ms + case when lapses + 1 >= {SUSPECT_AFTER} then 1 else 0 end, \
          lapses = lapses + 1, holder_id = null, lease_ms = null \
          where id in (select id from jobs where {held}{passing_over})"
     )
@@ -229,25 +231,33 @@ fn fits(filter: &ClaimFilter, from: usize) -> String {
     format!("(${run} = '' or c.run = ${run}) and (${tenant} = ${nil} or t.id = ${tenant}) and c.kind in ({kinds})")
 }
 
-/// Of each tenant its first due jobs, ranked by the turns it has and had; the first of all of them.
+/// Of each tenant its first due jobs, ranked by the turns it has and had; the first of all of them, up to
+/// one that must be held alone. That one is taken when its turn has come and the holder has nothing else,
+/// and while it is held nothing is taken beside it.
 fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
     let due = format!(
         "from jobs c where c.tenant_id = t.id and c.state = 'ready' and c.due_ms <= $3 and {} order by c.due_ms, c.id limit $4",
         fits(filter, 5)
     );
     let candidates = if postgres {
-        format!("cross join lateral (select c.tenant_id, c.id, c.due_ms {due} for update skip locked) j")
+        format!("cross join lateral (select c.tenant_id, c.id, c.due_ms, c.lapses {due} for update skip locked) j")
     } else {
         format!("join jobs j on j.rowid in (select c.rowid {due})")
     };
     format!(
-        "with picked as materialized (\
-           select tenant_id, id from (\
-             select j.tenant_id, j.id, j.due_ms, \
+        "with ranked as materialized (\
+           select *, row_number() over (order by turn, due_ms, id) as place from (\
+             select j.tenant_id, j.id, j.due_ms, j.lapses, \
                row_number() over (partition by j.tenant_id order by j.due_ms, j.id) \
                + (select count(*) from jobs r where r.tenant_id = j.tenant_id and r.state = 'running') as turn \
-             from tenants t {candidates}) ranked \
-           order by turn, due_ms, id limit $4) \
+             from tenants t {candidates}) turns), \
+         held as materialized (select count(*) as jobs, coalesce(max(h.lapses), 0) as lapses \
+           from tenants t join jobs h on h.tenant_id = t.id and h.state = 'running' where h.holder_id = $1), \
+         alone as materialized (select coalesce(min(place), $4 + 1) as place from ranked where lapses >= {SUSPECT_AFTER}), \
+         picked as materialized (\
+           select tenant_id, id from ranked, held, alone \
+           where held.lapses < {SUSPECT_AFTER} and ranked.place <= $4 \
+             and (ranked.place < alone.place or (ranked.place = 1 and held.jobs = 0))) \
          update jobs set state = 'running', token = token + 1, holder_id = $1, lease_ms = $2 \
          where (tenant_id, id) in (select tenant_id, id from picked) \
          returning id, tenant_id, kind, key, payload, run, token, failures, due_ms, originator"

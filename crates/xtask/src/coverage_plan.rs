@@ -145,6 +145,7 @@ const LINE: &str = "The Mexican line";
 const INPUT: &str = "Bad input";
 const DONE: &str = "Done when";
 const COMPLETE: &str = "Complete";
+const UNBREAKABLE: &str = "Unbreakable";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -320,6 +321,12 @@ pub const BULLETS: &[Bullet] = &[
         "A chain of certificates is followed as openssl follows it; whose a certificate is, in three countries",
         &["credentials: the way from a certificate", "credentials: a chain is", "credentials: purpose and tax id"],
     ),
+    bullet(
+        UNBREAKABLE,
+        "Killed for real at each named point of the lifecycle, before and after each call, write and commit: 0 lost, 0 doubled, bounds kept, the chain verifies; the table of points × outcomes is generated",
+        &["crash:"],
+    ),
+    bullet(UNBREAKABLE, "What takes its process down buries nothing but itself", &["jobs: what merely shared"]),
     bullet(
         DONE,
         "The demo brings a year home with 0 missing and again changes nothing",

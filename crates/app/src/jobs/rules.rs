@@ -12,6 +12,10 @@ pub const FAILURES_AT_MOST: u32 = 8;
 /// kept for a person too: work that takes its worker down must not do so for ever. Far above what
 /// restarts and power cuts can do to one job, since each time that it is given back counts anew.
 pub const LAPSES_AT_MOST: u32 = 20;
+/// A job whose worker was gone this often in a row is held alone from then on: by a worker that holds
+/// nothing else and takes nothing beside it. Whatever merely shared a process with the work that takes
+/// it down then ends by itself, and only that work comes to [`LAPSES_AT_MOST`].
+pub const SUSPECT_AFTER: u32 = 3;
 /// The first delay after a failure.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// No delay is longer.

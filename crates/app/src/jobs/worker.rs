@@ -27,6 +27,8 @@ use tokio::time::Instant;
 const IDLE_AT_MOST: Duration = Duration::from_millis(500);
 /// The shortest, so that a clock that stands still does not spin the processor.
 const IDLE_AT_LEAST: Duration = Duration::from_millis(5);
+/// The same when something is due and was not to be had: it has to be held alone, or somebody was faster.
+const IDLE_IN_THE_WAY: Duration = Duration::from_millis(50);
 /// The longest pause before storage that failed is asked again: a database that is back is found soon.
 const STORAGE_PAUSE_AT_MOST: Duration = Duration::from_secs(10);
 /// How long a run that somebody waits for puts up with storage that fails again and again; whoever
@@ -286,8 +288,9 @@ impl Worker {
             None => Ok(Some(IDLE_AT_MOST)),
             Some(due) => {
                 let wait = due.duration_since(self.app.clock.service());
+                let least = if alone { IDLE_AT_LEAST } else { IDLE_IN_THE_WAY };
                 let wait = Duration::try_from(wait).unwrap_or(Duration::ZERO);
-                Ok(Some(wait.clamp(IDLE_AT_LEAST, IDLE_AT_MOST)))
+                Ok(Some(wait.clamp(least, IDLE_AT_MOST)))
             }
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_fedatario");
@@ -151,4 +152,17 @@ pub fn post(url: &str, body: &Value) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let sent = runtime.block_on(reqwest::Client::new().post(url).json(body).send()).expect("an answer");
     assert!(sent.status().is_success(), "{url}: {}", sent.status());
+}
+
+/// A fresh database of the PostgreSQL server that the tests run against.
+pub fn database(name: &str) -> String {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("FEDATARIO_TEST_POSTGRES_URL")
+        .expect("FEDATARIO_TEST_POSTGRES_URL names a PostgreSQL server; scripts/test starts one");
+    let name = format!("{name}_{}_{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new("psql").args([&server, "-qc", &format!("create database {name}")]).status().expect("psql is there");
+    assert!(made.success());
+    let (base, query) = server.split_once('?').map_or((server.as_str(), None), |(base, query)| (base, Some(query)));
+    let (host, _) = base.rsplit_once('/').expect("an address with a database");
+    query.map_or(format!("{host}/{name}"), |query| format!("{host}/{name}?{query}"))
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::{falls, job};
-use fedatario_app::jobs::rules::LAPSES_AT_MOST;
+use fedatario_app::jobs::rules::{LAPSES_AT_MOST, SUSPECT_AFTER};
 use fedatario_app::model::{ClaimedJob, JobState, NewJob};
 use fedatario_app::ports::{ClaimFilter, LeaseProof, Store, StoreError, System};
 use fedatario_base::id::{HolderId, JobId};
@@ -16,6 +16,7 @@ on_both!(
     a_killed_workers_job_comes_back_and_a_late_worker_is_refused,
     jobs_wait_fail_and_are_buried,
     a_job_that_takes_its_workers_down_is_buried,
+    what_shared_a_worker_with_it_is_not,
     a_flood_does_not_keep_others_waiting,
     claims_take_only_what_fits,
     holders_never_share_a_job,
@@ -184,6 +185,65 @@ async fn a_job_that_takes_its_workers_down_is_buried(bench: &Bench) {
         assert_eq!(claim_at(bench, 1, next()).await.len(), 1, "a person's retry starts anew");
     }
     fedatario_testkit::covers!("jobs: one that takes its workers down is buried, one that merely polls is not");
+}
+
+/// A process that dies whenever `poison` is among what it holds; else it ends all of it. What it ended.
+async fn a_life(bench: &Bench, poison: JobId, at: Timestamp) -> Vec<JobId> {
+    let holder = HolderId::fresh(at);
+    let mut ended = Vec::new();
+    loop {
+        let held = bench.db.claim(&bench.hands, holder, &any(), 4, at, at, LEASE).await.unwrap();
+        let alone = held.iter().any(|it| it.id == poison) || held.is_empty();
+        if alone {
+            bench.db.release(&bench.hands, &[holder]).await.unwrap();
+            return ended;
+        }
+        for job in held {
+            finish(bench, proof(&job)).await.unwrap();
+            ended.push(job.id);
+        }
+    }
+}
+
+async fn what_shared_a_worker_with_it_is_not(bench: &Bench) {
+    let added = enqueue(bench, &bench.ours, &["a", "b", "c", "d", "e", "f"].map(job)).await;
+    let (poison, later) = (added[1].0, noon().saturating_add(1.second()).unwrap());
+    let mut ended: Vec<JobId> = Vec::new();
+    for _ in 0..=LAPSES_AT_MOST {
+        ended.extend(a_life(bench, poison, later).await);
+    }
+    let innocent: BTreeSet<JobId> = added.iter().map(|it| it.0).filter(|it| *it != poison).collect();
+    assert_eq!(ended.into_iter().collect::<BTreeSet<_>>(), innocent, "all of them ended");
+    let mut tx = bench.our_tx().await;
+    let dead: Vec<JobId> = tx.jobs(Some(JobState::Dead), None, 10).await.unwrap().iter().map(|it| it.id).collect();
+    assert_eq!(dead, [poison]);
+    drop(tx);
+
+    // A process that dies before it begins anything blames nobody for long: those due together take turns.
+    let due_with_it = enqueue(bench, &bench.ours, &["g", "h", "i", "j"].map(job)).await;
+    for _ in 0..LAPSES_AT_MOST {
+        let holder = HolderId::fresh(noon());
+        let held = bench.db.claim(&bench.hands, holder, &any(), 4, later, later, LEASE).await.unwrap();
+        assert!(!held.is_empty());
+        bench.db.release(&bench.hands, &[holder]).await.unwrap();
+    }
+    let mut tx = bench.our_tx().await;
+    let ready = tx.jobs(Some(JobState::Ready), None, 10).await.unwrap();
+    assert_eq!(ready.len(), due_with_it.len(), "none was buried");
+    drop(tx);
+
+    // Nothing is taken beside one that must be held alone, nor is it taken beside others.
+    let holder = HolderId::fresh(noon());
+    let all = any();
+    let claim = |limit| bench.db.claim(&bench.hands, holder, &all, limit, later, later, LEASE);
+    let first = claim(4).await.unwrap();
+    assert_eq!((first.len(), claim(4).await.unwrap().len()), (1, 0));
+    finish(bench, proof(&first[0])).await.unwrap();
+    assert_eq!(claim(4).await.unwrap().len(), 1);
+    const { assert!(SUSPECT_AFTER < LAPSES_AT_MOST) };
+    fedatario_testkit::covers!(
+        "jobs: what merely shared a process with the job that takes it down is held alone, ends, and is not buried"
+    );
 }
 
 async fn a_flood_does_not_keep_others_waiting(bench: &Bench) {

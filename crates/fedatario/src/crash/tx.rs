@@ -1,0 +1,206 @@
+//! Points before and after every commit, named by what it makes durable.
+//!
+//! A transaction is watched from its beginning: what was written into it gives its commit a name. A
+//! new method of a port costs a line here; the compiler says which.
+
+use super::{operation, reach};
+use async_trait::async_trait;
+use fedatario_app::model::*;
+use fedatario_app::ports::*;
+use fedatario_app::revision::model::*;
+use fedatario_app::revision::ports::{Checks, Dates};
+use fedatario_audit as audit;
+use fedatario_base::Scope;
+use fedatario_base::id::{CredentialId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// The database, whose commits can be died at.
+pub struct Store(pub Arc<dyn fedatario_app::ports::Store>);
+
+/// What was written so far.
+#[derive(Default)]
+struct Marks {
+    /// What a row becomes, the first that says so.
+    becomes: Option<&'static str>,
+    /// What was written that is weightier than any row's state.
+    whole: Option<&'static str>,
+    /// What becomes of the job.
+    job: Option<&'static str>,
+    told: bool,
+}
+
+struct Tx {
+    inner: Box<dyn fedatario_app::ports::Tx>,
+    marks: Marks,
+}
+
+#[async_trait]
+impl fedatario_app::ports::Store for Store {
+    async fn begin(&self, scope: &Scope) -> Stored<Box<dyn fedatario_app::ports::Tx>> {
+        Ok(Box::new(Tx { inner: self.0.begin(scope).await?, marks: Marks::default() }))
+    }
+
+    async fn read(&self, scope: &Scope) -> Stored<Box<dyn fedatario_app::ports::Tx>> {
+        self.0.read(scope).await
+    }
+}
+
+impl Marks {
+    fn becomes(&mut self, state: &'static str) {
+        self.becomes.get_or_insert(state);
+    }
+
+    /// The operation and what its commit makes durable; none for one that writes nothing of a life.
+    fn name(&self) -> Option<(&'static str, &'static str)> {
+        let by = operation();
+        match (self.whole, self.becomes, self.job) {
+            (Some("register"), ..) => Some(("register", "")),
+            (Some("plan"), None, _) if by.is_none() => Some(("plan", "")),
+            (Some(whole @ ("batch" | "added")), ..) => Some((by.unwrap_or("hand"), whole)),
+            (_, Some(_), Some("given-back")) if by == Some("verify") => Some(("verify", "waiting")),
+            (_, Some(state), _) => Some((by.unwrap_or("hand"), state)),
+            (_, None, Some("given-back")) => Some(("job", "given-back")),
+            (_, None, Some(job)) => Some((by.unwrap_or("job"), job)),
+            (Some(_), ..) => None,
+            (None, None, None) if self.told => Some(("report", "told")),
+            (None, None, None) => None,
+        }
+    }
+}
+
+#[async_trait]
+impl fedatario_app::ports::Tx for Tx {
+    async fn commit(self: Box<Self>) -> Stored<()> {
+        let Some((of, what)) = self.marks.name() else { return self.inner.commit().await };
+        let named = |moment: &str| if what.is_empty() { moment.to_owned() } else { format!("{moment}-{what}") };
+        reach(of, &named("before-commit"));
+        self.inner.commit().await?;
+        reach(of, if what == "batch" { "batch-committed".to_owned() } else { named("after-commit") }.as_str());
+        Ok(())
+    }
+}
+
+/// Hands each method on, marking what it writes.
+macro_rules! forward {
+    ($port:ident { $(fn $method:ident($($arg:ident: $type:ty),*) -> $out:ty $(= |$marks:ident| $mark:expr)?;)* }) => {
+        #[async_trait]
+        impl $port for Tx {
+            $(async fn $method(&mut self, $($arg: $type),*) -> Stored<$out> {
+                $({ let $marks = &mut self.marks; $mark; })?
+                self.inner.$method($($arg),*).await
+            })*
+        }
+    };
+}
+
+forward!(Taxpayers {
+    fn add_taxpayer(taxpayer: &Taxpayer) -> () = |it| it.whole.get_or_insert("taxpayer");
+    fn taxpayer(id: TaxpayerId) -> Option<Taxpayer>;
+    fn taxpayer_by_tax_id(kind: TaxpayerKind, tax_id: &str) -> Option<Taxpayer>;
+    fn taxpayers(after: Option<TaxpayerId>, limit: u32) -> Vec<Taxpayer>;
+});
+
+forward!(Credentials {
+    fn put_credential(row: &CredentialRow) -> () = |it| it.whole = Some("register");
+    fn credential(id: CredentialId) -> Option<CredentialRow>;
+    fn current_credential(taxpayer: TaxpayerId, kind: CredentialKind) -> Option<CredentialRow>;
+    fn set_credential_state(id: CredentialId, state: CredentialState, reason: Option<&str>) -> ();
+    fn credentials_behind(version: i64) -> u64;
+});
+
+forward!(Solicitudes {
+    fn add_solicitud(solicitud: &Solicitud) -> bool = |it| it.whole.get_or_insert("plan");
+    fn solicitud(id: SolicitudId) -> Option<Solicitud>;
+    fn solicitudes(taxpayer: TaxpayerId, year: Option<i16>) -> Vec<Solicitud>;
+    fn update_solicitud(solicitud: &Solicitud) -> () = |it| it.becomes(solicitud.state.text());
+});
+
+forward!(Packages {
+    fn add_package(package: &PackageRow) -> bool = |it| if operation().is_none() { it.whole = Some("added") };
+    fn package(id: PackageId) -> Option<PackageRow>;
+    fn package_by_id_paquete(taxpayer: TaxpayerId, id_paquete: &str) -> Option<PackageRow>;
+    fn packages_of(solicitud: SolicitudId) -> Vec<PackageRow>;
+    fn update_package(package: &PackageRow) -> () = |it| it.becomes(package.state.text());
+});
+
+#[async_trait]
+impl Documents for Tx {
+    async fn add_documents(&mut self, rows: &[DocumentRow]) -> Stored<Written> {
+        self.marks.whole = Some("batch");
+        self.inner.add_documents(rows).await
+    }
+
+    async fn put_metadata(&mut self, rows: &[MetadataRow]) -> Stored<Written> {
+        self.marks.whole = Some("batch");
+        self.inner.put_metadata(rows).await
+    }
+
+    async fn quarantine(&mut self, row: &QuarantineRow) -> Stored<()> {
+        self.inner.quarantine(row).await
+    }
+
+    async fn quarantined(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<QuarantineRow>> {
+        self.inner.quarantined(taxpayer, limit).await
+    }
+
+    async fn document(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentRow>> {
+        self.inner.document(taxpayer, uuid).await
+    }
+
+    async fn document_counts(&mut self, taxpayer: TaxpayerId) -> Stored<DocumentCounts> {
+        self.inner.document_counts(taxpayer).await
+    }
+
+    async fn completeness(
+        &mut self,
+        taxpayer: TaxpayerId,
+        direction: Direction,
+        periods: (i32, i32),
+        after: Option<&str>,
+        limit: u32,
+    ) -> Stored<Vec<CompletenessRow>> {
+        self.inner.completeness(taxpayer, direction, periods, after, limit).await
+    }
+}
+
+forward!(Checks {
+    fn readable_packages(taxpayer: TaxpayerId, after: Option<PackageId>, limit: u32) -> Vec<ReadablePackage>;
+    fn mark_package(package: PackageId, knowledge: &str, wanting: u64) -> ();
+    fn briefs(taxpayer: TaxpayerId, uuids: &[&str]) -> Vec<Brief>;
+    fn put_seal_checks(taxpayer: TaxpayerId, rows: &[SealCheck]) -> ();
+    fn put_status_checks(taxpayer: TaxpayerId, rows: &[StatusCheck]) -> ();
+    fn askable(taxpayer: TaxpayerId, dates: Dates<'_>, after: &str, limit: u32) -> Vec<Askable>;
+    fn suspects(taxpayer: TaxpayerId, dates: Dates<'_>, after: &str, limit: u32) -> Vec<Suspect>;
+    fn seal_counts(taxpayer: TaxpayerId, dates: Dates<'_>) -> Vec<SealCount>;
+    fn listed_counterparties(taxpayer: TaxpayerId, dates: Dates<'_>) -> Vec<ListedCounterparty>;
+    fn put_run(run: &RunRow) -> ();
+    fn runs(taxpayer: TaxpayerId, limit: u32) -> Vec<RunRow>;
+    fn add_findings(run: RevisionId, rows: &[FindingRow]) -> ();
+    fn findings(run: RevisionId, after: u64, limit: u32) -> Vec<FindingRow>;
+});
+
+forward!(Jobs {
+    fn enqueue(job: &NewJob, now: Timestamp) -> (JobId, bool);
+    fn finish_job(lease: LeaseProof) -> () = |it| it.job = Some("ended");
+    fn postpone_job(lease: LeaseProof, due: Timestamp, why: Option<&str>) -> () = |it| it.job = Some("given-back");
+    fn fail_job(lease: LeaseProof, due: Timestamp, error: &str) -> () = |it| it.job = Some("given-back");
+    fn bury_job(lease: LeaseProof, error: &str) -> () = |it| it.job = Some("given-back");
+    fn jobs(state: Option<JobState>, after: Option<JobId>, limit: u32) -> Vec<JobView>;
+    fn retry_job(id: JobId, now: Timestamp) -> ();
+    fn cancel_job(id: JobId) -> ();
+    fn open_jobs(run: &str) -> u64;
+});
+
+forward!(Schedules {
+    fn put_schedule(schedule: &ScheduleRow) -> ();
+    fn schedules() -> Vec<ScheduleRow>;
+});
+
+forward!(AuditLog {
+    fn append(event: audit::Event, detail: Option<Vec<u8>>) -> u64 = |it| it.told = true;
+    fn audit_head() -> audit::Head;
+    fn audit_rows(from: u64, limit: u32) -> Vec<AuditRow>;
+    fn add_checkpoint(size: u64, note: &str, anchored: bool) -> ();
+    fn checkpoints() -> Vec<(u64, String, bool)>;
+});
