@@ -1,5 +1,6 @@
 //! The commands and their arguments. Help is taken from the catalogues, by the command's path.
 
+use crate::commands::sandbox::Knobs;
 use crate::failure::Failure;
 use crate::present::Screen;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -118,6 +119,8 @@ pub struct Demo {
     pub generate: Option<u64>,
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    #[arg(long, default_value = "filler", value_parser = ["filler", "real"], requires = "generate")]
+    pub seals: String,
 }
 
 #[derive(Subcommand, Debug)]
@@ -266,6 +269,8 @@ pub struct SandboxSat {
     pub year: Option<i16>,
     #[arg(long, default_value = "filler", value_parser = ["filler", "real"])]
     pub seals: String,
+    #[command(flatten)]
+    pub knobs: Knobs,
     #[arg(long)]
     pub strict: bool,
     #[arg(long, value_name = "DIR")]

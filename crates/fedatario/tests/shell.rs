@@ -469,3 +469,24 @@ fn what_is_set_to_nothing_is_not_set_and_an_rfc_may_be_typed_small() {
     assert_eq!(status["taxpayers"][0]["rfc"], RFC);
     fedatario_testkit::covers!("cli: an empty FEDATARIO_DATA is none, and an RFC in small letters is understood");
 }
+
+#[test]
+fn the_sandbox_takes_its_knobs_from_the_shell() {
+    let base = tempfile::tempdir().unwrap();
+    let knobs = ["--generate", "30", "--year", "2025", "--forge", "6", "--cancelled", "0", "--package-cfdi", "1"];
+    let sandbox = sandbox(base.path(), &knobs);
+    let shell = sandbox.shell(base.path().join("house"));
+    sandbox.register(&shell);
+    let forged = sandbox.witness("forged");
+    let hows: Vec<&str> = forged.as_array().unwrap().iter().filter_map(|it| it["how"].as_str()).collect();
+    assert_eq!((hows.len(), hows.iter().filter(|it| **it == "stamp").count()), (6, 2), "{forged}");
+    let year = shell.run(&["sat", "year", "--rfc", RFC, "--year", "2025", "--issued", "--json"]).good();
+    assert_eq!((year["missing"].as_u64(), year["not_delivered"].as_u64()), (Some(0), Some(0)), "{year}");
+    let documents = year["cfdi"].as_u64().expect("a count");
+    assert!(documents > 5, "{year}");
+    // One document a package, and the two packages of metadata, if both halves have rows.
+    assert!((documents + 1..=documents + 2).contains(&sandbox.witness("counts")["downloads"].as_u64().unwrap()), "{year}");
+    let refused_at_once = shell.run(&["sandbox", "sat", "--generate", "3", "--forge", "9", "--json"]);
+    refused(&refused_at_once, 2, "usage");
+    fedatario_testkit::covers!("sandbox: its limits, forgeries and cancelled share are turned from the shell");
+}

@@ -286,8 +286,6 @@ fn the_published_documents_verify_and_their_mutants_do_not() {
         assert_eq!(found(&certificates, &cadena::read(&altered).unwrap()), (false, true, true), "{name}");
 
         let other = cadena::read(&texts[(place + 1) % texts.len()]).unwrap().stamp.unwrap();
-        let swapped =
-            Read { stamp: Some(fedatario_fiscal::mx::cadena::Stamp { matches: false, ..other.clone() }), ..seals.clone() };
         let own = seals.stamp.clone().unwrap();
         let in_text = text.replacen(&format!("SelloCFD=\"{}\"", own.sello_cfd), &format!("SelloCFD=\"{}\"", other.sello_cfd), 1);
         assert_eq!(found(&certificates, &cadena::read(&in_text).unwrap()), (true, false, false), "{name}");

@@ -18,7 +18,7 @@ use fedatario_base::clock::SystemClock;
 use fedatario_base::code::Exit;
 use fedatario_base::{Clock, Code};
 use fedatario_credentials::Pair;
-use fedatario_sandbox::sat::{Corpus, Sandbox, SatConfig, Seals, StatePath};
+use fedatario_sandbox::sat::{Corpus, Sandbox, SatConfig, StatePath};
 use include_dir::{Dir, include_dir};
 use jiff::SignedDuration;
 use jiff::civil::date;
@@ -104,7 +104,7 @@ async fn stage(dir: &Path, demo: &Demo) -> Result<Stage, Failure> {
 fn corpus(dir: &Path, demo: &Demo) -> Result<Corpus, Failure> {
     if let Some(count) = demo.generate {
         let rfc = demo.rfc.as_deref().unwrap_or(DEMO_RFC);
-        return sandbox::generate(count, demo.seed, rfc, demo.year.unwrap_or(DEMO_YEAR), Seals::Filler);
+        return sandbox::generate(count, demo.seed, rfc, demo.year.unwrap_or(DEMO_YEAR), sandbox::seals(&demo.seals));
     }
     let folder = match &demo.cfdi {
         Some(folder) => folder.clone(),

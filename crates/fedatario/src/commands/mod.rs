@@ -10,7 +10,7 @@ mod explain;
 mod jobs;
 mod pipe;
 mod revision;
-mod sandbox;
+pub mod sandbox;
 mod sat;
 mod schedule;
 mod serve;

@@ -33,6 +33,10 @@ pub struct Limits {
     pub rows_per_package: usize,
     /// Requests for one document in one day.
     pub folios_per_day: usize,
+    /// Identical CFDI requests that a taxpayer may have accepted in a lifetime.
+    pub identical_per_life: usize,
+    /// Downloads of one package.
+    pub downloads_per_package: u32,
     /// Status queries, of CFDI and of retenciones together, in one second of the wall; more are answered
     /// 429. SAT publishes no figure; none means that all are answered.
     pub status_per_second: Option<u32>,
@@ -47,6 +51,8 @@ impl Default for Limits {
             documents_per_package: 5_000,
             rows_per_package: 250_000,
             folios_per_day: 2,
+            identical_per_life: 2,
+            downloads_per_package: 2,
             status_per_second: None,
         }
     }

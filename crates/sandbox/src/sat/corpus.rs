@@ -175,6 +175,15 @@ impl Corpus {
         Ok(Self(Source::Generated(Box::new(generator))))
     }
 
+    /// The same, with so many of a hundred generated documents cancelled some time after their emission.
+    #[must_use]
+    pub fn cancelling(self, percent: u8) -> Self {
+        match self.0 {
+            Source::Generated(it) => Self(Source::Generated(Box::new(it.cancelling(percent)))),
+            folder => Self(folder),
+        }
+    }
+
     /// The documents that were forged, and how.
     pub fn forgeries(&self) -> Vec<(Uuid, Forgery)> {
         match &self.0 {

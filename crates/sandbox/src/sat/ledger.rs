@@ -11,10 +11,6 @@ use uuid::Uuid;
 
 /// How long a finished request and its packages live.
 pub(super) const LIFE: jiff::SignedDuration = jiff::SignedDuration::from_hours(72);
-/// Downloads that a package allows.
-pub(super) const DOWNLOADS_PER_PACKAGE: u32 = 2;
-/// Identical CFDI requests that a taxpayer may have accepted in a lifetime.
-pub(super) const IDENTICAL_PER_LIFE: usize = 2;
 
 /// A course that a request was told to take instead of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -10,7 +10,7 @@ use super::consulta;
 use super::corpus::Family;
 use super::fault::Fault;
 use super::journal::{Durability, JournalError};
-use super::ledger::{DOWNLOADS_PER_PACKAGE, Event, IDENTICAL_PER_LIFE, Script, Solicitud, Stage};
+use super::ledger::{Event, Script, Solicitud, Stage};
 use super::message::Message;
 use super::package::Tipo;
 use super::rules::{self, Criteria, Flaw, Sent};
@@ -284,7 +284,7 @@ impl Sandbox {
             self.folio_refusal(family, rfc, folio, &identical, now)
         } else if books.ledger.has_active(family, rfc, &criteria, now) {
             Some(5005)
-        } else if criteria.tipo == Tipo::Cfdi && identical.len() >= IDENTICAL_PER_LIFE {
+        } else if criteria.tipo == Tipo::Cfdi && identical.len() >= self.config.limits.identical_per_life {
             Some(5002)
         } else {
             None
@@ -312,7 +312,7 @@ impl Sandbox {
             Some(5012)
         } else if asked_today >= self.config.limits.folios_per_day {
             Some(5011)
-        } else if identical.len() >= IDENTICAL_PER_LIFE {
+        } else if identical.len() >= self.config.limits.identical_per_life {
             Some(5002)
         } else {
             None
@@ -413,7 +413,7 @@ impl Sandbox {
     /// Spends one of a package's downloads; false when none is left.
     fn count_download(&self, id: &str) -> Result<bool, JournalError> {
         let mut books = self.books();
-        if books.ledger.downloads_of(id) >= DOWNLOADS_PER_PACKAGE {
+        if books.ledger.downloads_of(id) >= self.config.limits.downloads_per_package {
             return Ok(false);
         }
         append(&mut books, Event::Downloaded { package: id.to_owned() }, Durability::Now)?;

@@ -131,7 +131,11 @@ pub(super) struct Generator {
     seals: Seals,
     shop: OnceLock<Shop>,
     forged: BTreeMap<u32, Forgery>,
+    cancelled_percent: u8,
 }
+
+/// How many of a hundred generated documents are cancelled in the end, if nothing else is said.
+const CANCELLED_PERCENT: u8 = 5;
 
 impl Generator {
     pub fn new(n: u32, seed: u64, rfc: &str, year: i16, seals: Seals) -> Result<Self, GenerateError> {
@@ -155,6 +159,7 @@ impl Generator {
             seals,
             shop: OnceLock::new(),
             forged: BTreeMap::new(),
+            cancelled_percent: CANCELLED_PERCENT,
         })
     }
 
@@ -170,6 +175,12 @@ impl Generator {
         };
         self.forged = (0..count).map(|it| (place(it), Forgery::ALL[it as usize % Forgery::ALL.len()])).collect();
         Ok(self)
+    }
+
+    /// Lets so many of a hundred documents be cancelled some time after their emission; transfers never are.
+    pub fn cancelling(mut self, percent: u8) -> Self {
+        self.cancelled_percent = percent;
+        self
     }
 
     /// The forged documents: place, and how.
@@ -279,7 +290,7 @@ impl Generator {
         let issued = dice.chance(55);
         let kind = self.kind(issued, &mut dice);
         let person = dice.below(people::COUNTERPARTIES);
-        let cancelled = dice.chance(5) && kind != Kind::Traslado;
+        let cancelled = dice.chance(self.cancelled_percent.into()) && kind != Kind::Traslado;
         let cancelled_after = cancelled.then(|| SignedDuration::from_secs(dice.between(3_600, 60 * 86_400)));
         let on_account = issued && kind == Kind::Ingreso && dice.chance(2);
         let to_public = issued && kind == Kind::Ingreso && !on_account && dice.chance(5);
