@@ -382,6 +382,10 @@ pub enum BlobError {
     /// The place cannot be reached or refused.
     #[error("object storage unavailable: {0}")]
     Unavailable(String),
+    /// The place answered, and will not serve us until somebody changes something: a key, a right, a
+    /// name, a clock.
+    #[error("object storage refuses: {0}")]
+    Refused(String),
     /// Not a path of an object.
     #[error("not a path of an object: {0}")]
     Path(String),
@@ -395,6 +399,7 @@ impl BlobError {
             BlobError::TooLarge(_) => Code::ArchiveTooLarge,
             BlobError::Corrupt => Code::BlobCorrupt,
             BlobError::Unavailable(_) => Code::BlobUnavailable,
+            BlobError::Refused(_) => Code::BlobRefused,
             BlobError::Path(_) => Code::Usage,
         }
     }

@@ -139,6 +139,7 @@ codes! {
     StoreConflict = "store_conflict", 409, Later, Installation, true;
     SchemaNewer = "schema_newer", 503, Usage, Installation, false;
     BlobUnavailable = "blob_unavailable", 503, Later, Installation, true;
+    BlobRefused = "blob_refused", 503, Later, Installation, true;
     BlobCorrupt = "blob_corrupt", 500, Finding, Installation, false;
     LeaseLost = "lease_lost", 409, Later, Installation, true;
     JobDead = "job_dead", 500, Finding, Installation, false;

@@ -16,7 +16,6 @@ use fedatario_app::{App, Settings, tenancy};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::HolderId;
 use fedatario_base::{Clock, Code, Scope, SystemScope};
-use fedatario_blobs::Folder;
 use fedatario_sat::{SatClient, SatCounter};
 use fedatario_store::{Db, Presence, VaultStore};
 use fedatario_vault::Vault;
@@ -39,6 +38,8 @@ pub struct Premises {
     pub sat: Arc<SatClient>,
     /// The client of SAT's public doors.
     pub counter: Arc<SatCounter>,
+    /// Where objects lie.
+    pub objects: wiring::Objects,
     /// The file of the root key, when it lies in one.
     pub root_file: Option<PathBuf>,
     holder: HolderId,
@@ -122,7 +123,7 @@ impl Premises {
     pub async fn open_at(dir: &Path, opening: Opening) -> Result<Self, Failure> {
         // What the environment says is read before anything is made or written.
         let ahead = wiring::asked_offset(opening.offset)?;
-        let (url, form) = (wiring::sat_url(opening.sat_url)?, wiring::form()?);
+        let (url, form, bucket) = (wiring::sat_url(opening.sat_url)?, wiring::form()?, wiring::bucket()?);
         files::private_dir(dir)?;
         files::private_dir(&dir.join("run"))?;
         let holder = HolderId::fresh(SystemClock::default().wall());
@@ -137,7 +138,8 @@ impl Premises {
         let public = wiring::public_addresses(&db, &hands, url, environment).await?;
         let offset = wiring::settle_offset(&db, &hands, ahead, environment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::with_offset(offset));
-        let blobs: Arc<dyn Blobs> = Arc::new(Folder::open(dir.join("objects"))?);
+        let objects = wiring::Objects::open(dir, bucket)?;
+        let blobs: Arc<dyn Blobs> = objects.blobs.clone();
         #[cfg(feature = "crash-points")]
         let blobs: Arc<dyn Blobs> = Arc::new(crate::crash::Blobs(blobs));
         let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
@@ -162,7 +164,19 @@ impl Premises {
         #[cfg(feature = "crash-points")]
         let app =
             App { store: Arc::new(crate::crash::Store(app.store)), system: Arc::new(crate::crash::System(app.system)), ..app };
-        Ok(Self { dir: dir.to_owned(), app, db, hands, sat, counter: Arc::new(counter), root_file, holder, _lock: lock, presence })
+        Ok(Self {
+            dir: dir.to_owned(),
+            app,
+            db,
+            hands,
+            sat,
+            counter: Arc::new(counter),
+            objects,
+            root_file,
+            holder,
+            _lock: lock,
+            presence,
+        })
     }
 
     /// The same for one tenant: the one named, else the only one.

@@ -10,7 +10,9 @@ use fedatario_app::descarga::transition::Moment;
 use fedatario_app::model::{Environment, Family};
 use fedatario_app::ports::{Blobs, System};
 use fedatario_app::revision::certificates::Authorities;
+use fedatario_base::clock::SystemClock;
 use fedatario_base::{Clock, Code, Scope, Secret, SystemScope};
+use fedatario_blobs::{Folder, S3, S3Config, S3Keys};
 use fedatario_credentials::Certificate;
 use fedatario_sat::{
     Addresses, CounterSettings, Endpoints, Form, PublicAddresses, PublicDoor, PublicEndpoints, SatClient, SatCounter, Timeouts,
@@ -65,6 +67,60 @@ pub async fn database(dir: &Path) -> Result<Db, Failure> {
     };
     db.migrate().await?;
     Ok(db)
+}
+
+/// The variable that names a bucket other than the folder `objects/`.
+pub const BLOBS_URL: &str = "FEDATARIO_BLOBS_URL";
+
+/// Where objects lie, and how a person is told the place of one.
+pub struct Objects {
+    /// The store.
+    pub blobs: Arc<dyn Blobs>,
+    place: Place,
+}
+
+enum Place {
+    Folder(PathBuf),
+    Bucket(S3Config),
+}
+
+impl Objects {
+    /// The objects: in the bucket, else in a folder of the folder.
+    pub fn open(dir: &Path, bucket: Option<(S3Config, S3)>) -> Result<Self, Failure> {
+        if let Some((config, blobs)) = bucket {
+            return Ok(Self { blobs: Arc::new(blobs), place: Place::Bucket(config) });
+        }
+        let root = dir.join("objects");
+        Ok(Self { blobs: Arc::new(Folder::open(&root)?), place: Place::Folder(root) })
+    }
+
+    /// Where an object lies, for people; the empty path is where they all do.
+    pub fn place(&self, path: &str) -> String {
+        match &self.place {
+            Place::Folder(root) if path.is_empty() => root.display().to_string(),
+            Place::Folder(root) => root.join(path).display().to_string(),
+            Place::Bucket(config) => config.address(path),
+        }
+    }
+}
+
+/// The bucket that the environment names. Nothing is asked of it yet.
+pub fn bucket() -> Result<Option<(S3Config, S3)>, Failure> {
+    let Some(url) = config::value(BLOBS_URL)? else { return Ok(None) };
+    let bad = |error: fedatario_blobs::S3ConfigError| Failure::new(error.code(), format!("{BLOBS_URL}: {error}"));
+    let config = S3Config::parse(&url).map_err(bad)?;
+    let blobs = S3::new(config.clone(), &s3_keys()?, Arc::new(SystemClock::default())).map_err(bad)?;
+    Ok(Some((config, blobs)))
+}
+
+/// The keys of the bucket, under the names that every tool of its kind reads; each also as `*_FILE`.
+fn s3_keys() -> Result<S3Keys, Failure> {
+    let missing = |name: &str| Failure::new(Code::ConfigInvalid, format!("{BLOBS_URL} is set and {name} is not"));
+    Ok(S3Keys {
+        access_key_id: config::value("AWS_ACCESS_KEY_ID")?.ok_or_else(|| missing("AWS_ACCESS_KEY_ID"))?,
+        secret_access_key: config::secret("AWS_SECRET_ACCESS_KEY")?.ok_or_else(|| missing("AWS_SECRET_ACCESS_KEY"))?,
+        session_token: config::secret("AWS_SESSION_TOKEN")?,
+    })
 }
 
 /// The root keys, and the file that they lie in if they do: `FEDATARIO_ROOT_KEY`,

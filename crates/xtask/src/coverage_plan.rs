@@ -146,6 +146,7 @@ const INPUT: &str = "Bad input";
 const DONE: &str = "Done when";
 const COMPLETE: &str = "Complete";
 const UNBREAKABLE: &str = "Unbreakable";
+const JUDGED: &str = "Judged by others";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -305,6 +306,21 @@ pub const BULLETS: &[Bullet] = &[
         INPUT,
         "Certificates and keys: garbage, wrong password; a clear coded error, nothing lost",
         &["bad input:", "credentials: 11,000", "credentials: sizes", "credentials: iterations", "credentials: keys that are not"],
+    ),
+    bullet(
+        COMPLETE,
+        "blobs on S3: the contract of memory and folder on a real server, encryption headers, refusals and outages told apart; the whole flow into a bucket",
+        &["blobs: the contract of object stores, S3", "blobs: an address of a bucket", "blobs: SSE", "blobs: the whole flow into a bucket", "blobs: a refusal", "import: a store that is away"],
+    ),
+    bullet(
+        JUDGED,
+        "At least two independent client libraries for SAT's service, from PyPI and npm, from login to package with only the address changed",
+        &["clients: cfdiclient (PyPI)", "clients: satcfdi (PyPI)", "clients: @nodecfdi/sat-ws-descarga-masiva (npm)"],
+    ),
+    bullet(
+        JUDGED,
+        "xmltodict gives the JSON that we give, but for the list rule: published and generated documents, every kind, complements, all versions",
+        &["JSON: the same as xmltodict but for lists of one", "JSON: the same as xmltodict over generated documents"],
     ),
     bullet(
         COMPLETE,

@@ -9,6 +9,7 @@
 use super::layout;
 use super::reading::{self, Batch};
 use super::transition::{self, Moment, end};
+use super::watched::Watched;
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
@@ -58,14 +59,19 @@ async fn read(
 ) -> AppResult<(Tally, Option<Unreadable>)> {
     let (send, mut receive) = mpsc::channel::<Batch>(BATCHES_IN_FLIGHT);
     let (of, rfc) = (reading::Of { taxpayer: package.taxpayer, package: package.id }, rfc.to_owned());
-    let reader =
-        tokio::task::spawn_blocking(move || reading::read(archive, of, &rfc, &mut |batch| send.blocking_send(batch).is_ok()));
+    let (archive, outage) = Watched::new(archive);
+    let seen = outage.clone();
+    let reader = tokio::task::spawn_blocking(move || {
+        // What was set aside for want of bytes is no finding: nothing more is handed over.
+        reading::read(archive, of, &rfc, &mut |batch| !seen.is_there() && send.blocking_send(batch).is_ok())
+    });
     let mut tally = Tally::default();
     let given_again = package.state == PackageState::Imported;
     while let Some(batch) = receive.recv().await {
         write(app, scope, batch, given_again, &mut tally).await?;
     }
     let ended = reader.await.map_err(|error| AppError::Internal(error.to_string()))?;
+    outage.ended()?;
     Ok((tally, ended.err().map(|error| Unreadable { code: error.code(), text: error.to_string() })))
 }
 

@@ -20,3 +20,4 @@ pub mod report;
 pub mod status;
 pub mod transition;
 pub mod verify;
+mod watched;

@@ -164,13 +164,13 @@ async fn whole_year(
     }
     let made = report::make(&house.app, &house.scope, taxpayer, stage.year).await?;
     sat::tell_year(screen, &status, &made);
-    screen.say("cli-demo-lies", &[("objects", house.dir.join("objects").display().to_string())]);
+    screen.say("cli-demo-lies", &[("objects", house.objects.place(""))]);
     let mut summary = sat::summary(&status, &made);
     let counts = stage.sandbox.counts();
     summary["rfc"] = json!(stage.rfc);
     summary["year"] = json!(stage.year);
     summary["elapsed_ms"] = json!(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-    summary["report"] = json!(house.dir.join("objects").join(&made.path).display().to_string());
+    summary["report"] = json!(house.objects.place(&made.path));
     summary["authority"] = json!({
         "requests": counts.requests,
         "downloads": counts.downloads,

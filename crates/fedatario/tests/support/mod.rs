@@ -54,9 +54,14 @@ impl Shell {
     /// A command of this shell, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        for name in
-            ["FEDATARIO_DATABASE_URL", "FEDATARIO_SAT_URL", "FEDATARIO_SAT_FORM", "FEDATARIO_TENANT", "FEDATARIO_CLOCK_OFFSET_S"]
-        {
+        for name in [
+            "FEDATARIO_DATABASE_URL",
+            "FEDATARIO_BLOBS_URL",
+            "FEDATARIO_SAT_URL",
+            "FEDATARIO_SAT_FORM",
+            "FEDATARIO_TENANT",
+            "FEDATARIO_CLOCK_OFFSET_S",
+        ] {
             command.env_remove(name);
         }
         command.env("LANG", "es_MX.UTF-8").env_remove("LC_ALL").env("FEDATARIO_DATA", &self.dir).args(arguments);
