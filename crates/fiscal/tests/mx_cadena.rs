@@ -265,3 +265,24 @@ fn every_published_document_has_a_text_or_a_reason() {
     assert_eq!(told, expected, "documents without a whole text");
     covers!("cadena: every published document has its text, or says what is missing");
 }
+
+#[test]
+fn another_interpreter_of_the_facts_writes_the_same() {
+    let root = fixtures_or_skip!();
+    let mut files = Vec::new();
+    xml_files(&root.join("mx/cfdi"), &mut files);
+    let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cadena_judge.py");
+    let run = std::process::Command::new("python3")
+        .arg(judge)
+        .arg(root.join("mx/cfdi/original-string-order.json"))
+        .args(&files)
+        .output()
+        .expect("python3 is installed");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let judged: std::collections::BTreeMap<String, String> = serde_json::from_slice(&run.stdout).unwrap();
+    let ours = files.iter().filter_map(|it| Some((it.file_name()?.to_str()?.to_owned(), seals_of(it).ok()?.document)));
+    let ours: std::collections::BTreeMap<String, String> = ours.filter(|(name, _)| judged.contains_key(name)).collect();
+    assert!(judged.len() > 50, "{}", judged.len());
+    assert_eq!(ours, judged);
+    covers!("cadena: another interpreter of the facts, on another parser, writes the same for every published document");
+}

@@ -79,7 +79,7 @@ impl Efos {
 }
 
 /// Notice, title, names of the columns.
-const HEAD: &str = "Información de prueba, actualizada al 15 de enero; nadie de esta lista existe,,,,,,,,,\r\n\
+const HEAD: &str = "Información actualizada al 15 de enero de 2026; es de prueba: nadie de esta lista existe,,,,,,,,,\r\n\
     Listado completo de contribuyentes (artículo 69-B del Código Fiscal de la Federación),,,,,,,,,\r\n\
     No,RFC,Nombre del Contribuyente,Situación del contribuyente,Número y fecha de oficio global de presunción SAT,\
     Publicación página SAT presuntos,Número y fecha de oficio global de contribuyentes que desvirtuaron SAT,\

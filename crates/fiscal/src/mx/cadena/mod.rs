@@ -52,7 +52,8 @@ pub struct Seals {
     pub no_certificado: String,
     /// The issuer's certificate in DER, if the document carries one that is base64.
     pub certificate: Option<Vec<u8>>,
-    /// The digest that the version prescribes. Retenciones 1.0 went on after SHA-1 ended: see [`Seals::hashes`].
+    /// The digest that the version prescribes. Retenciones 1.0 were still sealed over SHA-1 in 2021, long after
+    /// CFDI had left it; others may not have been: see [`Seals::hashes`].
     pub hash: SealHash,
     /// The issuer's RFC, as written, blanks around it removed.
     pub emisor: String,
