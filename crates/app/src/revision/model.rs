@@ -87,13 +87,7 @@ impl Reason {
     pub fn verdict(self) -> Verdict {
         use Reason::*;
         match self {
-            StampMismatch
-            | StampOfAnother
-            | CertificateOfAnother
-            | CertificateNumber
-            | CertificateUntrusted
-            | StampCertificateUntrusted
-            | UnknownToSat => Verdict::Forged,
+            StampMismatch | StampOfAnother | CertificateOfAnother | CertificateNumber | UnknownToSat => Verdict::Forged,
             SealMismatch | SeveralStamps => Verdict::Altered,
             CancelledAtSat | CancelledInMetadata => Verdict::Cancelled,
             NotYetKnown
@@ -102,6 +96,8 @@ impl Reason {
             | NoExpression
             | Unsealed
             | Unstamped
+            | CertificateUntrusted
+            | StampCertificateUntrusted
             | CertificateMissing
             | StampCertificateMissing
             | CertificateUnreadable

@@ -121,7 +121,7 @@ impl Revision {
         let mut summary = summary(asked, scanned.as_ref(), status.as_ref(), &told, &counts);
         summary["run"] = json!(run.id.to_string());
         summary["rfc"] = json!(taxpayer.tax_id);
-        summary["trust"] = json!(if self.authorities.is_empty() { Trust::NotChecked } else { Trust::Chained });
+        summary["trust"] = json!(if self.authorities.is_empty() { "not_checked" } else { "checked" });
         if asked.parts.efos {
             summary["list"] = json!(list.map(|it| json!({ "source": it.source, "dated": it.dated, "rows": it.rows })));
         }

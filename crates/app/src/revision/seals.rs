@@ -57,10 +57,6 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    fn is_all(&self) -> bool {
-        self.only.is_empty() && self.from.is_none() && self.to.is_none()
-    }
-
     fn wants(&self, brief: &Brief) -> bool {
         let (from, to) = (self.dates.0.as_str(), self.dates.1.as_str());
         (self.only.is_empty() || self.only.contains(&brief.uuid)) && (from..=to).contains(&brief.date.as_str())
@@ -193,7 +189,7 @@ impl Revision {
             .map(|raw| self.batch(scope, taxpayer, scan, package.id, &knowledge, raw))
             .buffered(self.settings.threads.max(1));
         let mut judged = std::pin::pin!(judged);
-        let (mut wanting, mut whole) = (0, scan.is_all());
+        let (mut wanting, mut whole) = (0, scan.only.is_empty());
         while let Some((done, fetched)) = judged.try_next().await? {
             scanned.certificates += fetched;
             scanned.judged += done.rows.len() as u64;

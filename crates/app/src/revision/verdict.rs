@@ -1,7 +1,9 @@
 //! One document judged: its seal, its stamp, and the certificates behind them.
 //!
 //! Pure: everything it needs is in its arguments. All questions are asked and the worst answer
-//! counts, so that a forged stamp is told even where the issuer's certificate is not at hand.
+//! counts, so that a forged stamp is told even where the issuer's certificate is not at hand. A
+//! certificate that no configured authority issued makes a document unverifiable, not forged: a folder
+//! of authorities may lack one, and SAT has used one name for several keys.
 //! Nothing here says that a certificate was valid on the day or was never revoked, nor that
 //! whoever stamped is a certifier: SAT's own answer does.
 

@@ -4,7 +4,7 @@
 //! by hand need no account and no folder, though a folder that is there lends its certificates.
 //! Anything found, and anything that could not be looked at, is exit 1.
 
-use super::sat::read;
+use super::pipe;
 use crate::cli::{Certificates as CertificatesCommand, Check, Efos, Globals};
 use crate::failure::Failure;
 use crate::files::Draft;
@@ -21,17 +21,16 @@ use fedatario_base::Code;
 use fedatario_base::code::Exit;
 use fedatario_credentials::Certificate;
 use fedatario_fiscal::mx::cadena;
+use fedatario_fiscal::mx::tree::MAX_DOCUMENT_BYTES;
 use fedatario_fiscal::mx::uuid::FiscalUuid;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// Bytes of one document given by hand: what a package may hold too.
-const DOCUMENT_BYTES_AT_MOST: u64 = fedatario_fiscal::mx::package::MAX_XML_BYTES;
 /// Rows of the list shown at once.
 const PAGE: u32 = 1_000;
 
@@ -83,6 +82,7 @@ fn said(screen: &Screen, it: &Value) -> String {
             ("rfc", text("rfc")),
             ("name", text("name")),
             ("situation", text("situation")),
+            ("role", text("role")),
             ("documents", it["documents"].to_string()),
         ];
         return screen.text("cli-check-listed", &arguments);
@@ -92,8 +92,8 @@ fn said(screen: &Screen, it: &Value) -> String {
         none if none.is_empty() => String::new(),
         reason => screen.text(&format!("cli-reason-{}", reason.replace('_', "-")), &[]),
     };
-    let subject = [text("uuid"), text("file")].concat();
-    format!("{subject}  {verdict}  {}  {}  {reason}", text("issuer"), text("total")).replace("    ", "  ")
+    let subject = [text("uuid"), text("file")].join(" ");
+    format!("{}  {verdict}  {}  {}  {reason}", subject.trim(), text("issuer"), text("total")).replace("    ", "  ")
 }
 
 async fn of_taxpayer(globals: &Globals, arguments: &Check, rfc: &str, screen: &Screen) -> Result<Exit, Failure> {
@@ -189,7 +189,7 @@ fn tell(screen: &Screen, summary: &Value) {
 
 /// What lends certificates to documents judged by hand: a folder, or nothing but what was given.
 struct Lent {
-    house: Option<(House, Revision)>,
+    folder: Option<(Premises, Revision)>,
     certificates: Certificates,
 }
 
@@ -199,7 +199,7 @@ async fn by_hand(globals: &Globals, arguments: &Check, screen: &Screen) -> Resul
     let mut findings = Findings::new(screen, arguments.output.as_ref())?;
     let mut counts: BTreeMap<Verdict, u64> = BTreeMap::new();
     for file in &arguments.files {
-        let bytes = document(file)?;
+        let bytes = pipe::read(file, MAX_DOCUMENT_BYTES)?;
         let judged = lent.judge(&bytes, arguments.fetch_certificates).await?;
         *counts.entry(judged.verdict).or_default() += 1;
         findings.tell(&of_file(file, &bytes, &judged));
@@ -208,7 +208,7 @@ async fn by_hand(globals: &Globals, arguments: &Check, screen: &Screen) -> Resul
     let good = counts.get(&Verdict::Good).copied().unwrap_or_default();
     let files = arguments.files.len() as u64;
     let verdicts: BTreeMap<&str, u64> = counts.iter().map(|(verdict, count)| (verdict.text(), *count)).collect();
-    let trust = if lent.has_authorities()? { "chained" } else { "not_checked" };
+    let trust = if lent.has_authorities()? { "checked" } else { "not_checked" };
     screen.say("cli-check-files", &[("files", files.to_string()), ("good", good.to_string())]);
     if trust == "not_checked" {
         screen.say("cli-check-no-trust", &[]);
@@ -222,25 +222,25 @@ async fn lent(globals: &Globals, arguments: &Check, given: &[Certificate]) -> Re
     lists::remember(&certificates, given);
     if arguments.fetch_certificates || Premises::exist(globals)? {
         let opening = if arguments.fetch_certificates { Opening::making() } else { Opening::existing() };
-        let house = House::open(globals, opening).await?;
-        let revision = house.revision(None)?;
+        let premises = Premises::open(globals, opening).await?;
+        let revision = premises.revision(None)?;
         lists::remember(&revision.certificates, given);
-        return Ok(Lent { house: Some((house, revision)), certificates });
+        return Ok(Lent { folder: Some((premises, revision)), certificates });
     }
-    Ok(Lent { house: None, certificates })
+    Ok(Lent { folder: None, certificates })
 }
 
 impl Lent {
     async fn judge(&self, bytes: &[u8], fetch: bool) -> Result<Judged, Failure> {
-        if let Some((house, revision)) = &self.house {
-            return Ok(revision.judge_alone(house.app.settings.environment, bytes, fetch).await?);
+        if let Some((premises, revision)) = &self.folder {
+            return Ok(revision.judge_alone(premises.app.settings.environment, bytes, fetch).await?);
         }
         let authorities = wiring::authorities()?;
         Ok(Bench { certificates: &self.certificates, authorities: &authorities }.judge(&cadena::read_bytes(bytes)))
     }
 
     fn has_authorities(&self) -> Result<bool, Failure> {
-        match &self.house {
+        match &self.folder {
             Some((_, revision)) => Ok(!revision.authorities.is_empty()),
             None => Ok(!wiring::authorities()?.is_empty()),
         }
@@ -262,19 +262,6 @@ fn of_file(file: &Path, bytes: &[u8], judged: &Judged) -> Value {
         }
     }
     told
-}
-
-fn document(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path != Path::new("-") {
-        return read(path);
-    }
-    let mut bytes = Vec::new();
-    let taken = std::io::stdin().lock().take(DOCUMENT_BYTES_AT_MOST + 1).read_to_end(&mut bytes);
-    taken.map_err(|error| Failure::file(path, &error))?;
-    if bytes.len() as u64 > DOCUMENT_BYTES_AT_MOST {
-        return Err(Failure::new(Code::XmlTooLarge, format!("standard input: over {DOCUMENT_BYTES_AT_MOST} bytes")));
-    }
-    Ok(bytes)
 }
 
 /// Certificates of files and folders.
@@ -319,13 +306,18 @@ async fn load(globals: &Globals, source: Option<&str>, screen: &Screen) -> Resul
         None => revision.load_list_from(&house.scope, house.app.settings.environment, source).await?,
     };
     let list = &loaded.list;
-    let arguments = [("rows", list.rows.to_string()), ("dated", list.dated.clone()), ("source", list.source.clone())];
+    let arguments = [("rows", list.rows.to_string()), ("dated", day_of(&list.dated)), ("source", list.source.clone())];
     screen.say(if loaded.same { "cli-efos-same" } else { "cli-efos-loaded" }, &arguments);
     screen.result(&json!({
         "rows": list.rows, "dated": list.dated, "source": list.source, "passed_over": loaded.passed_over, "same": loaded.same,
         "loaded": list.loaded.to_string(),
     }));
     Ok(Exit::Good)
+}
+
+/// The day as of which a list speaks, when it says so.
+fn day_of(dated: &str) -> String {
+    if dated.is_empty() { "-".to_owned() } else { dated.to_owned() }
 }
 
 async fn list(globals: &Globals, rfc: Option<&str>, screen: &Screen) -> Result<Exit, Failure> {
@@ -345,7 +337,7 @@ async fn list(globals: &Globals, rfc: Option<&str>, screen: &Screen) -> Result<E
             screen.result(&json!({ "rfc": it.rfc, "situation": it.situation, "name": it.name }));
         }
     }
-    let arguments = [("rows", shown.to_string()), ("dated", current.dated.clone()), ("source", current.source.clone())];
+    let arguments = [("rows", shown.to_string()), ("dated", day_of(&current.dated)), ("source", current.source.clone())];
     screen.say("cli-efos-listed", &arguments);
     screen.result(&json!({ "shown": shown, "rows": current.rows, "dated": current.dated, "source": current.source }));
     Ok(Exit::Good)
