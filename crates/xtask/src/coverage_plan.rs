@@ -310,7 +310,14 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         COMPLETE,
         "blobs on S3: the contract of memory and folder on a real server, encryption headers, refusals and outages told apart; the whole flow into a bucket",
-        &["blobs: the contract of object stores, S3", "blobs: an address of a bucket", "blobs: SSE", "blobs: the whole flow into a bucket", "blobs: a refusal", "import: a store that is away"],
+        &[
+            "blobs: the contract of object stores, S3",
+            "blobs: an address of a bucket",
+            "blobs: SSE",
+            "blobs: the whole flow into a bucket",
+            "blobs: a refusal",
+            "import: a store that is away",
+        ],
     ),
     bullet(
         JUDGED,

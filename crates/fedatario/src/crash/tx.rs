@@ -124,45 +124,20 @@ forward!(Packages {
     fn update_package(package: &PackageRow) -> () = |it| it.becomes(package.state.text());
 });
 
-#[async_trait]
-impl Documents for Tx {
-    async fn add_documents(&mut self, rows: &[DocumentRow]) -> Stored<Written> {
-        self.marks.whole = Some("batch");
-        self.inner.add_documents(rows).await
-    }
-
-    async fn put_metadata(&mut self, rows: &[MetadataRow]) -> Stored<Written> {
-        self.marks.whole = Some("batch");
-        self.inner.put_metadata(rows).await
-    }
-
-    async fn quarantine(&mut self, row: &QuarantineRow) -> Stored<()> {
-        self.inner.quarantine(row).await
-    }
-
-    async fn quarantined(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<QuarantineRow>> {
-        self.inner.quarantined(taxpayer, limit).await
-    }
-
-    async fn document(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentRow>> {
-        self.inner.document(taxpayer, uuid).await
-    }
-
-    async fn document_counts(&mut self, taxpayer: TaxpayerId) -> Stored<DocumentCounts> {
-        self.inner.document_counts(taxpayer).await
-    }
-
-    async fn completeness(
-        &mut self,
-        taxpayer: TaxpayerId,
-        direction: Direction,
-        periods: (i32, i32),
-        after: Option<&str>,
-        limit: u32,
-    ) -> Stored<Vec<CompletenessRow>> {
-        self.inner.completeness(taxpayer, direction, periods, after, limit).await
-    }
-}
+forward!(Documents {
+    fn add_documents(rows: &[DocumentRow]) -> Written = |it| it.whole = Some("batch");
+    fn put_metadata(rows: &[MetadataRow]) -> Written = |it| it.whole = Some("batch");
+    fn quarantine(row: &QuarantineRow) -> ();
+    fn quarantined(taxpayer: TaxpayerId, limit: u32) -> Vec<QuarantineRow>;
+    fn document(taxpayer: TaxpayerId, uuid: &str) -> Option<DocumentRow>;
+    fn document_keys(taxpayer: TaxpayerId, filter: &DocumentFilter, after: Option<&DocumentKey>, limit: u32) -> Vec<DocumentKey>;
+    fn documents_named(taxpayer: TaxpayerId, uuids: &[&str]) -> Vec<FoundDocument>;
+    fn metadata_lines(taxpayer: TaxpayerId, periods: (i32, i32), after: Option<&str>, limit: u32) -> Vec<MetadataRow>;
+    fn document_counts(taxpayer: TaxpayerId) -> DocumentCounts;
+    fn completeness(
+        taxpayer: TaxpayerId, direction: Direction, periods: (i32, i32), after: Option<&str>, limit: u32
+    ) -> Vec<CompletenessRow>;
+});
 
 forward!(Checks {
     fn readable_packages(taxpayer: TaxpayerId, after: Option<PackageId>, limit: u32) -> Vec<ReadablePackage>;
