@@ -250,7 +250,7 @@ pub enum Certificates {
 
 #[derive(Subcommand, Debug)]
 pub enum Sandbox {
-    Sat(SandboxSat),
+    Sat(Box<SandboxSat>),
 }
 
 #[derive(Args, Debug)]
