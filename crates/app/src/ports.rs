@@ -517,6 +517,10 @@ pub trait Blobs: Send + Sync {
     async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobError>;
     /// Removes an object; nothing there is no error.
     async fn delete(&self, path: &str) -> Result<(), BlobError>;
+    /// Bytes that there is room for, where that can be known.
+    async fn room(&self) -> Result<Option<u64>, BlobError> {
+        Ok(None)
+    }
 }
 
 /// Makes an object's name from the lower-case hex of its SHA-256.

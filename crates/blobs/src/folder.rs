@@ -102,6 +102,12 @@ impl Blobs for Folder {
             other => other,
         }
     }
+
+    async fn room(&self) -> Result<Option<u64>, BlobError> {
+        let root = self.root.clone();
+        let seen = blocking(move || Ok(rustix::fs::statvfs(root.as_ref())?)).await?;
+        Ok(Some(seen.f_bavail.saturating_mul(seen.f_frsize)))
+    }
 }
 
 /// One stream on its way. Dropping it drops the temporary, wherever that is just then.

@@ -2,6 +2,7 @@
 
 use fedatario_app::AppError;
 use fedatario_base::Code;
+use std::io::ErrorKind;
 
 /// A command's end without a result.
 #[derive(Debug)]
@@ -31,9 +32,13 @@ impl Failure {
         Self::new(Code::Internal, detail)
     }
 
-    /// A file could not be read or written.
+    /// A file could not be read or written: because of the place, which may pass, or of what was named.
     pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(Code::Usage, format!("{}: {error}", path.display()))
+        let code = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => Code::BlobUnavailable,
+            _ => Code::Usage,
+        };
+        Self::new(code, format!("{}: {error}", path.display()))
     }
 }
 

@@ -143,7 +143,8 @@ impl Premises {
         #[cfg(feature = "crash-points")]
         let blobs: Arc<dyn Blobs> = Arc::new(crate::crash::Blobs(blobs));
         let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
-        let (roots, root_file) = wiring::root_keys(dir, opening.makes)?;
+        let makes_key = opening.makes && wiring::nothing_is_sealed(&db, &hands).await?;
+        let (roots, root_file) = wiring::root_keys(dir, makes_key)?;
         let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
         let sat = wiring::sat_client(addresses, form, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let sat = Arc::new(sat);

@@ -20,7 +20,7 @@ use fedatario_sat::{
 use fedatario_store::Db;
 use fedatario_upstream::ports::{Pause, Sealer};
 use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
-use fedatario_vault::{PassphraseParams, RootKeys, Vault};
+use fedatario_vault::{PassphraseParams, RootKeys, TenantKeys, Vault};
 use jiff::SignedDuration;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -140,6 +140,15 @@ pub fn root_keys(dir: &Path, makes: bool) -> Result<(RootKeys, Option<PathBuf>),
         RootKeys::open_file(&path)?
     };
     Ok((roots, Some(path)))
+}
+
+/// Whether no key of any tenant is wrapped yet: only then may a root key be made. Where one is
+/// missing beside sealed data, a new one would open nothing and take the place of the one to be put back.
+pub async fn nothing_is_sealed(db: &Db, hands: &SystemScope) -> Result<bool, Failure> {
+    /// No root key has this version, so that every key counts.
+    const NO_VERSION: u32 = 0;
+    let keys = db.behind(hands, NO_VERSION).await;
+    Ok(keys.map_err(|error| Failure::new(error.code(), error.to_string()))? == 0)
 }
 
 /// The parameters of a passphrase lie beside the database; they are made once and are no secret.

@@ -23,6 +23,13 @@ pub const PACKAGE_BYTES_AT_MOST: u64 = 1 << 30;
 /// SAT hands a package out so often.
 pub const DOWNLOADS_AT_MOST: u32 = 2;
 
+/// Room for each document that SAT announced, in bytes: a CFDI of 6 KB takes a third of that when it is
+/// packed, a line of metadata far less.
+const ROOM_PER_CFDI: u64 = 4 << 10;
+const ROOM_PER_LINE: u64 = 256;
+/// Room for whatever was announced, in bytes: small packages, and the rows beside them.
+const ROOM_AT_LEAST: u64 = 4 << 20;
+
 struct PackageShelf {
     blobs: Arc<dyn Blobs>,
     folder: String,
@@ -65,6 +72,7 @@ pub async fn fetch(app: &App, scope: &Scope, id: PackageId, lease: LeaseProof) -
     };
     drop(tx);
     let shelf = shelf(app, scope, &account, &s, &package);
+    make_sure_of_room(app, &s).await?;
     let outcome = attempt(app, &account, &package, &shelf, lease).await?;
     match outcome {
         Outcome::Refused(downloaded, Reaction::BlockCredential) => {
@@ -83,6 +91,20 @@ async fn package_request(tx: &mut dyn Tx, id: PackageId) -> AppResult<Option<Sol
 fn shelf(app: &App, scope: &Scope, account: &SatAccount, s: &Solicitud, package: &PackageRow) -> PackageShelf {
     let folder = layout::packages(scope.tenant(), &account.rfc, s.year, s.content);
     PackageShelf { blobs: app.blobs.clone(), folder, id_paquete: package.id_paquete.clone() }
+}
+
+/// A disk that is full must not cost one of two downloads, and then a request: the job waits for room.
+async fn make_sure_of_room(app: &App, s: &Solicitud) -> Result<(), JobFailure> {
+    let each = if s.content == Content::Cfdi { ROOM_PER_CFDI } else { ROOM_PER_LINE };
+    let announced = u64::try_from(s.announced.unwrap_or_default()).unwrap_or_default();
+    let wanted = announced.saturating_mul(each).min(PACKAGE_BYTES_AT_MOST) + ROOM_AT_LEAST;
+    match app.blobs.room().await.map_err(AppError::from)? {
+        Some(free) if free < wanted => {
+            let why = format!("{}: {wanted} bytes of room are wanted, {free} are free", Code::BlobUnavailable.slug());
+            Err(JobFailure::Later { after: app.settings.poll_unit, why })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Finds what an earlier life of this job brought home, else fetches.

@@ -51,6 +51,10 @@ impl ports::Blobs for Blobs {
     async fn delete(&self, path: &str) -> Result<(), BlobError> {
         self.0.delete(path).await
     }
+
+    async fn room(&self) -> Result<Option<u64>, BlobError> {
+        self.0.room().await
+    }
 }
 
 #[async_trait]

@@ -46,6 +46,8 @@ pub enum Fault {
     NotControlledButDone,
     /// The answer bears a code or state that no document knows.
     Unknown,
+    /// A verification tells of that EstadoSolicitud, whatever is true.
+    State(u8),
     /// The request takes that course (Solicita), or seems to (Verifica).
     Scripted(Script),
 }
@@ -79,6 +81,7 @@ impl Fault {
             ("error_404", None) => Self::Code(404),
             ("error_404_done", None) => Self::NotControlledButDone,
             ("code", Some(code)) => Self::Code(code),
+            ("state", Some(state)) => Self::State(u8::try_from(state).ok()?),
             ("unknown_code", None) => Self::Unknown,
             ("stuck", None) => Self::Scripted(Script::Stuck),
             ("state4", None) => Self::Scripted(Script::State4),

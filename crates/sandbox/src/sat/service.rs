@@ -428,6 +428,7 @@ fn bent(mut standing: Standing, fault: Option<Fault>) -> Standing {
             standing.packages = (1..=standing.packages.len()).map(|n| package_id(other, n)).collect();
         }
         Some(Fault::Unknown) => standing.state = UNKNOWN_STATE,
+        Some(Fault::State(state)) => standing = Standing { state, reason: Some(5000), count: 0, packages: Vec::new() },
         _ => {}
     }
     standing
