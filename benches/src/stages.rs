@@ -133,8 +133,8 @@ fn another(uuid: &str, turn: usize) -> String {
 fn ready_rows(path: &Path, package: &PackageRow) -> anyhow::Result<Vec<DocumentRow>> {
     let of = Of { taxpayer: package.taxpayer, package: package.id };
     let mut rows = Vec::new();
-    reading::read(File::open(path)?, of, RFC, &mut |mut batch| {
-        rows.append(&mut batch.documents);
+    reading::read(File::open(path)?, of, &mut |portion| {
+        rows.append(&mut portion.rows(of, RFC).documents);
         rows.len() < HELD
     })?;
     Ok(rows)

@@ -14,10 +14,14 @@ use std::collections::HashMap;
 
 /// Children below which a scan finds a name faster than a table.
 const SCAN_UP_TO: usize = 16;
+/// Bytes looked at before it is asked whether one of them needs an escape.
+const PLAIN_CHUNK: usize = 64;
+/// Bytes of JSON that an element makes on average, so that the text rarely moves while it grows.
+const BYTES_PER_ELEMENT: usize = 384;
 
 /// The whole document as JSON text: one object whose only key is the root.
 pub fn to_json(tree: &Tree<'_>) -> String {
-    let mut out = Vec::with_capacity(tree.len() * 128);
+    let mut out = Vec::with_capacity(tree.len() * BYTES_PER_ELEMENT);
     out.push(b'{');
     string(&mut out, tree.node(tree.root()).name);
     out.push(b':');
@@ -96,17 +100,32 @@ fn key(out: &mut Vec<u8>, mark: &str, name: &str) {
     if out.last() != Some(&b'{') {
         out.push(b',');
     }
-    if mark.is_empty() {
-        string(out, name);
-    } else {
-        string(out, &format!("{mark}{name}"));
-    }
+    string_after(out, mark, name);
     out.push(b':');
 }
 
 fn string(out: &mut Vec<u8>, text: &str) {
+    string_after(out, "", text);
+}
+
+/// A string that opens with `mark`, in which there is nothing to escape.
+fn string_after(out: &mut Vec<u8>, mark: &str, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(mark.as_bytes());
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+        return out.push(b'"');
+    }
+    let quote = out.len();
     // Writing a string to memory cannot fail.
     let _ = serde_json::to_writer(&mut *out, text);
+    out.remove(quote);
+}
+
+/// Whether JSON writes the bytes as they are. Most are the base64 of seals and certificates; looked
+/// at without an early end, so that many are looked at together.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(PLAIN_CHUNK).all(|chunk| !chunk.iter().fold(false, |found, it| found | (*it < b' ') | (*it == b'"') | (*it == b'\\')))
 }
 
 #[cfg(test)]
@@ -163,6 +182,18 @@ mod tests {
             r#"{"x":{"Pagos":{"@xmlns":"http://www.sat.gob.mx/Pagos20","Pago":[null]}}}"#,
         );
         fedatario_testkit::covers!("JSON: what the schemas let repeat is a list even when single");
+    }
+
+    #[test]
+    fn strings_are_those_of_serde_json_wherever_the_escape_lies() {
+        for escaped in ["\"", "\\", "\n", "\u{1}", "\u{1f}", "\u{7f}", "ñ", "€"] {
+            for before in [0, 1, PLAIN_CHUNK - 1, PLAIN_CHUNK, 3 * PLAIN_CHUNK] {
+                let text = format!("{}{escaped}{}", "a".repeat(before), "b".repeat(PLAIN_CHUNK));
+                let mut out = Vec::new();
+                string_after(&mut out, "@", &text);
+                assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&format!("@{text}")).unwrap());
+            }
+        }
     }
 
     #[test]
