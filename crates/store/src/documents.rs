@@ -283,7 +283,7 @@ impl SqlTx {
 
     async fn insert_batch(&mut self, batch: &[Ready<'_>]) -> Stored<Vec<String>> {
         let (tenant, is_lite) = (self.tenant, self.work.is_lite());
-        let sql = format!("{INSERT}{}{}", lists(is_lite, batch.len(), COLUMNS), unless_known(is_lite));
+        let sql = placed(is_lite, format!("{INSERT}{}{}", lists(batch.len(), COLUMNS), unless_known(is_lite)));
         let new: Vec<(String,)> = fetch!(
             self.work, fetch_all, AssertSqlSafe(sql.as_str());
             for it in batch =>
@@ -301,7 +301,7 @@ impl SqlTx {
     async fn metadata_statuses(&mut self, taxpayer: TaxpayerId, uuids: &[&str]) -> Stored<BTreeMap<String, DocumentStatus>> {
         let mut statuses = BTreeMap::new();
         for uuids in uuids.chunks(LOOKUP_MOST) {
-            let sql = lookup(self.work.is_lite(), "select uuid, status from metadata", uuids.len());
+            let sql = placed(self.work.is_lite(), lookup("select uuid, status from metadata", uuids.len()));
             let rows: Vec<(String, String)> =
                 fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(uuids) => it)?;
             for (uuid, status) in rows {
@@ -326,7 +326,7 @@ impl SqlTx {
         let mut known = BTreeMap::new();
         for rows in rows.chunks(LOOKUP_MOST) {
             let uuids: Vec<&str> = rows.iter().map(|it| it.uuid.as_str()).collect();
-            let sql = lookup(self.work.is_lite(), "select uuid, package_id, entry from documents", uuids.len());
+            let sql = placed(self.work.is_lite(), lookup("select uuid, package_id, entry from documents", uuids.len()));
             let found: Vec<(String, Uuid, String)> =
                 fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(&uuids) => it)?;
             known.extend(found.into_iter().map(|(uuid, package, entry)| (uuid, (package, entry))));
@@ -383,25 +383,27 @@ pub(crate) fn unless_known(is_lite: bool) -> &'static str {
     if is_lite { "" } else { " on conflict (tenant_id, taxpayer_id, uuid) do nothing returning uuid" }
 }
 
-/// `($1, …, $c), ($c+1, …), …`; on SQLite `(?, …), (?, …), …`. To SQLite `$1` is a name, and each bind
-/// walks the list of all names to find its own: with a thousand of them that costs as much as the
-/// insert itself.
-pub(crate) fn lists(is_lite: bool, rows: usize, columns: usize) -> String {
-    if is_lite {
-        let list = format!("({})", vec!["?"; columns].join(", "));
-        return vec![list; rows].join(", ");
-    }
+/// `($1, …, $c), ($c+1, …), …`
+pub(crate) fn lists(rows: usize, columns: usize) -> String {
     let list = |row: usize| format!("({})", places(row * columns + 1, columns));
     (0..rows).map(list).collect::<Vec<_>>().join(", ")
 }
 
 /// A selection of one taxpayer's rows by UUID, in one of few shapes.
-pub(crate) fn lookup(is_lite: bool, select: &str, count: usize) -> String {
-    let count = count.next_power_of_two();
-    match is_lite {
-        true => format!("{select} where tenant_id = ? and taxpayer_id = ? and uuid in ({})", vec!["?"; count].join(", ")),
-        false => format!("{select} where tenant_id = $1 and taxpayer_id = $2 and uuid in ({})", places(3, count)),
+pub(crate) fn lookup(select: &str, count: usize) -> String {
+    format!("{select} where tenant_id = $1 and taxpayer_id = $2 and uuid in ({})", places(3, count.next_power_of_two()))
+}
+
+/// A statement of many places, each bound once and in order, as its database takes it best. To SQLite
+/// `$1` is a name, and each bind walks the list of all names to find its own: with a thousand of
+/// them that costs more than the insert itself. A bare `?` has none.
+pub(crate) fn placed(is_lite: bool, sql: String) -> String {
+    if !is_lite {
+        return sql;
     }
+    let mut pieces = sql.split('$');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |sql, piece| sql + "?" + piece.trim_start_matches(|it: char| it.is_ascii_digit()))
 }
 
 /// The UUIDs, filled up to the shape by repeating the last.
@@ -427,8 +429,9 @@ mod tests {
 
     #[test]
     fn lists_number_their_places() {
-        assert_eq!(lists(false, 2, 3), "($1, $2, $3), ($4, $5, $6)");
-        assert_eq!(lists(true, 2, 3), "(?, ?, ?), (?, ?, ?)");
+        assert_eq!(lists(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placed(false, lists(2, 3)), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placed(true, lists(4, 3)), "(?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?)");
         assert_eq!(padded(&["a", "b", "c"]).collect::<Vec<_>>(), ["a", "b", "c", "c"]);
     }
 }

@@ -3,7 +3,7 @@
 //! Documents follow the status of their line in the same transaction. A line that a package changed
 //! is that package's from then on, so an import that is done again finds its own work.
 
-use crate::documents::{in_shapes, lists, lookup, padded, unless_known};
+use crate::documents::{in_shapes, lists, lookup, padded, placed, unless_known};
 use crate::tx::{SqlTx, fetch, run};
 use fedatario_app::model::{DocumentStatus, MetadataRow, Written};
 use fedatario_app::ports::{StoreError, Stored};
@@ -53,7 +53,7 @@ impl SqlTx {
 
     async fn insert_shape(&mut self, batch: &[&Line<'_>]) -> Stored<Vec<String>> {
         let (tenant, is_lite) = (self.tenant, self.work.is_lite());
-        let sql = format!("{INSERT}{}{}", lists(is_lite, batch.len(), COLUMNS), unless_known(is_lite));
+        let sql = placed(is_lite, format!("{INSERT}{}{}", lists(batch.len(), COLUMNS), unless_known(is_lite)));
         let new: Vec<(String,)> = fetch!(
             self.work, fetch_all, AssertSqlSafe(sql.as_str());
             for it in batch =>
@@ -95,7 +95,7 @@ impl SqlTx {
         let mut known = BTreeMap::new();
         for lines in lines.chunks(LOOKUP_MOST) {
             let uuids: Vec<&str> = lines.iter().map(|it| it.row.uuid.as_str()).collect();
-            let sql = lookup(self.work.is_lite(), "select uuid, status, package_id from metadata", uuids.len());
+            let sql = placed(self.work.is_lite(), lookup("select uuid, status, package_id from metadata", uuids.len()));
             let found: Vec<(String, String, Uuid)> =
                 fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(&uuids) => it)?;
             known.extend(found.into_iter().map(|(uuid, status, package)| (uuid, (status, package))));
@@ -123,7 +123,8 @@ impl SqlTx {
         for status in DocumentStatus::ALL {
             let uuids: Vec<&str> = rows.iter().filter(|it| it.status == *status).map(|it| it.uuid.as_str()).collect();
             for uuids in uuids.chunks(LOOKUP_MOST) {
-                let sql = lookup(self.work.is_lite(), &format!("update documents set status = '{}'", status.text()), uuids.len());
+                let sql =
+                    placed(self.work.is_lite(), lookup(&format!("update documents set status = '{}'", status.text()), uuids.len()));
                 run!(self.work, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(uuids) => it)?;
             }
         }
