@@ -4,7 +4,10 @@
 //! itself, processor time and peak memory are what the kernel says about its whole process.
 
 pub mod database;
+pub mod house;
+pub mod input;
 pub mod part;
+pub mod stages;
 pub mod table;
 
 pub use part::{Bench, Measured};

@@ -2,7 +2,7 @@
 //! whatever a stranger makes of them.
 
 use fedatario_base::Code;
-use fedatario_fiscal::mx::cfdi::{Cfdi, CfdiError, Complement, Family, Kind, Warning, read_cfdi, xml_to_json};
+use fedatario_fiscal::mx::cfdi::{Cfdi, CfdiError, Complement, Family, Kind, Warning, glimpse, read_cfdi, xml_to_json};
 use fedatario_fiscal::mx::time;
 use fedatario_testkit::{covers, fixtures, fixtures_or_skip};
 use rust_decimal::Decimal;
@@ -66,6 +66,26 @@ fn authored_documents_are_read_whole() {
     assert_eq!(pago[0]["pago20:DoctoRelacionado"][0]["@NumParcialidad"], "1");
     assert_eq!(json["cfdi:Comprobante"]["cfdi:Conceptos"]["cfdi:Concepto"][0]["@ValorUnitario"], "0");
     covers!("CFDI: JSON and indexed columns in one pass");
+}
+
+#[test]
+fn a_glimpse_tells_the_date_that_reading_tells() {
+    let files = xml_files(&examples());
+    for file in &files {
+        assert_eq!(glimpse(&std::fs::read(file).unwrap()), Some(read(file).date), "{}", file.display());
+    }
+    assert!(!files.is_empty());
+    let cases: [(&[u8], Option<bool>); 6] = [
+        (b"<retenciones:Retenciones FechaExp='2025-01-31T10:00:00-06:00'/>", Some(true)),
+        (b"<?xml version='1.0'?><!-- c --><Comprobante fecha='2013-01-31T10:00:00'><never closed", Some(true)),
+        (b"<cfdi:Comprobante Fecha='ayer'/>", Some(false)),
+        (b"<cfdi:Comprobante/>", Some(false)),
+        (b"<factura Fecha='2025-01-31T10:00:00'/>", None),
+        (b"<!DOCTYPE a><Comprobante/>", None),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(glimpse(bytes).map(|it| it.is_some()), expected, "{}", String::from_utf8_lossy(bytes));
+    }
 }
 
 #[test]

@@ -261,41 +261,47 @@ impl SqlTx {
         lock_key(&[b"documents", self.tenant.as_bytes(), taxpayer.0.as_bytes()])
     }
 
+    /// Inserts what is not here yet; answers its UUIDs. With one writer, looking first is exact, and
+    /// far cheaper than having each new row answered; with several only the insert itself knows.
     async fn insert_documents(&mut self, taxpayer: TaxpayerId, rows: &[&DocumentRow]) -> Stored<BTreeSet<String>> {
+        let known = if self.work.is_lite() { self.known_documents(taxpayer, rows).await? } else { BTreeMap::new() };
+        let rows: Vec<&DocumentRow> = rows.iter().copied().filter(|it| !known.contains_key(&it.uuid)).collect();
         let uuids: Vec<&str> = rows.iter().map(|it| it.uuid.as_str()).collect();
         let statuses = self.metadata_statuses(taxpayer, &uuids).await?;
         let mut ready = Vec::with_capacity(rows.len());
-        for &row in rows {
+        for row in rows {
             let body = serde_json::from_str(&row.json).map_err(|error| StoreError::Corrupt(format!("not JSON: {error}")))?;
             let status = statuses.get(&row.uuid).copied().unwrap_or(DocumentStatus::Unknown);
             ready.push(Ready { row, body, status });
         }
         let mut added = BTreeSet::new();
         for batch in in_shapes(&ready) {
-            let new: Vec<(String,)> = self.insert_batch(batch).await?;
-            added.extend(new.into_iter().map(|it| it.0));
+            added.extend(self.insert_batch(batch).await?);
         }
         Ok(added)
     }
 
-    async fn insert_batch(&mut self, batch: &[Ready<'_>]) -> Stored<Vec<(String,)>> {
-        let sql =
-            format!("{INSERT}{} on conflict (tenant_id, taxpayer_id, uuid) do nothing returning uuid", lists(batch.len(), COLUMNS));
-        let tenant = self.tenant;
-        fetch!(
+    async fn insert_batch(&mut self, batch: &[Ready<'_>]) -> Stored<Vec<String>> {
+        let (tenant, is_lite) = (self.tenant, self.work.is_lite());
+        let sql = placed(is_lite, format!("{INSERT}{}{}", lists(batch.len(), COLUMNS), unless_known(is_lite)));
+        let new: Vec<(String,)> = fetch!(
             self.work, fetch_all, AssertSqlSafe(sql.as_str());
             for it in batch =>
                 tenant, it.row.taxpayer.0, &it.row.uuid, it.row.role.text(), it.status.text(), &it.row.version, &it.row.kind,
                 &it.row.issuer, &it.row.issuer_name, &it.row.receiver, &it.row.receiver_name, &it.row.date, i64::from(it.row.period),
                 &it.row.currency, &it.row.total, it.row.total_e6, &it.row.complements, &it.row.warnings, it.row.package.0,
                 &it.row.entry, Json(it.body)
-        )
+        )?;
+        Ok(match is_lite {
+            true => batch.iter().map(|it| it.row.uuid.clone()).collect(),
+            false => new.into_iter().map(|it| it.0).collect(),
+        })
     }
 
     async fn metadata_statuses(&mut self, taxpayer: TaxpayerId, uuids: &[&str]) -> Stored<BTreeMap<String, DocumentStatus>> {
         let mut statuses = BTreeMap::new();
         for uuids in uuids.chunks(LOOKUP_MOST) {
-            let sql = lookup("select uuid, status from metadata", uuids.len());
+            let sql = placed(self.work.is_lite(), lookup("select uuid, status from metadata", uuids.len()));
             let rows: Vec<(String, String)> =
                 fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(uuids) => it)?;
             for (uuid, status) in rows {
@@ -307,19 +313,25 @@ impl SqlTx {
     }
 
     async fn count_known(&mut self, taxpayer: TaxpayerId, rows: &[&DocumentRow], written: &mut Written) -> Stored<()> {
-        for rows in rows.chunks(LOOKUP_MOST) {
-            let uuids: Vec<&str> = rows.iter().map(|it| it.uuid.as_str()).collect();
-            let sql = lookup("select uuid, package_id, entry from documents", uuids.len());
-            let known: Vec<(String, Uuid, String)> =
-                fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(&uuids) => it)?;
-            let known: BTreeMap<String, (Uuid, String)> =
-                known.into_iter().map(|(uuid, package, entry)| (uuid, (package, entry))).collect();
-            for row in rows {
-                let same = known.get(&row.uuid).is_some_and(|(package, entry)| *package == row.package.0 && *entry == row.entry);
-                if same { written.again += 1 } else { written.duplicates += 1 }
-            }
+        let known = self.known_documents(taxpayer, rows).await?;
+        for row in rows {
+            let same = known.get(&row.uuid).is_some_and(|(package, entry)| *package == row.package.0 && *entry == row.entry);
+            if same { written.again += 1 } else { written.duplicates += 1 }
         }
         Ok(())
+    }
+
+    /// Those that are here: from which package and entry.
+    async fn known_documents(&mut self, taxpayer: TaxpayerId, rows: &[&DocumentRow]) -> Stored<BTreeMap<String, (Uuid, String)>> {
+        let mut known = BTreeMap::new();
+        for rows in rows.chunks(LOOKUP_MOST) {
+            let uuids: Vec<&str> = rows.iter().map(|it| it.uuid.as_str()).collect();
+            let sql = placed(self.work.is_lite(), lookup("select uuid, package_id, entry from documents", uuids.len()));
+            let found: Vec<(String, Uuid, String)> =
+                fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(&uuids) => it)?;
+            known.extend(found.into_iter().map(|(uuid, package, entry)| (uuid, (package, entry))));
+        }
+        Ok(known)
     }
 }
 
@@ -365,6 +377,12 @@ pub(crate) fn in_shapes<T>(rows: &[T]) -> Vec<&[T]> {
     slices
 }
 
+/// How an insert ends. On SQLite what is here was looked up in the same transaction, of which there is
+/// one at a time: a row that is there all the same is an error.
+pub(crate) fn unless_known(is_lite: bool) -> &'static str {
+    if is_lite { "" } else { " on conflict (tenant_id, taxpayer_id, uuid) do nothing returning uuid" }
+}
+
 /// `($1, …, $c), ($c+1, …), …`
 pub(crate) fn lists(rows: usize, columns: usize) -> String {
     let list = |row: usize| format!("({})", places(row * columns + 1, columns));
@@ -374,6 +392,18 @@ pub(crate) fn lists(rows: usize, columns: usize) -> String {
 /// A selection of one taxpayer's rows by UUID, in one of few shapes.
 pub(crate) fn lookup(select: &str, count: usize) -> String {
     format!("{select} where tenant_id = $1 and taxpayer_id = $2 and uuid in ({})", places(3, count.next_power_of_two()))
+}
+
+/// A statement of many places, each bound once and in order, as its database takes it best. To SQLite
+/// `$1` is a name, and each bind walks the list of all names to find its own: with a thousand of
+/// them that costs more than the insert itself. A bare `?` has none.
+pub(crate) fn placed(is_lite: bool, sql: String) -> String {
+    if !is_lite {
+        return sql;
+    }
+    let mut pieces = sql.split('$');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |sql, piece| sql + "?" + piece.trim_start_matches(|it: char| it.is_ascii_digit()))
 }
 
 /// The UUIDs, filled up to the shape by repeating the last.
@@ -400,6 +430,8 @@ mod tests {
     #[test]
     fn lists_number_their_places() {
         assert_eq!(lists(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placed(false, lists(2, 3)), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placed(true, lists(4, 3)), "(?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?)");
         assert_eq!(padded(&["a", "b", "c"]).collect::<Vec<_>>(), ["a", "b", "c", "c"]);
     }
 }

@@ -3,7 +3,7 @@
 //! Documents follow the status of their line in the same transaction. A line that a package changed
 //! is that package's from then on, so an import that is done again finds its own work.
 
-use crate::documents::{in_shapes, lists, lookup, padded};
+use crate::documents::{in_shapes, lists, lookup, padded, placed, unless_known};
 use crate::tx::{SqlTx, fetch, run};
 use fedatario_app::model::{DocumentStatus, MetadataRow, Written};
 use fedatario_app::ports::{StoreError, Stored};
@@ -31,7 +31,7 @@ impl SqlTx {
         let total = rows.len() as u64;
         let lines = strongest_of_each(rows)?;
         let mut written = Written { duplicates: total - lines.len() as u64, ..Written::default() };
-        let added = self.insert_lines(&lines).await?;
+        let added = self.insert_lines(taxpayer, &lines).await?;
         written.new += added.len() as u64;
         let (new, left): (Vec<_>, Vec<_>) = lines.into_iter().partition(|it| added.contains(&it.row.uuid));
         let changed = self.change_lines(taxpayer, &left, &mut written).await?;
@@ -40,24 +40,31 @@ impl SqlTx {
         Ok(written)
     }
 
-    async fn insert_lines(&mut self, lines: &[Line<'_>]) -> Stored<BTreeSet<String>> {
-        let tenant = self.tenant;
+    /// Inserts what is not here yet; answers its UUIDs.
+    async fn insert_lines(&mut self, taxpayer: TaxpayerId, lines: &[Line<'_>]) -> Stored<BTreeSet<String>> {
+        let known = if self.work.is_lite() { self.known_lines(taxpayer, lines).await? } else { BTreeMap::new() };
+        let lines: Vec<&Line<'_>> = lines.iter().filter(|it| !known.contains_key(&it.row.uuid)).collect();
         let mut added = BTreeSet::new();
-        for batch in in_shapes(lines) {
-            let sql = format!(
-                "{INSERT}{} on conflict (tenant_id, taxpayer_id, uuid) do nothing returning uuid",
-                lists(batch.len(), COLUMNS)
-            );
-            let new: Vec<(String,)> = fetch!(
-                self.work, fetch_all, AssertSqlSafe(sql.as_str());
-                for it in batch =>
-                    tenant, it.row.taxpayer.0, &it.row.uuid, &it.row.issuer, &it.row.issuer_name, &it.row.receiver,
-                    &it.row.receiver_name, &it.row.pac, &it.row.issued_at, &it.row.stamped_at, i64::from(it.row.period),
-                    &it.row.amount, &it.row.effect, it.row.status.text(), &it.row.cancelled_at, Json(it.extra), it.row.package.0
-            )?;
-            added.extend(new.into_iter().map(|it| it.0));
+        for batch in in_shapes(&lines) {
+            added.extend(self.insert_shape(batch).await?);
         }
         Ok(added)
+    }
+
+    async fn insert_shape(&mut self, batch: &[&Line<'_>]) -> Stored<Vec<String>> {
+        let (tenant, is_lite) = (self.tenant, self.work.is_lite());
+        let sql = placed(is_lite, format!("{INSERT}{}{}", lists(batch.len(), COLUMNS), unless_known(is_lite)));
+        let new: Vec<(String,)> = fetch!(
+            self.work, fetch_all, AssertSqlSafe(sql.as_str());
+            for it in batch =>
+                tenant, it.row.taxpayer.0, &it.row.uuid, &it.row.issuer, &it.row.issuer_name, &it.row.receiver,
+                &it.row.receiver_name, &it.row.pac, &it.row.issued_at, &it.row.stamped_at, i64::from(it.row.period),
+                &it.row.amount, &it.row.effect, it.row.status.text(), &it.row.cancelled_at, Json(it.extra), it.row.package.0
+        )?;
+        Ok(match is_lite {
+            true => batch.iter().map(|it| it.row.uuid.clone()).collect(),
+            false => new.into_iter().map(|it| it.0).collect(),
+        })
     }
 
     /// Those that were here already: changed, or counted. Answers the changed ones.
@@ -68,30 +75,32 @@ impl SqlTx {
         written: &mut Written,
     ) -> Stored<Vec<&'a MetadataRow>> {
         let mut changed = Vec::new();
-        for lines in lines.chunks(LOOKUP_MOST) {
-            let known = self.known_lines(taxpayer, lines).await?;
-            for line in lines {
-                let Some((status, package)) = known.get(&line.row.uuid) else { continue };
-                if status != DocumentStatus::Cancelado.text() && line.row.status == DocumentStatus::Cancelado {
-                    self.cancel_line(line).await?;
-                    changed.push(line.row);
-                    written.new += 1;
-                } else if *package == line.row.package.0 {
-                    written.again += 1;
-                } else {
-                    written.duplicates += 1;
-                }
+        let known = self.known_lines(taxpayer, lines).await?;
+        for line in lines {
+            let Some((status, package)) = known.get(&line.row.uuid) else { continue };
+            if status != DocumentStatus::Cancelado.text() && line.row.status == DocumentStatus::Cancelado {
+                self.cancel_line(line).await?;
+                changed.push(line.row);
+                written.new += 1;
+            } else if *package == line.row.package.0 {
+                written.again += 1;
+            } else {
+                written.duplicates += 1;
             }
         }
         Ok(changed)
     }
 
     async fn known_lines(&mut self, taxpayer: TaxpayerId, lines: &[Line<'_>]) -> Stored<BTreeMap<String, (String, Uuid)>> {
-        let uuids: Vec<&str> = lines.iter().map(|it| it.row.uuid.as_str()).collect();
-        let sql = lookup("select uuid, status, package_id from metadata", uuids.len());
-        let rows: Vec<(String, String, Uuid)> =
-            fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(&uuids) => it)?;
-        Ok(rows.into_iter().map(|(uuid, status, package)| (uuid, (status, package))).collect())
+        let mut known = BTreeMap::new();
+        for lines in lines.chunks(LOOKUP_MOST) {
+            let uuids: Vec<&str> = lines.iter().map(|it| it.row.uuid.as_str()).collect();
+            let sql = placed(self.work.is_lite(), lookup("select uuid, status, package_id from metadata", uuids.len()));
+            let found: Vec<(String, String, Uuid)> =
+                fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(&uuids) => it)?;
+            known.extend(found.into_iter().map(|(uuid, status, package)| (uuid, (status, package))));
+        }
+        Ok(known)
     }
 
     async fn cancel_line(&mut self, line: &Line<'_>) -> Stored<()> {
@@ -114,7 +123,8 @@ impl SqlTx {
         for status in DocumentStatus::ALL {
             let uuids: Vec<&str> = rows.iter().filter(|it| it.status == *status).map(|it| it.uuid.as_str()).collect();
             for uuids in uuids.chunks(LOOKUP_MOST) {
-                let sql = lookup(&format!("update documents set status = '{}'", status.text()), uuids.len());
+                let sql =
+                    placed(self.work.is_lite(), lookup(&format!("update documents set status = '{}'", status.text()), uuids.len()));
                 run!(self.work, AssertSqlSafe(sql.as_str()), self.tenant, taxpayer.0; for it in padded(uuids) => it)?;
             }
         }

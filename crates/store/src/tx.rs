@@ -71,6 +71,10 @@ impl Work {
         Self { inner, fallen: false }
     }
 
+    pub(crate) fn is_lite(&self) -> bool {
+        matches!(self.inner, Inner::Lite(_))
+    }
+
     /// Remembers a failure; gives the result back in our terms.
     pub(crate) fn noted<T>(&mut self, done: sqlx::Result<T>) -> Stored<T> {
         done.map_err(|error| self.fall(stored(error)))

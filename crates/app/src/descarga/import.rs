@@ -1,15 +1,16 @@
 //! Reading packages into the tables: zip → XML → JSON and columns, or lines of metadata.
 //!
-//! A package is read in one pass by a blocking thread that hands over bounded batches; each batch
-//! is one transaction, so that memory is the same for twenty documents and for two hundred
-//! thousand. Reading is idempotent by UUID: after a crash the same package is read again, and what
+//! A package is walked in one pass by a blocking thread that hands over bounded portions. The
+//! documents of a portion are read on another thread, several portions at once, while one batch is
+//! written; batches are written in the order of the archive, each in one transaction, so that
+//! memory is the same for twenty documents and for two hundred thousand. Reading is idempotent by UUID: after a crash the same package is read again, and what
 //! it already brought is recognised as its own. One bad entry is set aside with its reason and
 //! does not stop the rest.
 
 use super::layout;
-use super::reading::{self, Batch};
+use super::reading::{self, Batch, Of};
 use super::transition::{self, Moment, end};
-use super::watched::Watched;
+use super::watched::{Outage, Watched};
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
@@ -20,10 +21,13 @@ use fedatario_base::id::{PackageId, TaxpayerId};
 use fedatario_base::{Code, Scope};
 use fedatario_fiscal::mx::rfc::Rfc;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Batches on their way from the reader to the database.
-const BATCHES_IN_FLIGHT: usize = 2;
+/// Portions that wait for the database, read or being read: what the writer takes next is ready, and
+/// a few cores are busy meanwhile. Beside them one is being inflated and one written.
+const PORTIONS_IN_FLIGHT: usize = 2;
 
 /// Why a whole package could not be read.
 #[derive(Debug)]
@@ -57,22 +61,39 @@ async fn read(
     rfc: &str,
     archive: Box<dyn ReadSeek>,
 ) -> AppResult<(Tally, Option<Unreadable>)> {
-    let (send, mut receive) = mpsc::channel::<Batch>(BATCHES_IN_FLIGHT);
-    let (of, rfc) = (reading::Of { taxpayer: package.taxpayer, package: package.id }, rfc.to_owned());
+    let of = Of { taxpayer: package.taxpayer, package: package.id };
     let (archive, outage) = Watched::new(archive);
-    let seen = outage.clone();
-    let reader = tokio::task::spawn_blocking(move || {
-        // What was set aside for want of bytes is no finding: nothing more is handed over.
-        reading::read(archive, of, &rfc, &mut |batch| !seen.is_there() && send.blocking_send(batch).is_ok())
-    });
+    let (mut batches, reader) = batches(archive, outage.clone(), of, rfc);
     let mut tally = Tally::default();
     let given_again = package.state == PackageState::Imported;
-    while let Some(batch) = receive.recv().await {
-        write(app, scope, batch, given_again, &mut tally).await?;
+    while let Some(batch) = batches.recv().await {
+        write(app, scope, joined(batch.await)?, given_again, &mut tally).await?;
     }
-    let ended = reader.await.map_err(|error| AppError::Internal(error.to_string()))?;
+    let ended = joined(reader.await)?;
     outage.ended()?;
     Ok((tally, ended.err().map(|error| Unreadable { code: error.code(), text: error.to_string() })))
+}
+
+/// Whoever walks the archive.
+type Walk = JoinHandle<Result<(), fedatario_fiscal::mx::package::ArchiveError>>;
+
+/// The batches of an archive in its order, each as a task that reads its documents. The walk waits
+/// when the database does, and ends when nobody receives any more. What was set aside for want of
+/// bytes is no finding: after an outage nothing more is handed over.
+fn batches(archive: Watched, outage: Outage, of: Of, rfc: &str) -> (mpsc::Receiver<JoinHandle<Batch>>, Walk) {
+    let (send, receive) = mpsc::channel(PORTIONS_IN_FLIGHT);
+    let rfc: Arc<str> = rfc.into();
+    let walk = spawn_blocking(move || {
+        reading::read(archive, of, &mut |portion| {
+            let rfc = rfc.clone();
+            !outage.is_there() && send.blocking_send(spawn_blocking(move || portion.rows(of, &rfc))).is_ok()
+        })
+    });
+    (receive, walk)
+}
+
+fn joined<T>(done: Result<T, tokio::task::JoinError>) -> AppResult<T> {
+    done.map_err(|error| AppError::Internal(error.to_string()))
 }
 
 /// Writes one batch in one transaction. Rows that this very package brought before are its own when
@@ -169,7 +190,7 @@ async fn advance(tx: &mut dyn Tx, now: &Moment, mut s: Solicitud) -> AppResult<(
 /// Reads a package given by hand: no account anywhere, no credential needed.
 pub async fn by_hand(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppResult<Tally> {
     let rfc: Rfc = rfc.parse().map_err(|_| AppError::RfcFormat(rfc.to_owned()))?;
-    let seen = survey(file, &rfc.to_string()).await?;
+    let seen = survey(file).await?;
     let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
     let package = keep(app, scope, &taxpayer, file, &seen).await?;
     let archive = app.blobs.open(package.path.as_deref().unwrap_or_default()).await?;
@@ -201,13 +222,13 @@ async fn taxpayer_for(app: &App, scope: &Scope, rfc: &str) -> AppResult<Taxpayer
     Ok(taxpayer)
 }
 
-async fn survey(file: &Path, rfc: &str) -> AppResult<reading::Survey> {
-    let (file, rfc) = (file.to_owned(), rfc.to_owned());
-    let looked = tokio::task::spawn_blocking(move || {
+async fn survey(file: &Path) -> AppResult<reading::Survey> {
+    let file = file.to_owned();
+    let looked = spawn_blocking(move || {
         let archive = std::fs::File::open(&file).map_err(|error| not_read(&file, &error))?;
-        reading::survey(archive, &rfc).map_err(|error| AppError::Input { code: error.code(), text: error.to_string() })
+        reading::survey(archive).map_err(|error| AppError::Input { code: error.code(), text: error.to_string() })
     });
-    looked.await.map_err(|error| AppError::Internal(error.to_string()))?
+    joined(looked.await)?
 }
 
 fn not_read(file: &Path, error: &std::io::Error) -> AppError {

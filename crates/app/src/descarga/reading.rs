@@ -1,19 +1,25 @@
-//! From an archive to batches of rows, on a blocking thread.
+//! From an archive to batches of rows, in two steps.
 //!
-//! One entry is in memory at a time, and one batch of rows. Nothing here touches the database: a
-//! batch goes to `take`, which answers whether anybody still wants more.
+//! [`read`] walks an archive on one thread and cuts it into portions: what is quickly told is done,
+//! documents are inflated and no more. [`Portion::rows`] reads the documents of a portion, which is
+//! the costly part and may be done by any thread. A portion becomes one batch, and one is in memory
+//! here at a time. Nothing here touches the database: a portion goes to `take`, which answers
+//! whether anybody still wants more.
 
 use crate::model::*;
 use fedatario_base::id::{PackageId, TaxpayerId};
-use fedatario_fiscal::mx::cfdi::{Cfdi, CfdiError, Complement, Party, read_cfdi};
+use fedatario_fiscal::mx::cfdi::{self, Cfdi, CfdiError, Complement, Party, read_cfdi};
 use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader};
 use fedatario_fiscal::mx::package::{ArchiveError, Entry, Package};
 use fedatario_fiscal::mx::time;
 use std::io::{Read, Seek};
+use std::ops::Range;
 
-/// Rows in one batch: large enough that a commit costs little beside its rows.
-const BATCH_ROWS: usize = 500;
-/// Bytes of JSON in one batch, so that 500 giants do not fill the memory.
+/// Documents in one batch: large enough that a commit costs little beside its rows.
+const BATCH_DOCUMENTS: usize = 1_000;
+/// Lines of metadata in one batch; they weigh a tenth of a document.
+const BATCH_LINES: usize = 4_000;
+/// Bytes of documents in one batch, so that a thousand giants do not fill the memory.
 const BATCH_BYTES: usize = 8 << 20;
 /// The longest reason kept in words, in characters.
 const DETAIL_CHARS: usize = 500;
@@ -42,15 +48,9 @@ pub struct Batch {
     pub metadata: Vec<MetadataRow>,
     /// What could not be read.
     pub quarantine: Vec<QuarantineRow>,
-    bytes: usize,
 }
 
 impl Batch {
-    fn is_full(&self) -> bool {
-        let rows = self.documents.len() + self.foreign.len() + self.metadata.len() + self.quarantine.len();
-        rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
-    }
-
     fn set_aside(&mut self, of: Of, entry: String, code: fedatario_base::Code, detail: &str) {
         let detail = detail.chars().take(DETAIL_CHARS).collect();
         self.quarantine.push(QuarantineRow {
@@ -63,35 +63,72 @@ impl Batch {
     }
 }
 
+/// A stretch of an archive: the batch that it becomes, and the documents still to be read into it.
+#[derive(Debug, Default)]
+pub struct Portion {
+    batch: Batch,
+    /// The names of the documents, and where in `inflated` each lies.
+    documents: Vec<(String, Range<usize>)>,
+    inflated: Vec<u8>,
+}
+
+impl Portion {
+    fn is_full(&self) -> bool {
+        let set_aside = self.batch.quarantine.len();
+        self.documents.len() + set_aside >= BATCH_DOCUMENTS
+            || self.batch.metadata.len() + set_aside >= BATCH_LINES
+            || self.inflated.len() >= BATCH_BYTES
+    }
+
+    /// Inflates a document, unread.
+    fn inflate(&mut self, of: Of, name: String, mut reader: impl Read) {
+        let start = self.inflated.len();
+        match reader.read_to_end(&mut self.inflated) {
+            Ok(_) => self.documents.push((name, start..self.inflated.len())),
+            Err(error) => {
+                self.inflated.truncate(start);
+                let error = ArchiveError::from_io(&error);
+                self.batch.set_aside(of, name, error.code(), &error.to_string());
+            }
+        }
+    }
+
+    /// Reads the documents: the rows of the whole portion.
+    pub fn rows(self, of: Of, rfc: &str) -> Batch {
+        let mut batch = self.batch;
+        for (name, place) in self.documents {
+            document(&mut batch, of, rfc, name, &self.inflated[place]);
+        }
+        batch
+    }
+}
+
 /// Reads a whole archive. An `Err` says why it could not be read to its end; what was read before
 /// that has been handed over.
-pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(Batch) -> bool) -> Result<(), ArchiveError> {
+pub fn read(archive: impl Read + Seek, of: Of, take: &mut dyn FnMut(Portion) -> bool) -> Result<(), ArchiveError> {
     let mut package = Package::open(archive)?;
-    let mut batch = Batch::default();
+    let mut portion = Portion::default();
     let mut entries = package.entries()?;
     while let Some(entry) = entries.next_entry()? {
-        batch.files += 1;
+        portion.batch.files += 1;
         let name = entry.name().to_owned();
         match entry {
-            Entry::Xml(mut reader) => match reader.read_all() {
-                Ok(bytes) => document(&mut batch, of, rfc, name, &bytes),
-                Err(error) => batch.set_aside(of, name, error.code(), &error.to_string()),
-            },
+            Entry::Xml(reader) => portion.inflate(of, name, reader),
             Entry::Metadata(reader) => {
-                if !lines(&mut batch, of, &name, reader, take) {
+                if !lines(&mut portion, of, &name, reader, take) {
                     return Ok(());
                 }
             }
-            Entry::Refused { name, error } => batch.set_aside(of, name, error.code(), &error.to_string()),
+            Entry::Refused { name, error } => portion.batch.set_aside(of, name, error.code(), &error.to_string()),
             // On whose account a document was made is in the document too.
             Entry::ThirdParty(_) => {}
-            Entry::Ignored { .. } => batch.ignored += 1,
+            Entry::Ignored { .. } => portion.batch.ignored += 1,
         }
-        if batch.is_full() && !take(std::mem::take(&mut batch)) {
+        if portion.is_full() && !take(std::mem::take(&mut portion)) {
             return Ok(());
         }
     }
-    take(batch);
+    take(portion);
     Ok(())
 }
 
@@ -100,7 +137,6 @@ fn document(batch: &mut Batch, of: Of, rfc: &str, entry: String, bytes: &[u8]) {
         Ok(cfdi) => {
             let uuid = cfdi.uuid.map_or_else(|| unstamped_key(bytes), |it| it.to_string());
             let row = row(of, rfc, entry, uuid, cfdi);
-            batch.bytes += row.json.len();
             let rows = if row.role == Role::Foreign { &mut batch.foreign } else { &mut batch.documents };
             rows.push(row);
         }
@@ -165,24 +201,24 @@ fn millionths(amount: &str) -> i64 {
 }
 
 /// Reads lines of metadata; false when nobody wants more.
-fn lines(batch: &mut Batch, of: Of, name: &str, reader: impl Read, take: &mut dyn FnMut(Batch) -> bool) -> bool {
+fn lines(portion: &mut Portion, of: Of, name: &str, reader: impl Read, take: &mut dyn FnMut(Portion) -> bool) -> bool {
     let rows = match MetadataReader::new(reader) {
         Ok(rows) => rows,
         Err(error) => {
-            batch.set_aside(of, name.to_owned(), error.code(), &error.to_string());
+            portion.batch.set_aside(of, name.to_owned(), error.code(), &error.to_string());
             return true;
         }
     };
-    for row in rows {
+    for (place, row) in rows.enumerate() {
         match row {
-            Ok(row) => batch.metadata.push(line(of, row)),
+            Ok(row) => portion.batch.metadata.push(line(of, row)),
             Err(problem) => {
                 // What ends the file has no line: it is said of the file.
-                let entry = if problem.ends_file() { name.to_owned() } else { format!("{name}#{}", batch.quarantine.len()) };
-                batch.set_aside(of, entry, problem.code(), &problem.to_string());
+                let entry = if problem.ends_file() { name.to_owned() } else { format!("{name}#{place}") };
+                portion.batch.set_aside(of, entry, problem.code(), &problem.to_string());
             }
         }
-        if batch.is_full() && !take(std::mem::take(batch)) {
+        if portion.is_full() && !take(std::mem::take(portion)) {
             return false;
         }
     }
@@ -227,20 +263,34 @@ pub struct Survey {
     pub metadata: u64,
 }
 
+impl Survey {
+    fn saw(&mut self, year: Option<i16>) {
+        self.earliest_year = self.earliest_year.into_iter().chain(year).min();
+    }
+
+    /// Of a document, its first tag is enough.
+    fn look(&mut self, portion: &Portion) {
+        for (_, place) in &portion.documents {
+            let Some(date) = cfdi::glimpse(&portion.inflated[place.clone()]) else { continue };
+            self.saw(date.map(|it| it.year()));
+            self.cfdi += 1;
+        }
+        for line in &portion.batch.metadata {
+            self.saw(i16::try_from(line.period / 100).ok());
+            self.metadata += 1;
+        }
+    }
+}
+
 /// Looks through a package given by hand. What cannot be read is left to the reading proper.
-pub fn survey(archive: impl Read + Seek, rfc: &str) -> Result<Survey, ArchiveError> {
+pub fn survey(archive: impl Read + Seek) -> Result<Survey, ArchiveError> {
     let nil = Of { taxpayer: TaxpayerId(Default::default()), package: PackageId(Default::default()) };
     let mut survey = Survey::default();
-    let mut look = |batch: Batch| {
-        let documents = batch.documents.iter().chain(&batch.foreign).map(|it| it.period);
-        let earliest = documents.chain(batch.metadata.iter().map(|it| it.period)).filter(|it| *it > 0).min();
-        let earliest = earliest.and_then(|it| i16::try_from(it / 100).ok());
-        survey.earliest_year = survey.earliest_year.into_iter().chain(earliest).min();
-        survey.cfdi += (batch.documents.len() + batch.foreign.len()) as u64;
-        survey.metadata += batch.metadata.len() as u64;
+    let ended = read(archive, nil, &mut |portion| {
+        survey.look(&portion);
         true
-    };
-    match read(archive, nil, rfc, &mut look) {
+    });
+    match ended {
         Err(error) if survey.cfdi + survey.metadata == 0 => Err(error),
         _ => Ok(survey),
     }

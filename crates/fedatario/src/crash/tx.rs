@@ -8,8 +8,6 @@ use async_trait::async_trait;
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
-use fedatario_app::revision::model::*;
-use fedatario_app::revision::ports::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_audit as audit;
 use fedatario_base::Scope;
@@ -139,22 +137,6 @@ forward!(Documents {
     fn completeness(
         taxpayer: TaxpayerId, direction: Direction, periods: (i32, i32), after: Option<&str>, limit: u32
     ) -> Vec<CompletenessRow>;
-});
-
-forward!(Checks {
-    fn readable_packages(taxpayer: TaxpayerId, after: Option<PackageId>, limit: u32) -> Vec<ReadablePackage>;
-    fn mark_package(package: PackageId, knowledge: &str, wanting: u64) -> ();
-    fn briefs(taxpayer: TaxpayerId, uuids: &[&str]) -> Vec<Brief>;
-    fn put_seal_checks(taxpayer: TaxpayerId, rows: &[SealCheck]) -> ();
-    fn put_status_checks(taxpayer: TaxpayerId, rows: &[StatusCheck]) -> ();
-    fn askable(taxpayer: TaxpayerId, dates: Dates<'_>, after: &str, limit: u32) -> Vec<Askable>;
-    fn suspects(taxpayer: TaxpayerId, dates: Dates<'_>, after: &str, limit: u32) -> Vec<Suspect>;
-    fn seal_counts(taxpayer: TaxpayerId, dates: Dates<'_>) -> Vec<SealCount>;
-    fn listed_counterparties(taxpayer: TaxpayerId, dates: Dates<'_>) -> Vec<ListedCounterparty>;
-    fn put_run(run: &RunRow) -> ();
-    fn runs(taxpayer: TaxpayerId, limit: u32) -> Vec<RunRow>;
-    fn add_findings(run: RevisionId, rows: &[FindingRow]) -> ();
-    fn findings(run: RevisionId, after: u64, limit: u32) -> Vec<FindingRow>;
 });
 
 forward!(Checks {

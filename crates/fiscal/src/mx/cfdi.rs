@@ -229,6 +229,8 @@ impl CfdiError {
     }
 }
 
+/// What the versions call the date of issue.
+const DATES: [&str; 3] = ["Fecha", "fecha", "FechaExp"];
 /// Characters of a foreign root's name that an error repeats.
 const MAX_ROOT_SHOWN: usize = 64;
 
@@ -245,6 +247,19 @@ pub fn read_cfdi(bytes: &[u8]) -> Result<Cfdi, CfdiError> {
     let mut cfdi = Columns { tree: &tree, warnings: warnings_of_text(&decoded, &tree) }.read(family);
     cfdi.json = json::to_json(&tree);
     Ok(cfdi)
+}
+
+/// What the first tag says of a document without reading on: its date, `Some(None)` if that is
+/// missing or unreadable, `None` if this is no CFDI. Promises nothing about the rest.
+pub fn glimpse(bytes: &[u8]) -> Option<Option<DateTime>> {
+    let decoded = encoding::decode_xml(bytes).ok()?;
+    let tag = tree::first_tag(&decoded.text)?;
+    match tree::local_name(tag.name().0) {
+        "Comprobante" | "Retenciones" => {}
+        _ => return None,
+    }
+    let date = tag.attributes().flatten().find(|it| DATES.contains(&it.key.0));
+    Some(date.and_then(|it| time::parse(&it.value)))
 }
 
 /// The JSON of any document, CFDI or not, by the same rule.
@@ -292,7 +307,7 @@ impl<'t> Columns<'t, '_> {
         self.note(!is_known(family, &version) || matches!(kind, Kind::Unknown(_)), Warning::UnknownVersion);
         let issuer = self.party(self.child(root, "Emisor"));
         let receiver = self.party(self.receiver(root, retenciones));
-        let date = self.any(root, &["Fecha", "fecha", "FechaExp"]).and_then(time::parse);
+        let date = self.any(root, &DATES).and_then(time::parse);
         self.note(date.is_none(), Warning::DateUnreadable);
         let total_text = self.total(root, retenciones).unwrap_or_default().trim().to_owned();
         let total = Decimal::from_str_exact(&total_text).ok();

@@ -14,16 +14,20 @@ use std::collections::HashMap;
 
 /// Children below which a scan finds a name faster than a table.
 const SCAN_UP_TO: usize = 16;
+/// Bytes looked at before it is asked whether one of them needs an escape.
+const PLAIN_CHUNK: usize = 64;
+/// Bytes of JSON that an element makes on average, so that the text rarely moves while it grows.
+const BYTES_PER_ELEMENT: usize = 256;
 
 /// The whole document as JSON text: one object whose only key is the root.
 pub fn to_json(tree: &Tree<'_>) -> String {
-    let mut out = Vec::with_capacity(tree.len() * 128);
-    out.push(b'{');
+    let mut out = String::with_capacity(tree.len() * BYTES_PER_ELEMENT);
+    out.push('{');
     string(&mut out, tree.node(tree.root()).name);
-    out.push(b':');
+    out.push(':');
     element(&mut out, tree, tree.root());
-    out.push(b'}');
-    String::from_utf8(out).expect("only strings were written")
+    out.push('}');
+    out
 }
 
 /// The children of one name.
@@ -33,12 +37,12 @@ struct Group<'a> {
     list: bool,
 }
 
-fn element(out: &mut Vec<u8>, tree: &Tree<'_>, id: NodeId) {
+fn element(out: &mut String, tree: &Tree<'_>, id: NodeId) {
     let (attributes, text, groups) = (tree.attributes(id), tree.text(id), groups(tree, id));
     if attributes.is_empty() && groups.is_empty() {
-        return if text.is_empty() { out.extend(b"null") } else { string(out, text) };
+        return if text.is_empty() { out.push_str("null") } else { string(out, text) };
     }
-    out.push(b'{');
+    out.push('{');
     for attribute in attributes {
         key(out, "@", attribute.name);
         string(out, &attribute.value);
@@ -51,18 +55,18 @@ fn element(out: &mut Vec<u8>, tree: &Tree<'_>, id: NodeId) {
         key(out, "", "#text");
         string(out, text);
     }
-    out.push(b'}');
+    out.push('}');
 }
 
-fn members(out: &mut Vec<u8>, tree: &Tree<'_>, group: &Group<'_>) {
+fn members(out: &mut String, tree: &Tree<'_>, group: &Group<'_>) {
     if let ([only], false) = (group.members.as_slice(), group.list) {
         return element(out, tree, *only);
     }
     for (place, member) in group.members.iter().enumerate() {
-        out.push(if place == 0 { b'[' } else { b',' });
+        out.push(if place == 0 { '[' } else { ',' });
         element(out, tree, *member);
     }
-    out.push(b']');
+    out.push(']');
 }
 
 /// The children by name, names in the order of their first appearance.
@@ -92,21 +96,36 @@ fn groups<'t>(tree: &'t Tree<'_>, id: NodeId) -> Vec<Group<'t>> {
 }
 
 /// A comma where one is due, and a key.
-fn key(out: &mut Vec<u8>, mark: &str, name: &str) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
+fn key(out: &mut String, mark: &str, name: &str) {
+    if !out.ends_with('{') {
+        out.push(',');
     }
-    if mark.is_empty() {
-        string(out, name);
-    } else {
-        string(out, &format!("{mark}{name}"));
-    }
-    out.push(b':');
+    string_after(out, mark, name);
+    out.push(':');
 }
 
-fn string(out: &mut Vec<u8>, text: &str) {
-    // Writing a string to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *out, text);
+fn string(out: &mut String, text: &str) {
+    string_after(out, "", text);
+}
+
+/// A string that opens with `mark`, in which there is nothing to escape.
+fn string_after(out: &mut String, mark: &str, text: &str) {
+    out.push('"');
+    out.push_str(mark);
+    if is_plain(text.as_bytes()) {
+        out.push_str(text);
+        return out.push('"');
+    }
+    let escaped = serde_json::to_string(text).expect("a string is always JSON");
+    out.push_str(&escaped[1..]); // Its own opening quote left out.
+}
+
+/// Whether JSON writes the bytes as they are. Most are the base64 of seals and certificates; looked
+/// at without an early end, so that many are looked at together.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes
+        .chunks(PLAIN_CHUNK)
+        .all(|chunk| !chunk.iter().fold(false, |found, it| found | (*it < b' ') | (*it == b'"') | (*it == b'\\')))
 }
 
 #[cfg(test)]
@@ -163,6 +182,18 @@ mod tests {
             r#"{"x":{"Pagos":{"@xmlns":"http://www.sat.gob.mx/Pagos20","Pago":[null]}}}"#,
         );
         fedatario_testkit::covers!("JSON: what the schemas let repeat is a list even when single");
+    }
+
+    #[test]
+    fn strings_are_those_of_serde_json_wherever_the_escape_lies() {
+        for escaped in ["\"", "\\", "\n", "\u{1}", "\u{1f}", "\u{7f}", "ñ", "€"] {
+            for before in [0, 1, PLAIN_CHUNK - 1, PLAIN_CHUNK, 3 * PLAIN_CHUNK] {
+                let text = format!("{}{escaped}{}", "a".repeat(before), "b".repeat(PLAIN_CHUNK));
+                let mut out = String::new();
+                string_after(&mut out, "@", &text);
+                assert_eq!(out, serde_json::to_string(&format!("@{text}")).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@
 //! archives and links are passed over with the reason. A bad entry is its own error and does not
 //! stop the rest; at most one entry is open, and none is held in memory here unless asked for.
 
+use super::ahead::Ahead;
 use super::metadata::{self, HeaderKind};
 use super::tree;
 use fedatario_base::Code;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use zip::ZipReadOptions;
 use zip::read::{Config, ZipFile, ZipFileEntry};
 use zip::result::ZipError;
@@ -28,8 +29,9 @@ pub const MAX_TOTAL_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 pub const MAX_RATIO: u64 = 100;
 /// Bytes of an entry for which the ratio is not asked: small texts shrink well.
 pub const RATIO_FREE_BYTES: u64 = 1024 * 1024;
-/// Bytes of an entry that are looked at to tell what it is.
-const SNIFF_BYTES: usize = 4096;
+/// Bytes of an entry that are looked at to tell what it is. Most documents are no larger: they are
+/// inflated in one go.
+const SNIFF_BYTES: usize = 8192;
 /// Characters of a name that are kept.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -168,7 +170,7 @@ impl<R: Read> Entry<'_, R> {
 
 /// A package that has been opened; its bytes are read as entries are taken.
 pub struct Package<R> {
-    archive: ZipIterable<BufReader<R>>,
+    archive: ZipIterable<Ahead<R>>,
     length: u64,
 }
 
@@ -179,7 +181,7 @@ impl<R: Read + Seek> Package<R> {
         if length == 0 {
             return Err(ArchiveError::Empty);
         }
-        let archive = ZipIterable::try_new(BufReader::new(inner), Config::default())?;
+        let archive = ZipIterable::try_new(Ahead::new(inner).map_err(|error| ArchiveError::from_io(&error))?, Config::default())?;
         if archive.len() > MAX_ENTRIES {
             return Err(ArchiveError::Entries);
         }
@@ -205,7 +207,7 @@ impl<R: Read + Seek> Package<R> {
 
 /// The entries of a package, one at a time.
 pub struct Entries<'p, R> {
-    files: &'p mut ZipIterableFiles<BufReader<R>>,
+    files: &'p mut ZipIterableFiles<Ahead<R>>,
     /// Bytes of the archive itself.
     length: u64,
     /// Bytes that may come out in all.
@@ -276,7 +278,7 @@ enum Kind {
 }
 
 fn open_entry<R: Read>(name: String, kind: Option<Kind>, mut reader: Bounded<'_, R>) -> Entry<'_, R> {
-    let mut head = Vec::new();
+    let mut head = Vec::with_capacity(SNIFF_BYTES);
     if let Err(error) = (&mut reader).take(SNIFF_BYTES as u64).read_to_end(&mut head) {
         return Entry::Refused { name, error: ArchiveError::from_io(&error) };
     }
@@ -351,7 +353,7 @@ fn is_package_id(stem: &str) -> bool {
 
 /// Counts what comes out of an entry, and stops at its bounds.
 struct Bounded<'e, R: Read> {
-    inner: ZipFile<'e, BufReader<R>>,
+    inner: ZipFile<'e, Ahead<R>>,
     limit: u64,
     ratio: u64,
     read: u64,

@@ -27,6 +27,8 @@ pub const MAX_ATTRIBUTES_TOTAL: usize = 4_000_000;
 
 /// Namespace bindings in scope at once: looking a prefix up walks them.
 pub const MAX_BINDINGS: usize = 512;
+/// Bytes of a value looked at before it is asked whether one of them needs work.
+const PLAIN_CHUNK: usize = 64;
 /// What the prefix `xml` always means.
 const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 
@@ -107,6 +109,24 @@ impl XmlError {
 /// The part of a qualified name after its prefix.
 pub fn local_name(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, local)| local)
+}
+
+/// Whether a value is free of references, blanks to normalise and NUL: of `&` and all below the
+/// space. Looked at without an early end, so that many bytes are looked at together.
+fn is_plain(value: &[u8]) -> bool {
+    value.chunks(PLAIN_CHUNK).all(|chunk| !chunk.iter().fold(false, |found, it| found | (*it < b' ') | (*it == b'&')))
+}
+
+/// The first tag of a decoded document, whatever follows it.
+pub(super) fn first_tag(text: &str) -> Option<BytesStart<'_>> {
+    let mut reader = quick_xml::Reader::from_str(text);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) | Event::Empty(tag) => return Some(tag),
+            Event::DocType(_) | Event::Eof => return None,
+            _ => {}
+        }
+    }
 }
 
 /// The prefix that an attribute declares, if it is a namespace declaration.
@@ -305,18 +325,27 @@ impl<'a> Builder<'a> {
         let from = self.tree.attributes.len();
         for attribute in Attributes::new(tag, name_len) {
             let attribute = attribute.map_err(|error| self.malformed(error))?;
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.malformed(error))?;
+            let value = self.value(&attribute)?;
             let total = self.tree.attributes.len();
             if total - from >= MAX_ATTRIBUTES || total >= MAX_ATTRIBUTES_TOTAL {
                 return Err(XmlError::TooLarge("MAX_ATTRIBUTES"));
             }
-            self.refuse_nul(&value)?;
             if let Some(prefix) = declared_prefix(attribute.key.0) {
                 self.bind(prefix, value.clone())?;
             }
             self.tree.attributes.push(Attribute { name: attribute.key.0, value });
         }
         Ok((from as u32, self.tree.attributes.len() as u32))
+    }
+
+    /// The value as XML means it. Most, and the long ones above all, mean what they are.
+    fn value(&self, attribute: &quick_xml::events::attributes::Attribute<'a>) -> Result<Cow<'a, str>, XmlError> {
+        if is_plain(attribute.value.as_bytes()) {
+            return Ok(attribute.value.clone());
+        }
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.malformed(error))?;
+        self.refuse_nul(&value)?;
+        Ok(value)
     }
 
     /// PostgreSQL's `jsonb` cannot hold it, and XML forbids it.
