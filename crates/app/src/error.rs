@@ -76,6 +76,9 @@ pub enum AppError {
     /// Objects cannot be reached.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// What is being written cannot be written: a full disk, a reader that went away.
+    #[error("the output cannot be written: {0}")]
+    Output(String),
     /// A part of this program failed.
     #[error("internal: {0}")]
     Internal(String),
@@ -100,6 +103,7 @@ impl AppError {
             AppError::Call(error) => error.code(),
             AppError::Store(error) => error.code(),
             AppError::Blob(error) => error.code(),
+            AppError::Output(_) => Code::OutputFailed,
             AppError::Internal(_) => Code::Internal,
         }
     }

@@ -154,6 +154,25 @@ pub trait Documents {
     async fn quarantined(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<QuarantineRow>>;
     /// One document.
     async fn document(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentRow>>;
+    /// Where the documents lie that a filter lets through, in order of emission and UUID, after one.
+    /// Foreign documents are never among them.
+    async fn document_keys(
+        &mut self,
+        taxpayer: TaxpayerId,
+        filter: &DocumentFilter,
+        after: Option<&DocumentKey>,
+        limit: u32,
+    ) -> Stored<Vec<DocumentKey>>;
+    /// The documents of these UUIDs, whole, in order of UUID; those that are not here are left out.
+    async fn documents_named(&mut self, taxpayer: TaxpayerId, uuids: &[&str]) -> Stored<Vec<FoundDocument>>;
+    /// Lines of metadata of a period (AAAAMM, both included), in order of UUID, after one.
+    async fn metadata_lines(
+        &mut self,
+        taxpayer: TaxpayerId,
+        periods: (i32, i32),
+        after: Option<&str>,
+        limit: u32,
+    ) -> Stored<Vec<MetadataRow>>;
     /// Counts of a taxpayer.
     async fn document_counts(&mut self, taxpayer: TaxpayerId) -> Stored<DocumentCounts>;
     /// Metadata and documents of a period (AAAAMM, both included) side by side, for one direction,

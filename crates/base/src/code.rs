@@ -116,6 +116,10 @@ codes! {
     ArchiveTooLarge = "archive_too_large", 422, Usage, Caller, false;
     ArchiveRatio = "archive_ratio", 422, Usage, Caller, false;
     ArchiveEntries = "archive_entries", 422, Usage, Caller, false;
+    // Questions about what is here.
+    PeriodFormat = "period_format", 422, Usage, Caller, false;
+    FilterFormat = "filter_format", 422, Usage, Caller, false;
+    OutputFailed = "output_failed", 500, Usage, Installation, false;
     // Windows of requests.
     WindowOrder = "window_order", 422, Usage, Caller, false;
     WindowTooOld = "window_too_old", 422, Usage, Caller, false;

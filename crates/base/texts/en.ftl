@@ -172,6 +172,18 @@ archive_entries = The package has more than 250,000 files.
     .fix = Split the package; SAT delivers at most 200,000 documents a request.
     .example = unzip -l package.zip | tail -1
 
+## Questions about what is here
+
+period_format = That is not a period.
+    .fix = Write a year, a month, two months or two dates with ".." between them; the second is included.
+    .example = 2025, 2025-03, 2025-03..2025-06, 2025-03-01..2025-03-15
+filter_format = A filter is not understood.
+    .fix = Look at the filter that is named: type I, E, T, N, P or R; status vigente, cancelado or unknown; amounts with a decimal point; whole UUIDs.
+    .example = fedatario sat query --rfc EKU9003173C9 --type I,E --min 1000.00 --status vigente
+output_failed = The output file cannot be written.
+    .fix = Make sure that the folder exists, that you may write in it and that there is room; nothing was left half done.
+    .example = df -h . && fedatario sat export --rfc EKU9003173C9 --year 2025 --format csv -o cfdi-2025.csv
+
 ## Windows of time
 
 window_order = The first date is not before the last one.

@@ -172,6 +172,18 @@ archive_entries = El paquete tiene más de 250,000 archivos.
     .fix = Divida el paquete; el SAT entrega como máximo 200,000 comprobantes por solicitud.
     .example = unzip -l paquete.zip | tail -1
 
+## Preguntas sobre lo que hay aquí
+
+period_format = Eso no es un periodo.
+    .fix = Escriba un año, un mes, dos meses o dos fechas con «..» entre ellos; la segunda se incluye.
+    .example = 2025, 2025-03, 2025-03..2025-06, 2025-03-01..2025-03-15
+filter_format = Un filtro no se entiende.
+    .fix = Revise el filtro que se nombra: tipo I, E, T, N, P o R; estado vigente, cancelado o unknown; importes con punto decimal; UUID completos.
+    .example = fedatario sat query --rfc EKU9003173C9 --type I,E --min 1000.00 --status vigente
+output_failed = No se puede escribir el archivo de salida.
+    .fix = Compruebe que la carpeta existe, que se puede escribir en ella y que queda espacio; no quedó nada a medias.
+    .example = df -h . && fedatario sat export --rfc EKU9003173C9 --year 2025 --format csv -o cfdi-2025.csv
+
 ## Ventanas de tiempo
 
 window_order = La fecha inicial no es anterior a la final.

@@ -6,7 +6,10 @@
 use crate::read::{Read, closed, from_row, raw, small};
 use crate::tx::{SqlTx, fetch, lock_key, places, run};
 use async_trait::async_trait;
-use fedatario_app::model::{CompletenessRow, Direction, DocumentRow, DocumentStatus, MetadataRow, QuarantineRow, Role, Written};
+use fedatario_app::model::{
+    CompletenessRow, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, FoundDocument, MetadataRow, QuarantineRow, Role,
+    Written,
+};
 use fedatario_app::ports::{DocumentCounts, Documents, StoreError, Stored};
 use fedatario_base::id::{PackageId, TaxpayerId};
 use sqlx::AssertSqlSafe;
@@ -142,6 +145,30 @@ impl Documents for SqlTx {
             uuid,
         )?;
         Ok(row.map(|it| it.0))
+    }
+
+    async fn document_keys(
+        &mut self,
+        taxpayer: TaxpayerId,
+        filter: &DocumentFilter,
+        after: Option<&DocumentKey>,
+        limit: u32,
+    ) -> Stored<Vec<DocumentKey>> {
+        self.find_keys(taxpayer, filter, after, limit).await
+    }
+
+    async fn documents_named(&mut self, taxpayer: TaxpayerId, uuids: &[&str]) -> Stored<Vec<FoundDocument>> {
+        self.find_named(taxpayer, uuids).await
+    }
+
+    async fn metadata_lines(
+        &mut self,
+        taxpayer: TaxpayerId,
+        periods: (i32, i32),
+        after: Option<&str>,
+        limit: u32,
+    ) -> Stored<Vec<MetadataRow>> {
+        self.find_lines(taxpayer, periods, after, limit).await
     }
 
     async fn document_counts(&mut self, taxpayer: TaxpayerId) -> Stored<DocumentCounts> {

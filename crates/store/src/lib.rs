@@ -15,6 +15,7 @@ mod db;
 mod documents;
 mod error;
 mod exchanges;
+mod find;
 mod jobs;
 mod limits;
 mod metadata;

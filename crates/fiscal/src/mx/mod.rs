@@ -5,6 +5,9 @@
 //! [`metadata::RowProblem`]); they never decide what is stored, and original bytes are never
 //! altered. Civil times are those of Mexico City, as SAT writes them: without a zone.
 
+pub mod abridged;
+pub mod accounts;
+pub mod books;
 pub mod cadena;
 pub mod cfdi;
 pub mod completeness;

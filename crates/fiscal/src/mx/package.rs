@@ -217,22 +217,28 @@ pub struct Entries<'p, R> {
 impl<R: Read + Seek> Entries<'_, R> {
     /// The next entry; `None` at the end. After an error nothing follows.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_, R>>, ArchiveError> {
-        if self.failed {
-            return Ok(None);
-        }
-        if self.taken > self.budget {
-            self.failed = true;
-            let by_ratio = self.budget < MAX_TOTAL_BYTES;
-            return Err(if by_ratio { ArchiveError::Ratio } else { ArchiveError::TooLarge { limit: MAX_TOTAL_BYTES } });
-        }
-        match self.files.next() {
-            None => Ok(None),
-            Some(Ok(file)) => Ok(Some(self.classify(file))),
-            Some(Err(error)) => {
+        self.next_wanted(&|_| true)
+    }
+
+    /// The next entry whose name is wanted; the others are passed over unopened.
+    pub fn next_wanted(&mut self, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Entry<'_, R>>, ArchiveError> {
+        while !self.failed {
+            if self.taken > self.budget {
                 self.failed = true;
-                Err(error.into())
+                let by_ratio = self.budget < MAX_TOTAL_BYTES;
+                return Err(if by_ratio { ArchiveError::Ratio } else { ArchiveError::TooLarge { limit: MAX_TOTAL_BYTES } });
+            }
+            match self.files.next() {
+                None => return Ok(None),
+                Some(Ok(file)) if wanted(&label(file.name_raw())) => return Ok(Some(self.classify(file))),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    self.failed = true;
+                    return Err(error.into());
+                }
             }
         }
+        Ok(None)
     }
 
     fn classify(&mut self, file: ZipFileEntry<'static>) -> Entry<'_, R> {
