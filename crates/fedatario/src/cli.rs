@@ -1,5 +1,9 @@
 //! The commands and their arguments. Help is taken from the catalogues, by the command's path.
 
+mod books;
+
+pub use books::{Export, Filters, Query, Span, Summary};
+
 use crate::commands::sandbox::Knobs;
 use crate::failure::Failure;
 use crate::present::Screen;
@@ -175,6 +179,9 @@ pub enum Sat {
         #[arg(long)]
         year: Option<i16>,
     },
+    Query(Query),
+    Export(Export),
+    Summary(Summary),
     Report {
         #[arg(long, value_parser = rfc)]
         rfc: Option<String>,
@@ -184,6 +191,10 @@ pub enum Sat {
         check: Option<PathBuf>,
         #[arg(long, value_name = "KEY", requires = "check")]
         key: Option<String>,
+        #[arg(long, value_parser = ["json", "csv", "html"], conflicts_with = "check")]
+        format: Option<String>,
+        #[arg(long, short, value_name = "FILE", requires = "format")]
+        output: Option<PathBuf>,
     },
     Check(Check),
     Efos {

@@ -25,6 +25,19 @@ impl Screen {
         self.language
     }
 
+    /// The same, as a document names it: `es`.
+    pub fn language_code(&self) -> &'static str {
+        match self.language {
+            Language::Es => "es",
+            Language::En => "en",
+        }
+    }
+
+    /// Whether one object for programs is wanted instead of words.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// A sentence of the catalogue.
     pub fn text(&self, key: &str, arguments: &[(&str, String)]) -> String {
         say(self.language, key, arguments)

@@ -39,10 +39,11 @@ pub const TABLE: &[Edges] = &[
     acting("sat", &["app", "base", "credentials", "fiscal", "upstream", "vault", "xmlsig"]),
     acting("store", &["app", "audit", "base", "upstream", "vault"]),
     acting("blobs", &["app", "base"]),
+    acting("tables", &["app"]),
     acting("sandbox", &["base", "credentials", "fiscal", "xmlsig"]),
     acting(
         "fedatario",
-        &["app", "audit", "base", "blobs", "credentials", "fiscal", "sandbox", "sat", "store", "upstream", "vault", "xmlsig"],
+        &["app", "audit", "base", "blobs", "credentials", "fiscal", "sandbox", "sat", "store", "tables", "upstream", "vault", "xmlsig"],
     ),
     acting("testkit", &["base"]),
     acting("xtask", &["base"]),

@@ -91,7 +91,7 @@ pub async fn take_out(
     archive: Box<dyn ArchiveWriter>,
 ) -> AppResult<Archived> {
     let direction = question.filter.direction;
-    let mut walk = Walk::begin(app, scope, taxpayer, question, None, None).await?;
+    let mut walk = Walk::begin(app, scope, taxpayer, question, None, None).await?.without_amounts();
     let mut work = Work { archive, done: Archived::default() };
     loop {
         let round = gather(&mut walk, &taxpayer.tax_id).await?;

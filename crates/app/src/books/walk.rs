@@ -21,7 +21,7 @@ pub const BATCH: usize = 500;
 pub struct Read {
     /// The document.
     pub found: FoundDocument,
-    /// Its amounts; none if its JSON nests deeper than anybody reads.
+    /// Its amounts; none if its JSON nests deeper than anybody reads, or nobody asked for them.
     pub accounts: Option<Accounts>,
 }
 
@@ -47,6 +47,7 @@ pub struct Walk {
     after: Option<DocumentKey>,
     at_once: u32,
     ended: bool,
+    amounts: bool,
 }
 
 impl Walk {
@@ -62,7 +63,13 @@ impl Walk {
         let tx = app.store.read(scope).await?;
         // Words are only found by reading on.
         let at_once = if question.words.is_empty() { at_most.unwrap_or(KEYS_AT_ONCE).clamp(1, KEYS_AT_ONCE) } else { KEYS_AT_ONCE };
-        Ok(Self { tx, taxpayer: taxpayer.id, question, keys: VecDeque::new(), after, at_once, ended: false })
+        Ok(Self { tx, taxpayer: taxpayer.id, question, keys: VecDeque::new(), after, at_once, ended: false, amounts: true })
+    }
+
+    /// The same without amounts, for who only wants what is stored; words need them all the same.
+    pub fn without_amounts(mut self) -> Self {
+        self.amounts = !self.question.words.is_empty();
+        self
     }
 
     /// The next batch, in order; it may be empty where words left nothing. `None` at the end.
@@ -77,7 +84,9 @@ impl Walk {
         let uuids: Vec<&str> = keys.iter().map(|it| it.uuid.as_str()).collect();
         let found = self.tx.documents_named(self.taxpayer, &uuids).await?;
         let mut found: HashMap<String, FoundDocument> = found.into_iter().map(|it| (it.row.uuid.clone(), it)).collect();
-        let in_order = keys.iter().filter_map(|it| found.remove(&it.uuid)).map(Read::new);
+        let in_order = keys.iter().filter_map(|it| found.remove(&it.uuid));
+        let amounts = self.amounts;
+        let in_order = in_order.map(|it| if amounts { Read::new(it) } else { Read { found: it, accounts: None } });
         let words = &self.question.words;
         let answers = |it: &Read| words.are_in(&it.found, it.accounts.as_ref().unwrap_or(&Accounts::default()));
         Ok(Some(in_order.filter(answers).collect()))

@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 mod audit;
+mod books;
 mod cert;
 mod cfdi;
 mod check;

@@ -1,6 +1,6 @@
 //! `sat …`: the Mexican line from the shell.
 
-use super::{check, revision, year};
+use super::{books, check, revision, year};
 use crate::cli::{Globals, Sat};
 use crate::config;
 use crate::failure::Failure;
@@ -43,6 +43,12 @@ pub async fn run(globals: &Globals, command: Sat, screen: &Screen) -> Result<Exi
         Sat::Download { rfc } => pass(&house, screen, &rfc, handlers::FETCH).await,
         Sat::Import { rfc, packages } => by_hand(&house, screen, &rfc, &packages).await,
         Sat::Status { rfc, year } => show(&house, screen, rfc.as_deref(), year).await,
+        Sat::Query(query) => books::query(&house, screen, &query).await,
+        Sat::Export(export) => books::export(&house, screen, &export).await,
+        Sat::Summary(summary) => books::summary(&house, screen, &summary).await,
+        Sat::Report { rfc: Some(rfc), year: Some(year), format: Some(format), output, .. } => {
+            books::report(&house, screen, &rfc, year, &format, output.as_deref()).await
+        }
         Sat::Report { rfc: Some(rfc), year: Some(year), .. } => make_report(&house, screen, &rfc, year).await,
         Sat::Check(_) | Sat::Efos { .. } | Sat::Certificates { .. } => Err(Failure::internal("a command that was taken before")),
         Sat::Report { .. } => Err(Failure::new(Code::Usage, "sat report --rfc RFC --year YEAR, or --check FILE")),
