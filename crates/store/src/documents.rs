@@ -7,8 +7,8 @@ use crate::read::{Read, closed, from_row, raw, small};
 use crate::tx::{SqlTx, fetch, lock_key, places, run};
 use async_trait::async_trait;
 use fedatario_app::model::{
-    CompletenessRow, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, FoundDocument, MetadataRow, QuarantineRow, Role,
-    Written,
+    CompletenessRow, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, FoundDocument, MetadataRow,
+    QuarantineRow, Role, Written,
 };
 use fedatario_app::ports::{DocumentCounts, Documents, StoreError, Stored};
 use fedatario_base::id::{PackageId, TaxpayerId};

@@ -334,6 +334,16 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(
         COMPLETE,
+        "Query and export by period, role, type, counterparty, amount, text: CSV (formula-safe), NDJSON, XLSX, Parquet, ZIP of XML in the folder scheme accountants use; streaming",
+        &["query:", "export:", "store: each filter", "store: pages of documents"],
+    ),
+    bullet(
+        COMPLETE,
+        "A period summary as an accountant would check it against the declaration, each figure traced to its documents; report and summary as JSON, CSV and a printable page",
+        &["summary:", "page:"],
+    ),
+    bullet(
+        COMPLETE,
         "A chain of certificates is followed as openssl follows it; whose a certificate is, in three countries",
         &["credentials: the way from a certificate", "credentials: a chain is", "credentials: purpose and tax id"],
     ),

@@ -171,7 +171,8 @@ type Look<'a> = dyn FnMut(Seen<'_>) + Send + 'a;
 /// Every document that may count in a period: by its own date, and what says another date inside.
 async fn through(app: &App, scope: &Scope, taxpayer: &Taxpayer, period: Period, look: &mut Look<'_>) -> AppResult<()> {
     use DocumentKind::{Egreso, Ingreso, Nomina, Pago, Retencion, Traslado};
-    let passes = [(period, vec![Ingreso, Egreso, Traslado, Retencion]), (period.widened(MONTHS_BEFORE, MONTHS_AFTER), vec![Pago, Nomina])];
+    let passes =
+        [(period, vec![Ingreso, Egreso, Traslado, Retencion]), (period.widened(MONTHS_BEFORE, MONTHS_AFTER), vec![Pago, Nomina])];
     for (span, kinds) in passes {
         let filter = DocumentFilter { periods: span.months(), dates: Some(span.instants()), kinds, ..DocumentFilter::default() };
         let question = Question { filter, ..Question::default() };
@@ -201,7 +202,9 @@ fn enter(read: &Read, related: &HashMap<String, Accounts>, period: Period, look:
     let row = &read.found.row;
     if read.found.status == DocumentStatus::Cancelado {
         let within = row.date.get(..10).is_some_and(|it| period.holds(it));
-        return if within { look(Seen::Cancelled) };
+        return if within {
+            look(Seen::Cancelled)
+        };
     }
     let Some(accounts) = &read.accounts else { return look(Seen::Unreadable(read)) };
     let subject = Subject { kind: &row.kind, day: row.date.get(..10).unwrap_or_default(), accounts };
@@ -282,10 +285,9 @@ impl Summary {
             .iter()
             .map(|(month, sums)| json!({ "month": month_name(*month), "figures": figures(sums), "iva": iva(sums) }))
             .collect();
-        let party = |((side, rfc), it): (&(Side, String), &Counterparty)| {
-            json!({ "side": side.text(), "rfc": rfc, "name": it.name, "documents": it.documents, "figures": figures(&it.sums) })
-        };
-        let documents = |((side, kind), count): (&(Side, String), &u64)| json!({ "side": side.text(), "type": kind, "count": count });
+        let party = |((side, rfc), it): (&(Side, String), &Counterparty)| json!({ "side": side.text(), "rfc": rfc, "name": it.name, "documents": it.documents, "figures": figures(&it.sums) });
+        let documents =
+            |((side, kind), count): (&(Side, String), &u64)| json!({ "side": side.text(), "type": kind, "count": count });
         let uncounted: Map<String, Value> = self.uncounted.iter().map(|(reason, it)| (reason.to_string(), it.json())).collect();
         json!({
             "rfc": self.rfc, "name": self.name, "from": self.period.from.to_string(), "to": self.period.to.to_string(),

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn case_and_accents_do_not_matter() {
-        for (text, expected) in [("Ñandú ÁÉÍ", "nandu aei"), ("PÚBLICO & Cía", "publico & cia"), ("n\u{303}", "n"), ("", "")] {
+        for (text, expected) in [("Ñandú ÁÉÍ", "nandu aei"), ("PÚBLICO & Cía", "publico & cia"), ("n\u{303}", "n"), ("", "")]
+        {
             assert_eq!(folded(text), expected, "{text}");
         }
         assert!(Words::new(" \t ").is_empty());

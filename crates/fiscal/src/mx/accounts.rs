@@ -275,7 +275,8 @@ fn based(tax: Tax, parts: &[Tax]) -> Tax {
 
 fn withheld(root: &Element<'_>) -> Vec<Tax> {
     let summed = root.below(&["Impuestos", "Retenciones", "Retencion"]);
-    let nodes = if summed.is_empty() { root.below(&["Conceptos", "Concepto", "Impuestos", "Retenciones", "Retencion"]) } else { summed };
+    let nodes =
+        if summed.is_empty() { root.below(&["Conceptos", "Concepto", "Impuestos", "Retenciones", "Retencion"]) } else { summed };
     nodes.into_iter().map(|it| tax(it, "")).collect()
 }
 
@@ -331,7 +332,8 @@ fn payroll(root: &Element<'_>) -> Option<Payroll> {
     let isr = isr.filter(|it| matches!(it.text("TipoDeduccion"), Some("002" | "2")));
     // 1.1 said it in two parts.
     let part = |it: &Element<'_>| {
-        amount(it.text("Importe")).unwrap_or_else(|| sum(["ImporteGravado", "ImporteExento"].iter().filter_map(|n| amount(it.text(n)))))
+        amount(it.text("Importe"))
+            .unwrap_or_else(|| sum(["ImporteGravado", "ImporteExento"].iter().filter_map(|n| amount(it.text(n)))))
     };
     Some(Payroll {
         day: day(first.text("FechaPago")),

@@ -113,9 +113,10 @@ impl Book {
         use Line::*;
         Line::ALL.iter().copied().filter(move |line| match self {
             Book::Invoiced => !matches!(line, Paid | Earned | OtherPay | Deducted | Operation),
-            Book::Cash => {
-                !matches!(line, Income | Later | Global | LocalTransferred | LocalWithheld | Earned | OtherPay | Deducted | Operation)
-            }
+            Book::Cash => !matches!(
+                line,
+                Income | Later | Global | LocalTransferred | LocalWithheld | Earned | OtherPay | Deducted | Operation
+            ),
             Book::Payroll => matches!(line, Earned | OtherPay | Deducted | IsrWithheld | Net),
             Book::Withheld => matches!(line, Operation | IsrWithheld | IvaWithheld | IepsWithheld),
         })
@@ -305,8 +306,7 @@ impl Posting {
     }
 
     fn locals(&mut self, day: &str, accounts: &Accounts, pesos: Decimal) {
-        for (line, amount) in
-            [(Line::LocalTransferred, accounts.local_transferred), (Line::LocalWithheld, accounts.local_withheld)]
+        for (line, amount) in [(Line::LocalTransferred, accounts.local_transferred), (Line::LocalWithheld, accounts.local_withheld)]
         {
             if !amount.is_zero() {
                 self.add(Book::Invoiced, line, day, times(amount, pesos));

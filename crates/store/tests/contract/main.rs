@@ -8,6 +8,7 @@ mod audit;
 mod bench;
 mod checks;
 mod documents;
+mod find;
 mod identity;
 mod jobs;
 mod ledger;

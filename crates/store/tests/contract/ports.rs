@@ -23,10 +23,11 @@ const PORTS: [(&str, &[&str]); 4] = [
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
 ];
 
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 11] = [
     include_str!("audit.rs"),
     include_str!("checks.rs"),
     include_str!("documents.rs"),
+    include_str!("find.rs"),
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),

@@ -76,7 +76,11 @@ fn book_sections(texts: &Texts<'_>, summary: &Summary, side: Side, book: Book) -
     let figure = |line: Line| Figure { side, book, line };
     let lines: Vec<Line> = book.lines().filter(|it| summary.total.contains_key(&figure(*it))).collect();
     let months: Vec<i32> = summary.months.keys().copied().collect();
-    let title = format!("{}: {}", texts.say(&format!("cli-figure-side-{}", side.text())), texts.say(&format!("cli-figure-book-{}", book.text())));
+    let title = format!(
+        "{}: {}",
+        texts.say(&format!("cli-figure-side-{}", side.text())),
+        texts.say(&format!("cli-figure-book-{}", book.text()))
+    );
     let mut sections = Vec::new();
     let chunks: Vec<&[i32]> = if months.len() > 1 { months.chunks(MONTHS_ABREAST).collect() } else { vec![&[]] };
     for (place, months) in chunks.iter().enumerate().filter(|_| !lines.is_empty()) {
@@ -105,7 +109,9 @@ fn parties(texts: &Texts<'_>, summary: &Summary, side: Side) -> Section {
     let mut all: Vec<(&str, &Counterparty)> =
         summary.counterparties.iter().filter(|((of, _), _)| *of == side).map(|((_, rfc), it)| (rfc.as_str(), it)).collect();
     all.sort_by_key(|(rfc, it)| (std::cmp::Reverse(amount_of(it, invoiced).abs()), *rfc));
-    let iva = |it: &Counterparty, book| [Line::Iva16, Line::Iva8, Line::IvaOther].map(|line| amount_of(it, Figure { side, book, line })).iter().sum();
+    let iva = |it: &Counterparty, book| {
+        [Line::Iva16, Line::Iva8, Line::IvaOther].map(|line| amount_of(it, Figure { side, book, line })).iter().sum()
+    };
     let row = |(rfc, it): &(&str, &Counterparty)| {
         let amounts: [Decimal; 4] =
             [amount_of(it, invoiced), iva(it, Book::Invoiced), amount_of(it, net(Book::Cash)), iva(it, Book::Cash)];
@@ -136,7 +142,9 @@ fn uncounted(texts: &Texts<'_>, summary: &Summary) -> Option<Section> {
     let rows: Vec<Vec<String>> = summary
         .uncounted
         .iter()
-        .flat_map(|(reason, it)| it.named.iter().map(|(uuid, detail)| vec![uuid.clone(), reason_text(texts, reason), detail.clone()]))
+        .flat_map(|(reason, it)| {
+            it.named.iter().map(|(uuid, detail)| vec![uuid.clone(), reason_text(texts, reason), detail.clone()])
+        })
         .collect();
     if rows.is_empty() {
         return None;

@@ -29,7 +29,8 @@ fn period(span: &Span) -> Result<Option<Period>, Failure> {
         return Ok(Some(Period::parse(text)?));
     }
     let Some((from, to)) = span.from.as_deref().zip(span.to.as_deref()) else { return Ok(None) };
-    let day = |text: &str| text.trim().parse::<Date>().map_err(|_| Failure::new(Code::PeriodFormat, format!("{text:?} is no date")));
+    let day =
+        |text: &str| text.trim().parse::<Date>().map_err(|_| Failure::new(Code::PeriodFormat, format!("{text:?} is no date")));
     Ok(Some(Period::between(day(from)?, day(to)?)?))
 }
 

@@ -28,7 +28,9 @@ impl Out {
         let place = if is_standard(path) {
             Place::Standard(BufWriter::new(io::stdout()))
         } else {
-            Place::File(Draft::common(path).map_err(|error| Failure::new(Code::OutputFailed, format!("{}: {error}", path.display())))?)
+            Place::File(
+                Draft::common(path).map_err(|error| Failure::new(Code::OutputFailed, format!("{}: {error}", path.display())))?,
+            )
         };
         Ok(Self(Arc::new(Mutex::new(Inner { place: Some(place), deserted: false }))))
     }

@@ -80,7 +80,8 @@ fn row(read: &Read) -> [String; 13] {
     let of = |amount: Option<Decimal>| amount.map(|it| format!("{it:.2}")).unwrap_or_default();
     let it = read.accounts.as_ref();
     let withheld = it.map(|it| sum([TaxKind::Iva, TaxKind::Isr, TaxKind::Ieps].map(|kind| it.withheld_of(kind))));
-    let number = it.map(|it| [it.series.as_str(), it.folio.as_str()].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-"));
+    let number =
+        it.map(|it| [it.series.as_str(), it.folio.as_str()].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-"));
     [
         row.date.get(..10).unwrap_or_default().to_owned(),
         row.uuid.clone(),

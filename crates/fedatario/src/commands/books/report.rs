@@ -154,7 +154,12 @@ fn totals(screen: &Screen, report: &Value) -> Section {
 fn windows(screen: &Screen, report: &Value) -> Section {
     let open = items(report, "windows").filter(|it| it["settled"] == false);
     let row = |it: &Value| {
-        vec![format!("{} – {}", text(it, "from"), text(it, "to")), side(screen, text(it, "direction")), text(it, "content").to_owned(), text(it, "state").to_owned()]
+        vec![
+            format!("{} – {}", text(it, "from"), text(it, "to")),
+            side(screen, text(it, "direction")),
+            text(it, "content").to_owned(),
+            text(it, "state").to_owned(),
+        ]
     };
     let section = section(screen, "cli-report-windows", &["ventana", "lado", "contenido", "estado"], &[], open.map(row).collect());
     Section { empty: screen.text("cli-report-windows-none", &[]), ..section }

@@ -99,7 +99,15 @@ async fn explain(house: &House, screen: &Screen, taxpayer: &Taxpayer, period: Pe
     let mut count = 0u64;
     let mut take = |it: Traced| {
         count += 1;
-        screen.print(&format!("{}  {}  {:<14} {} {:>18}  {}", it.day, it.uuid, it.counterparty, it.kind, shown(it.amount), it.name));
+        screen.print(&format!(
+            "{}  {}  {:<14} {} {:>18}  {}",
+            it.day,
+            it.uuid,
+            it.counterparty,
+            it.kind,
+            shown(it.amount),
+            it.name
+        ));
         if screen.is_json() && all.len() < TRACED_AT_MOST {
             all.push(json!({
                 "uuid": it.uuid, "type": it.kind, "day": it.day, "counterparty": it.counterparty, "name": it.name,
