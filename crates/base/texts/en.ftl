@@ -549,6 +549,7 @@ cli-report-reason-not-in-metadata = The metadata does not name it
 cli-report-totals = Totals
 cli-report-windows = Windows without an answer
 cli-report-windows-none = None: every window of the year has its answer.
+cli-report-not-asked = not asked
 cli-report-missing = Missing
 cli-report-not-delivered = Not delivered by SAT
 cli-report-extra = Here, and not named by the metadata

@@ -549,6 +549,7 @@ cli-report-reason-not-in-metadata = La metadata no lo nombra
 cli-report-totals = Totales
 cli-report-windows = Ventanas sin respuesta
 cli-report-windows-none = Ninguna: cada ventana del año tiene respuesta.
+cli-report-not-asked = sin pedir
 cli-report-missing = Faltan
 cli-report-not-delivered = El SAT no los entrega
 cli-report-extra = Están aquí y la metadata no los nombra

@@ -88,7 +88,7 @@ impl Page {
                 body {
                     header {
                         h1 { (self.title) }
-                        dl { @for (name, value) in &self.facts { div { dt { (name) } dd { (value) } } } }
+                        dl { @for (name, value) in self.facts.iter().filter(|(_, value)| !value.is_empty()) { div { dt { (name) } dd { (value) } } } }
                         @if let Some((text, good)) = &self.verdict {
                             p class=(if *good { "verdict good" } else { "verdict" }) { (text) }
                         }

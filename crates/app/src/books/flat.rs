@@ -3,7 +3,7 @@
 use super::sheet::{Cell, Column, Kind};
 use super::walk::Read;
 use crate::model::Role;
-use fedatario_fiscal::mx::accounts::{Accounts, TaxKind, sum};
+use fedatario_fiscal::mx::accounts::{Accounts, TaxKind};
 use rust_decimal::Decimal;
 
 /// Characters of the concepts that a row shows.
@@ -88,7 +88,7 @@ pub fn cells(read: &Read) -> Vec<Cell> {
         tax(it.withheld_of(TaxKind::Iva)),
         tax(it.withheld_of(TaxKind::Isr)),
         tax(it.withheld_of(TaxKind::Ieps)),
-        tax(sum([it.local_transferred, -it.local_withheld])),
+        tax(it.local_transferred - it.local_withheld),
         Cell::amount(total),
         Cell::text(read.found.status.text()),
         Cell::instant(read.found.cancelled_at.as_deref().unwrap_or_default()),

@@ -39,7 +39,7 @@ pub struct Filters {
     pub status: Vec<String>,
     #[arg(long, value_name = "NAME")]
     pub complement: Option<String>,
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     pub text: Option<String>,
     #[arg(long, value_name = "UUID")]
     pub uuid: Option<String>,

@@ -108,18 +108,18 @@ closed! {
 }
 
 impl Book {
-    /// The lines that it has.
+    /// The lines that it has, in the order they are shown in.
     pub fn lines(self) -> impl Iterator<Item = Line> {
         use Line::*;
-        Line::ALL.iter().copied().filter(move |line| match self {
-            Book::Invoiced => !matches!(line, Paid | Earned | OtherPay | Deducted | Operation),
-            Book::Cash => !matches!(
-                line,
-                Income | Later | Global | LocalTransferred | LocalWithheld | Earned | OtherPay | Deducted | Operation
-            ),
-            Book::Payroll => matches!(line, Earned | OtherPay | Deducted | IsrWithheld | Net),
-            Book::Withheld => matches!(line, Operation | IsrWithheld | IvaWithheld | IepsWithheld),
-        })
+        const TAXES: [Line; 12] =
+            [Base16, Iva16, Base8, Iva8, Base0, BaseExempt, BaseOther, IvaOther, Ieps, IvaWithheld, IsrWithheld, IepsWithheld];
+        let (own, taxes, locals): (&[Line], &[Line], &[Line]) = match self {
+            Book::Invoiced => (&[Income, AtOnce, Later, Global, Credit, Net], &TAXES, &[LocalTransferred, LocalWithheld]),
+            Book::Cash => (&[AtOnce, Paid, Credit, Net], &TAXES, &[]),
+            Book::Payroll => (&[Earned, OtherPay, Deducted, Net, IsrWithheld], &[], &[]),
+            Book::Withheld => (&[Operation, IsrWithheld, IvaWithheld, IepsWithheld], &[], &[]),
+        };
+        [own, taxes, locals].into_iter().flatten().copied()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The books of a period as tables, for a page and for a terminal alike.
 
 use crate::present::Screen;
-use fedatario_app::books::summary::{Counterparty, Iva, Summary, Sums, iva_of, month_name, shown};
+use fedatario_app::books::summary::{self, Counterparty, Iva, Summary, Sums, iva_of, month_name};
 use fedatario_fiscal::mx::books::{Book, Figure, Line, Side};
 use fedatario_tables::{Heading, Page, Section};
 use rust_decimal::Decimal;
@@ -10,6 +10,16 @@ use rust_decimal::Decimal;
 const MONTHS_ABREAST: usize = 6;
 /// Counterparties on a page, by amount; all of them are in the JSON and the CSV.
 const COUNTERPARTIES_SHOWN: usize = 200;
+
+/// An amount for people: thousands apart.
+fn shown(amount: Decimal) -> String {
+    let plain = summary::shown(amount);
+    let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |it| ("-", it));
+    let (whole, cents) = digits.split_once('.').unwrap_or((digits, ""));
+    let grouped: Vec<&str> = (0..whole.len()).rev().step_by(3).map(|end| &whole[end.saturating_sub(2)..=end]).collect();
+    let grouped = grouped.into_iter().rev().collect::<Vec<_>>().join(",");
+    format!("{sign}{grouped}.{cents}")
+}
 
 /// A table's texts by their keys.
 struct Texts<'a>(&'a Screen);
@@ -46,12 +56,15 @@ pub fn page(screen: &Screen, summary: &Summary) -> Page {
     Page {
         language: screen.language_code().to_owned(),
         title: texts.say("cli-summary-title"),
-        facts: vec![
+        facts: [
             fact("cli-page-rfc", summary.rfc.clone()),
             fact("cli-page-name", summary.name.clone()),
             fact("cli-page-period", period),
             fact("cli-page-currency", "MXN".to_owned()),
-        ],
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect(),
         verdict: None,
         notes: vec![texts.say("cli-summary-working-paper"), texts.say("cli-summary-rules")],
         sections,
@@ -160,7 +173,7 @@ fn reason_text(texts: &Texts<'_>, reason: &str) -> String {
 /// The same page for a terminal.
 pub fn print(screen: &Screen, page: &Page) {
     screen.print(&page.title);
-    page.facts.iter().for_each(|(name, value)| screen.print(&format!("{name}: {value}")));
+    page.facts.iter().for_each(|(name, value)| screen.print(&format!("{name} {value}")));
     page.verdict.iter().for_each(|(text, _)| screen.print(text));
     page.notes.iter().for_each(|it| screen.print(it));
     for section in page.sections.iter().filter(|it| !it.rows.is_empty()) {
@@ -184,5 +197,19 @@ fn print_table(screen: &Screen, section: &Section) {
             if number { format!("{text:>width$}") } else { format!("{text:<width$}") }
         };
         screen.print(&format!("  {}", row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (amount, expected) in
+            [("0", "0.00"), ("-5.5", "-5.50"), ("999.995", "1,000.00"), ("1234567.1", "1,234,567.10"), ("-100000", "-100,000.00")]
+        {
+            assert_eq!(shown(Decimal::from_str_exact(amount).unwrap()), expected);
+        }
     }
 }

@@ -133,6 +133,11 @@ fn section(screen: &Screen, title: &str, text: &[&str], numbers: &[&str], rows: 
     }
 }
 
+/// A state of a request has its permanent name; a window that has no request has words.
+fn state(screen: &Screen, state: &str) -> String {
+    if state == "not_asked" { screen.text("cli-report-not-asked", &[]) } else { state.to_owned() }
+}
+
 /// The word for a side, as the report writes it.
 fn side(screen: &Screen, direction: &str) -> String {
     screen.text(if direction == "issued" { "cli-figure-side-emitidos" } else { "cli-figure-side-recibidos" }, &[])
@@ -158,7 +163,7 @@ fn windows(screen: &Screen, report: &Value) -> Section {
             format!("{} – {}", text(it, "from"), text(it, "to")),
             side(screen, text(it, "direction")),
             text(it, "content").to_owned(),
-            text(it, "state").to_owned(),
+            state(screen, text(it, "state")),
         ]
     };
     let section = section(screen, "cli-report-windows", &["ventana", "lado", "contenido", "estado"], &[], open.map(row).collect());
