@@ -7,6 +7,7 @@
 
 pub mod abridged;
 pub mod accounts;
+mod ahead;
 pub mod books;
 pub mod cadena;
 pub mod cfdi;
