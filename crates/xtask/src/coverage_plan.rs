@@ -324,6 +324,28 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(
         COMPLETE,
+        "sat check: exactly the forged, altered and cancelled documents are found; nothing that was not looked at is good",
+        &["check:", "verdicts:"],
+    ),
+    bullet(
+        COMPLETE,
+        "Consulta de estado, certificates by number and list 69-B at SAT's public doors: throttled, bounded, worlds not crossed",
+        &[
+            "status:",
+            "certificates: by number",
+            "69-B:",
+            "sat: public doors",
+            "upstream: a public door",
+            "upstream: the breaker of a public",
+        ],
+    ),
+    bullet(
+        COMPLETE,
+        "What is kept of checked documents, certificates and lists, on both databases",
+        &["store: a document is suspect", "store: a list takes"],
+    ),
+    bullet(
+        COMPLETE,
         "Verification of each CFDI's own seal and SAT stamp: the cadena original of CFDI 3.2, 3.3, 4.0, Retenciones 1.0, 2.0 and of the stamps, complements included",
         &["cadena:", "seal:"],
     ),
