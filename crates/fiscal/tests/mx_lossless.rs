@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// Facts of the XML by the DOM of Python's library, facts of the JSON by its own rule, without regard
 /// to order; white space does not count. Prints one line a document: how many facts there were.
-const JUDGE: &str = r#"
+const JUDGE: &str = r##"
 import sys, json
 from collections import Counter
 from xml.dom import minidom
@@ -53,7 +53,7 @@ for xml, mine in zip(sys.argv[1::2], sys.argv[2::2]):
     if theirs != ours:
         sys.exit("%s: lost %r, made up %r" % (xml, list((theirs - ours).items())[:3], list((ours - theirs).items())[:3]))
     print(sum(ours.values()))
-"#;
+"##;
 
 fn xml_files(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path()).collect();

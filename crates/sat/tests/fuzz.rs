@@ -5,9 +5,9 @@ use fedatario_testkit::storm;
 use fedatario_testkit::{covers, fixtures};
 
 /// Mutations of each authored sample.
-const ROUNDS: usize = 1_000;
+const ROUNDS: usize = 500;
 /// Mutations of each published one.
-const PUBLISHED: usize = 60;
+const PUBLISHED: usize = 20;
 
 const DES: &str = "http://DescargaMasivaTerceros.sat.gob.mx";
 
@@ -58,6 +58,6 @@ fn what_a_stranger_makes_of_answers_breaks_no_promise() {
         tried += storm::over("answer", &published, PUBLISHED, fuzz::answer);
         tried += storm::over("download", &published, PUBLISHED, fuzz::download);
     }
-    assert!(tried > 5_000, "{tried}");
+    assert!(tried > 2_500, "{tried}");
     covers!("sat: seeded mutations of answers, downloads and kept sessions break no promise of their readers");
 }
