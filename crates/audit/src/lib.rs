@@ -15,6 +15,8 @@ pub mod database;
 pub mod error;
 pub mod event;
 pub mod export;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod merkle;
 pub mod note;
 pub mod verdict;

@@ -8,6 +8,8 @@
 
 mod digest;
 mod folder;
+#[doc(hidden)]
+pub mod fuzz;
 mod memory;
 mod path;
 mod s3;

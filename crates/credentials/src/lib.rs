@@ -11,6 +11,8 @@ pub mod certificate;
 pub mod chain;
 pub mod error;
 pub mod file;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod holder;
 pub mod issuer;
 pub mod key;

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::present::Screen;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use fedatario_base::Code;
 use fedatario_base::text::{Language, say};
 use std::path::PathBuf;
@@ -382,13 +382,29 @@ pub enum Xml {
     Verify {
         #[arg(long, value_name = "PEM")]
         ca: Vec<PathBuf>,
-        #[arg(long, default_value = "plain", value_parser = ["plain", "dgii", "sat-token", "sat-request"])]
-        profile: String,
+        #[arg(long, value_enum, default_value_t = Expected::Plain)]
+        profile: Expected,
         #[arg(long, value_name = "INSTANT")]
         at: Option<String>,
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// Which signature is expected of a document.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub enum Expected {
+    Plain,
+    Dgii,
+    SatToken,
+    SatRequest,
+}
+
+impl Expected {
+    /// As it is written in the shell.
+    pub fn text(self) -> String {
+        self.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 #[derive(Subcommand, Debug)]

@@ -4,4 +4,6 @@
 //! handed, nothing reads a clock (`now` is a parameter), and whatever a stranger's bytes meet has a
 //! named bound. Storage, sending and deciding when belong to the services.
 
+#[doc(hidden)]
+pub mod fuzz;
 pub mod mx;

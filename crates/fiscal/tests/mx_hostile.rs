@@ -1,184 +1,83 @@
-//! What a stranger makes of good input: every mutation is read or refused with a code, none panics.
-//!
-//! Seeded, so that a failure comes back; the bodies are plain functions that a fuzzer can call too.
+//! What a stranger makes of good input: the bodies of the fuzz targets over seeded mutations of
+//! documents, metadata, packages, reports and the small texts in them. None panics, every promise holds.
 
-use fedatario_base::Code;
-use fedatario_fiscal::mx::cfdi::{read_cfdi, xml_to_json};
-use fedatario_fiscal::mx::completeness::Report;
-use fedatario_fiscal::mx::metadata::{MetadataReader, ThirdPartyReader};
-use fedatario_fiscal::mx::package::{Entry, Package};
-use fedatario_testkit::covers;
+use fedatario_fiscal::fuzz;
+use fedatario_fiscal::mx::cfdi::read_cfdi;
+use fedatario_fiscal::mx::metadata::MetadataReader;
+use fedatario_fiscal::mx::package::Package;
+use fedatario_testkit::storm::{self, Storm};
+use fedatario_testkit::{covers, fixtures};
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-/// Mutations of each sample; enough to reach every refusal, few enough for every run.
-const MUTATIONS: u64 = 400;
+/// Mutations of each authored sample: enough to reach every refusal, few enough for every run.
+const ROUNDS: usize = 200;
+/// Mutations of each published one: there are many, and they are large.
+const PUBLISHED: usize = 25;
+/// Mutations of a small text.
+const TEXTS: usize = 1_500;
 
-/// xorshift64*: reproducible and good enough to pick bytes.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
+fn authored() -> Vec<Vec<u8>> {
+    storm::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cfdi"), ".xml")
 }
 
-const SPICE: &[&[u8]] = &[
-    b"<",
-    b">",
-    b"\"",
-    b"&",
-    b"&#x0;",
-    b"&lol;",
-    b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>",
-    b"<![CDATA[",
-    b"]]>",
-    b"<!--",
-    b"\0",
-    b"\xFF",
-    b"\xEF\xBB\xBF",
-    b"~",
-    b"~~~~",
-    b"\r",
-    b"\n",
-    b"\r\n",
-    b"xmlns=''",
-    b"<a/>",
-    b"</cfdi:Comprobante>",
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\xFF\xFF\xFF\xFF",
-    b"-",
-    b"99999999999999999999999999",
-    b"\xE2\x80\xA8",
-    b"2025-02-30T25:61:61",
-];
-
-fn mutate(sample: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut bytes = sample.to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(bytes.len() + 1);
-        let spice = SPICE[random.below(SPICE.len())];
-        match random.below(6) {
-            0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
-            1 => bytes.truncate(at),
-            2 => drop(bytes.splice(at..at, spice.iter().copied())),
-            3 => drop(bytes.drain(at..(at + random.below(40)).min(bytes.len()))),
-            4 => {
-                let end = (at + random.below(200)).min(bytes.len());
-                let piece = bytes[at..end].to_vec();
-                let to = random.below(bytes.len() + 1);
-                bytes.splice(to..to, piece);
-            }
-            _ if at < bytes.len() => bytes[at] = random.next() as u8,
-            _ => {}
-        }
-    }
-    bytes
+fn published(folder: &str, ending: &str) -> Vec<Vec<u8>> {
+    fixtures::maybe().map(|it| storm::files(&it.join(folder), ending)).unwrap_or_default()
 }
 
-/// Runs `body` over seeded mutations of the sample; returns how many were accepted and refused.
-fn storm(sample: &[u8], seed: u64, body: impl Fn(&[u8]) -> bool) -> (usize, usize) {
-    let mut random = Random(seed | 1);
-    let accepted = (0..MUTATIONS).filter(|_| body(&mutate(sample, &mut random))).count();
-    (accepted, MUTATIONS as usize - accepted)
-}
-
-fn samples() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cfdi");
-    let names = ["emitido-04-pago-parcial.xml", "emitido-05-nomina.xml", "recibido-02-papeleria.xml"];
-    names.iter().map(|it| std::fs::read(folder.join(it)).unwrap()).collect()
-}
-
-/// A document: read, and then its JSON is JSON; or refused with one of the codes of XML.
-fn cfdi_body(bytes: &[u8]) -> bool {
-    match read_cfdi(bytes) {
-        Ok(it) => {
-            let value: serde_json::Value = serde_json::from_str(&it.json).expect("our JSON is JSON");
-            assert!(value.as_object().is_some_and(|it| it.len() == 1));
-            assert_eq!(xml_to_json(bytes), Ok(it.json));
-            true
-        }
-        Err(error) => {
-            let known = [Code::XmlMalformed, Code::XmlDoctype, Code::XmlTooDeep, Code::XmlTooLarge, Code::CfdiFormat];
-            assert!(known.contains(&error.code()), "{error}");
-            false
-        }
+/// Runs a body over what is authored, and over what is published if that is there.
+fn over(name: &str, authored: &[Vec<u8>], published: &[Vec<u8>], body: impl Fn(&[u8])) {
+    assert!(storm::over(name, authored, ROUNDS, &body) > ROUNDS);
+    if !published.is_empty() {
+        storm::over(name, published, PUBLISHED, &body);
     }
 }
 
-fn metadata_body(bytes: &[u8]) -> bool {
-    let third = ThirdPartyReader::new(bytes).map(|it| it.count()).unwrap_or_default();
-    let Ok(reader) = MetadataReader::new(bytes) else { return false };
-    let lines = bytes.iter().filter(|it| **it == b'\n').count() + 1;
-    let rows = reader.inspect(|it| assert!(it.is_ok() || it.as_ref().is_err_and(|it| !it.to_string().is_empty()))).count();
-    assert!(rows <= lines && third <= lines);
-    true
-}
-
-fn package_body(bytes: &[u8]) -> bool {
-    let Ok(mut package) = Package::open(Cursor::new(bytes)) else { return false };
-    let Ok(mut entries) = package.entries() else { return false };
-    let mut whole = true;
-    loop {
-        match entries.next_entry() {
-            Ok(None) => return whole,
-            Err(error) => {
-                assert!(matches!(error.code(), Code::ArchiveFormat | Code::ArchiveRatio | Code::ArchiveTooLarge), "{error}");
-                return false;
-            }
-            Ok(Some(Entry::Xml(mut it) | Entry::Metadata(mut it) | Entry::ThirdParty(mut it))) => match it.read_all() {
-                Ok(bytes) => drop(cfdi_body(&bytes)),
-                Err(error) => {
-                    assert!(matches!(error.code(), Code::ArchiveFormat | Code::ArchiveRatio | Code::ArchiveTooLarge), "{error}");
-                    whole = false;
-                }
-            },
-            Ok(Some(Entry::Ignored { .. } | Entry::Refused { .. })) => {}
-        }
-    }
+/// Of mutations some are still read and some are not: else the storm proves nothing.
+fn is_mixed(sample: &[u8], reads: impl Fn(&[u8]) -> bool) {
+    let mut storm = Storm::new(7);
+    let read = (0..ROUNDS).filter(|_| reads(&storm.mutated(sample))).count();
+    assert!(read > 5 && read < ROUNDS - 5, "{read} of {ROUNDS} were read");
 }
 
 #[test]
 fn documents_survive_the_storm() {
-    for (seed, sample) in samples().iter().enumerate() {
-        assert!(cfdi_body(sample));
-        let (accepted, refused) = storm(sample, seed as u64 + 7, cfdi_body);
-        assert!(accepted > 10 && refused > 10, "{accepted} {refused}");
-    }
+    let samples = authored();
+    assert!(samples.len() > 10 && samples.iter().all(|it| read_cfdi(it).is_ok()));
+    is_mixed(&samples[0], |it| read_cfdi(it).is_ok());
+    let few: Vec<Vec<u8>> = samples.iter().step_by(3).cloned().collect();
+    over("cfdi", &few, &published("mx/cfdi", ".xml"), fuzz::cfdi);
+    over("tree", &few, &[], fuzz::tree);
     covers!("hostile CFDI: seeded mutations are read or refused with a code");
+}
+
+fn metadata() -> Vec<Vec<u8>> {
+    let row = "26DA5355-E4BD-57D7-8E8E-B567754A287F~EKU9003173C9~A\nB~H&E951128469~C~D~SPR190613I52~2026-09-01 09:15:02~2026-09-01 09:15:33~1160.00~I~1~\r\n";
+    let header = "Uuid~RfcEmisor~NombreEmisor~RfcReceptor~NombreReceptor~RfcPac~FechaEmision~FechaCertificacionSat~Monto~EfectoComprobante~Estatus~FechaCancelacion\r\n";
+    let third = "Uuid~RfcACuentaTerceros~NombreACuentaTerceros\r\n";
+    let account = "26DA5355-E4BD-57D7-8E8E-B567754A287F~X~Y\r\n";
+    vec![format!("{header}{}", row.repeat(4)).into_bytes(), format!("{third}{}", account.repeat(4)).into_bytes()]
 }
 
 #[test]
 fn metadata_survive_the_storm() {
-    let row = "26DA5355-E4BD-57D7-8E8E-B567754A287F~EKU9003173C9~A\nB~H&E951128469~C~D~SPR190613I52~2026-09-01 09:15:02~2026-09-01 09:15:33~1160.00~I~1~\r\n";
-    let header = "Uuid~RfcEmisor~NombreEmisor~RfcReceptor~NombreReceptor~RfcPac~FechaEmision~FechaCertificacionSat~Monto~EfectoComprobante~Estatus~FechaCancelacion\r\n";
-    let sample = format!("{header}{}", row.repeat(4));
-    let (accepted, refused) = storm(sample.as_bytes(), 11, metadata_body);
-    assert!(accepted > 10 && refused > 10, "{accepted} {refused}");
-    let third =
-        format!("Uuid~RfcACuentaTerceros~NombreACuentaTerceros\r\n{}", "26DA5355-E4BD-57D7-8E8E-B567754A287F~X~Y\r\n".repeat(4));
-    storm(third.as_bytes(), 13, metadata_body);
+    let samples = metadata();
+    is_mixed(&samples[0], |it| MetadataReader::new(it).is_ok_and(|it| it.filter(Result::is_ok).count() == 4));
+    over("metadata", &samples, &published("mx/metadata", ".txt"), fuzz::metadata);
     covers!("hostile metadata: seeded mutations are read or refused with a code");
 }
 
 #[test]
 fn packages_survive_the_storm() {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (place, sample) in samples().iter().enumerate() {
-        writer.start_file(format!("{place}.xml"), zip::write::SimpleFileOptions::default()).unwrap();
+    for (place, sample) in authored().iter().take(3).chain(&metadata()).enumerate() {
+        let name = if place < 3 { format!("{place}.xml") } else { format!("{place}.txt") };
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         writer.write_all(&sample[..sample.len().min(600)]).unwrap();
     }
     let sample = writer.finish().unwrap().into_inner();
-    let (accepted, refused) = storm(&sample, 17, package_body);
-    assert!(accepted > 10 && refused > 10, "{accepted} {refused}");
+    is_mixed(&sample, |it| Package::open(Cursor::new(it)).is_ok());
+    over("package", &[sample], &published("mx/packages/quirks", ".zip"), fuzz::package);
     covers!("hostile packages: seeded mutations are read or refused with a code");
 }
 
@@ -190,8 +89,24 @@ fn reports_survive_the_storm() {
         "2026-01-15T06:00:00Z".parse().unwrap(),
     )
     .finish();
-    let sample = report.canonical();
-    let (_, refused) = storm(&sample, 19, |bytes| Report::parse(bytes).is_ok_and(|it| it.canonical() == bytes));
-    assert!(refused > 10);
+    over("report", &[report.canonical()], &[], fuzz::report);
     covers!("hostile reports: what is read back is what would be written");
+}
+
+#[test]
+fn small_texts_survive_the_storm() {
+    let texts = |all: &[&str]| all.iter().map(|it| it.as_bytes().to_vec()).collect::<Vec<_>>();
+    let latin = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a b='\xD1'/>".to_vec();
+    let utf16: Vec<u8> = std::iter::once(0xFEFF).chain("<a>Ñ</a>".encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let documents = [texts(&["<a/>", "\u{feff}<a/>", "x <a/>"]), vec![latin, utf16]].concat();
+    let rows: [(&str, Vec<Vec<u8>>, fn(&[u8])); 4] = [
+        ("rfc", texts(&["EKU9003173C9", "H&E951128469", "IAÑL750210963", " xaxx010101000 "]), fuzz::rfc),
+        ("uuid", texts(&["26DA5355-E4BD-57D7-8E8E-B567754A287F", "26da5355-e4bd-57d7-8e8e-b567754a287f"]), fuzz::uuid),
+        ("civil_time", texts(&["2026-09-01T09:15:02", "2015-02-24 11:02:49.123-06:00", "9999-12-31T23:59:59"]), fuzz::civil_time),
+        ("text", documents, fuzz::text),
+    ];
+    for (name, samples, body) in rows {
+        assert!(storm::over(name, &samples, TEXTS, body) > TEXTS);
+    }
+    covers!("hostile texts: RFC, folios, times and encodings read the same again, or not at all");
 }

@@ -16,6 +16,8 @@ pub mod download;
 pub mod endpoints;
 pub mod envelope;
 pub mod estado;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod probe;
 pub mod public;

@@ -1,4 +1,4 @@
-//! What tests share: a clock they move by hand, the fixtures' whereabouts, and the record of what
+//! What tests share: a clock they move by hand, the fixtures' whereabouts, seeded mutations, and the record of what
 //! each test covers.
 //!
 //! Only tests see this crate. It promises that a test which needs published fixtures fails when the
@@ -7,5 +7,6 @@
 pub mod clock;
 pub mod coverage;
 pub mod fixtures;
+pub mod storm;
 
 pub use clock::FakeClock;

@@ -73,6 +73,8 @@ struct Writer<'d> {
     /// The prefixes written, and for each open element how many of them are its own.
     written: Vec<&'d str>,
     counts: Vec<usize>,
+    /// The attributes of the element at hand, in their order.
+    sorted: Vec<Attribute<'d>>,
     seen_root: bool,
 }
 
@@ -89,6 +91,7 @@ impl<'d> Writer<'d> {
             rendered: HashMap::new(),
             written: Vec::new(),
             counts: Vec::new(),
+            sorted: Vec::new(),
             seen_root: false,
         }
     }
@@ -219,28 +222,31 @@ impl<'d> Writer<'d> {
     }
 
     fn attributes(&mut self, node: Node<'d>) {
-        let mut attributes: Vec<_> = node.attributes().collect();
+        let mut attributes = std::mem::take(&mut self.sorted); // One allocation for all elements.
+        attributes.clear();
+        attributes.extend(node.attributes());
         if !self.method.exclusive && node.id() == self.apex {
             attributes.extend(inherited(node));
         }
         attributes.sort_unstable_by_key(|it| (it.namespace, it.local));
-        for attribute in attributes {
+        for attribute in &attributes {
             self.push(&[" ", attribute.name, "=\""]);
             escape_attribute(attribute.value, &mut self.out);
             self.out.push(b'"');
         }
+        self.sorted = attributes;
     }
 }
 
 /// All bindings that hold at an element, the innermost of each prefix.
-fn in_scope(node: Node<'_>) -> Vec<(&str, NsId)> {
+pub(crate) fn in_scope(node: Node<'_>) -> Vec<(&str, NsId)> {
     let mut seen = HashSet::new();
     let above = std::iter::successors(Some(node), |it| it.parent());
     above.flat_map(|it| it.declarations()).filter(|it| seen.insert(it.0)).collect()
 }
 
 /// The `xml:` attributes that an element has from those above it: the inclusive form keeps them.
-fn inherited(node: Node<'_>) -> Vec<Attribute<'_>> {
+pub(crate) fn inherited(node: Node<'_>) -> Vec<Attribute<'_>> {
     let mut seen: HashSet<&str> = node.attributes().filter(|it| it.namespace == XML_NS).map(|it| it.local).collect();
     let above = std::iter::successors(node.parent(), |it| it.parent());
     let all = above.flat_map(|it| it.attributes()).filter(|it| it.namespace == XML_NS);

@@ -178,6 +178,13 @@ pub const MATRICES: &[Matrix] = &[
             ("solicita-emitidos, two receivers", "phpcfdi", "no such message is published in that form"),
         ],
     },
+    Matrix {
+        name: "signature attack x profile",
+        columns: &["plain", "dgii", "sat-token", "sat-request", "sat-request, official"],
+        rows: Rows::AtLeast(71),
+        apart: &[],
+    },
+    Matrix { name: "import x outcome", columns: &[], rows: Rows::AtLeast(35), apart: &[] },
     Matrix { name: "fixture x outcome", columns: &[], rows: Rows::AtLeast(12), apart: &[] },
 ];
 
@@ -396,6 +403,26 @@ pub const BULLETS: &[Bullet] = &[
         COMPLETE,
         "Verification of each CFDI's own seal and SAT stamp: the cadena original of CFDI 3.2, 3.3, 4.0, Retenciones 1.0, 2.0 and of the stamps, complements included",
         &["cadena:", "seal:"],
+    ),
+    bullet(
+        JUDGED,
+        "xmlsec1 and a second library verify what we sign, we verify what xmlsec1 signs, canonical forms are libxml2's, through the shell too",
+        &["xmlsig: bergshamra", "xmlsig: xmlsec1", "xmlsig: what xmlsec1", "xmlsig: inclusive and exclusive", "tools: xml"],
+    ),
+    bullet(
+        JUDGED,
+        "Nothing of a CFDI is lost in its JSON: every version, every complement",
+        &["CFDI: nothing of a document", "CFDI: shapes that no schema"],
+    ),
+    bullet(
+        UNBREAKABLE,
+        "Every signature attack in every profile, and 300 mutants of each kind of signed document: none is believed but for what was signed",
+        &["xmlsig: 300 mutants", "xmlsig: the table of attacks"],
+    ),
+    bullet(
+        UNBREAKABLE,
+        "A fuzz body for every parser of strangers' bytes, run some thousand seeded times; a fuzzer wraps the same bodies",
+        &["fuzz:", "xmlsig: seeded", "hostile", "credentials: seeded", "sat: seeded", "audit: seeded", "blobs: seeded"],
     ),
     bullet(
         COMPLETE,

@@ -8,6 +8,7 @@ mod errors;
 mod links;
 mod lists;
 mod repository;
+mod targets;
 mod tidy;
 
 use anyhow::{Context, bail};

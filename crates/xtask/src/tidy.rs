@@ -1,7 +1,7 @@
 //! What the repository's habits forbid, found in one pass.
 
 use crate::repository::Repository;
-use crate::{coverage, edges, errors, links};
+use crate::{coverage, edges, errors, links, targets};
 use std::process::ExitCode;
 
 /// Marks that no source may carry. Written apart, so that this file does not carry them.
@@ -44,6 +44,7 @@ pub fn run(repository: &Repository) -> anyhow::Result<ExitCode> {
     found.extend(clocks(repository)?);
     found.extend(links::check(repository)?);
     found.extend(errors::check(repository)?);
+    found.extend(targets::check(repository)?);
     found.extend(migrations(repository)?);
     found.extend(words(repository)?);
     found.extend(coverage::gaps(repository)?);

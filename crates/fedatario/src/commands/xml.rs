@@ -4,7 +4,7 @@
 
 use super::cert::{self, instant, now};
 use super::pipe;
-use crate::cli::Xml;
+use crate::cli::{Expected, Xml};
 use crate::config;
 use crate::failure::Failure;
 use crate::present::Screen;
@@ -32,7 +32,7 @@ pub fn run(command: Xml, screen: &Screen) -> Result<Exit, Failure> {
             let authorities = authorities(&ca)?;
             let at = at.map_or_else(|| Ok(now()), |it| instant(&it))?;
             let check = Check { authorities, is_asked: !ca.is_empty(), at };
-            check.run(&pipe::read(&file, MAX_SIGNED_BYTES)?, &profile, screen)
+            check.run(&pipe::read(&file, MAX_SIGNED_BYTES)?, profile, screen)
         }
     }
 }
@@ -59,12 +59,12 @@ fn authorities(files: &[PathBuf]) -> Result<Vec<Certificate>, Failure> {
     Ok(all)
 }
 
-fn profile_of(name: &str) -> VerifyProfile<'static> {
-    match name {
-        "dgii" => VerifyProfile::Dgii,
-        "sat-token" => VerifyProfile::SatToken,
-        "sat-request" => VerifyProfile::SatRequest,
-        _ => VerifyProfile::Plain,
+fn profile_of(expected: Expected) -> VerifyProfile<'static> {
+    match expected {
+        Expected::Plain => VerifyProfile::Plain,
+        Expected::Dgii => VerifyProfile::Dgii,
+        Expected::SatToken => VerifyProfile::SatToken,
+        Expected::SatRequest => VerifyProfile::SatRequest,
     }
 }
 
@@ -77,10 +77,11 @@ struct Check {
 }
 
 impl Check {
-    fn run(&self, document: &[u8], profile: &str, screen: &Screen) -> Result<Exit, Failure> {
+    fn run(&self, document: &[u8], expected: Expected, screen: &Screen) -> Result<Exit, Failure> {
         let seen = RefCell::new(None);
         let trust = |der: &[u8]| self.key(der, &seen);
-        let result = verify(document, profile_of(profile), &trust);
+        let result = verify(document, profile_of(expected), &trust);
+        let profile = &expected.text();
         let signer = seen.into_inner();
         match result {
             Ok(verified) => {

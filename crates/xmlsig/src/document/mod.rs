@@ -171,6 +171,11 @@ impl Document {
         &self.source
     }
 
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     fn slice(&self, span: Span) -> &str {
         &self.source[span.start as usize..span.end as usize]
     }

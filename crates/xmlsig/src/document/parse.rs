@@ -17,6 +17,9 @@ use quick_xml::reader::Reader;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+/// Attributes that are compared each with each, which is faster than sorting so few.
+const FEW_ATTRIBUTES: usize = 16;
+
 pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Document, XmlSigError> {
     if bytes.len() > limits.bytes.min(u32::MAX as usize) {
         return Err(XmlSigError::TooLarge("bytes"));
@@ -26,10 +29,21 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Document, XmlSigErro
     if source.starts_with('\u{feff}') {
         return Err(malformed(0, "text outside the root"));
     }
-    if let Some((at, _)) = source.char_indices().find(|(_, it)| !is_char(*it)) {
+    if let Some(at) = forbidden(source) {
         return Err(malformed(at, "a character that XML does not allow"));
     }
     Parser::new(source, limits).run()
+}
+
+/// Where the first character stands that XML does not allow. All of them show in one byte: a control,
+/// or the first of U+FFFE and U+FFFF, which is rare enough to look twice.
+fn forbidden(source: &str) -> Option<usize> {
+    let is_suspect = |it: u8| (it < 0x20 && !matches!(it, b'\t' | b'\n' | b'\r')) || it == 0xEF;
+    let suspects = source.bytes().filter(|it| is_suspect(*it)).count();
+    if suspects == 0 {
+        return None;
+    }
+    source.char_indices().find(|(_, it)| !is_char(*it)).map(|it| it.0)
 }
 
 fn malformed(at: usize, what: &'static str) -> XmlSigError {
@@ -368,6 +382,9 @@ impl<'s> Parser<'s> {
 
     /// Neither a name twice as written, nor a namespace and local name twice under two prefixes.
     fn check_duplicates(&self, raw: &[(Span, Span)], from: usize) -> Result<(), XmlSigError> {
+        if raw.len() <= FEW_ATTRIBUTES {
+            return if self.has_twins(raw, from) { self.fail("an attribute stands twice") } else { Ok(()) };
+        }
         let mut written: Vec<&str> = raw.iter().map(|it| self.slice(it.0)).collect();
         written.sort_unstable();
         let expanded = |it: &AttributeData| (it.ns.0, &self.source[it.local as usize..it.name.end as usize]);
@@ -375,6 +392,20 @@ impl<'s> Parser<'s> {
         resolved.sort_unstable();
         let twice = written.windows(2).any(|it| it[0] == it[1]) || resolved.windows(2).any(|it| it[0] == it[1]);
         if twice { self.fail("an attribute stands twice") } else { Ok(()) }
+    }
+
+    /// The same for a few, each with each. Two that differ as written are one only if both have a prefix.
+    fn has_twins(&self, raw: &[(Span, Span)], from: usize) -> bool {
+        let written = |it: &(Span, Span)| self.slice(it.0);
+        let twice = |place: usize, it: &(Span, Span)| raw[..place].iter().any(|other| written(other) == written(it));
+        if raw.iter().enumerate().any(|(place, it)| twice(place, it)) {
+            return true;
+        }
+        let attributes = &self.document.attributes[from..];
+        let local = |it: &AttributeData| &self.source[it.local as usize..it.name.end as usize];
+        let same = |one: &AttributeData, other: &AttributeData| one.ns == other.ns && local(one) == local(other);
+        let prefixed = |it: &AttributeData| it.ns != NsId::NONE;
+        attributes.iter().enumerate().any(|(place, it)| prefixed(it) && attributes[..place].iter().any(|other| same(it, other)))
     }
 
     fn value(&self, raw: Span) -> Result<Cow<'s, str>, XmlSigError> {

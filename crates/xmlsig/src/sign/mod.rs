@@ -162,8 +162,7 @@ fn enveloped(document: &Document, transforms: &[&str], signatory: &Signatory) ->
 /// Seals a whole document as its enveloped signature will, inclusive form.
 fn seal_enveloped(document: &Document, outline: &Outline<'_>) -> Result<Sealed, XmlSigError> {
     let digested = canonicalize_node(document, NodeId::DOCUMENT, &Method::INCLUSIVE, None)?;
-    let (before, after) = last_place(document.root());
-    outline.seal(&before, &after, &digested)
+    outline.seal(Some(document.root()), &digested)
 }
 
 fn external(uri: &str, octets: &[u8], signatory: &Signatory) -> Result<Prepared, XmlSigError> {
@@ -172,7 +171,7 @@ fn external(uri: &str, octets: &[u8], signatory: &Signatory) -> Result<Prepared,
     }
     let key_info = x509_data(&signatory.certificate_base64(), None);
     let outline = Outline { method: EXCLUSIVE, hash: Hash::Sha256, uri, transforms: &[], key_info: &key_info, is_paired: false };
-    Ok(Prepared::around("", outline.seal("", "", octets)?, ""))
+    Ok(Prepared::around("", outline.seal(None, octets)?, ""))
 }
 
 fn element(document: &Document, id: &str, signatory: &Signatory) -> Result<Prepared, XmlSigError> {
@@ -193,7 +192,7 @@ fn element(document: &Document, id: &str, signatory: &Signatory) -> Result<Prepa
         is_paired: false,
     };
     let (before, after) = last_place(document.root());
-    let sealed = outline.seal(&before, &after, &digested)?;
+    let sealed = outline.seal(Some(document.root()), &digested)?;
     Ok(Prepared::around(&before, sealed, &after))
 }
 

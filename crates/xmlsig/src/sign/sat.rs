@@ -65,7 +65,7 @@ pub(super) fn prepare_token(document: &Document, signatory: &Signatory) -> Resul
     };
     let parts = security(&filled).ok_or(XmlSigError::Purpose("not the envelope of a login"))?;
     let (before, after) = last_place(parts.security);
-    Ok(Prepared::around(&before, outline.seal(&before, &after, &digested)?, &after))
+    Ok(Prepared::around(&before, outline.seal(Some(parts.security), &digested)?, &after))
 }
 
 /// The envelope with the certificate in its token.
@@ -108,7 +108,7 @@ pub(super) fn prepare_request(document: &Document, form: Form, signatory: &Signa
         Form::Phpcfdi => {
             let outline = Outline { is_paired: is_paired(&request), ..exercised(&key_info) };
             let digested = canonicalize_node(document, request.operation.id(), &Method::EXCLUSIVE, None)?;
-            outline.seal(&before, &after, &digested)?
+            outline.seal(Some(request.inner), &digested)?
         }
         Form::Official => {
             let alone = Document::parse(standalone(&request, None)?.as_bytes(), Limits::VERIFY)?;

@@ -1,8 +1,8 @@
 //! The text of a signature around its value.
 
 use crate::algorithm::{C14N, Hash};
-use crate::c14n::{Method, canonicalize_node, escaped_attribute, escaped_text};
-use crate::document::{Document, Limits};
+use crate::c14n::{Method, canonicalize_node, escaped_attribute, escaped_text, in_scope, inherited};
+use crate::document::{Document, Limits, MAX_SIGNED_BYTES, MAX_SIGNED_NODES, Node, NsId, XML_NS};
 use crate::error::XmlSigError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,18 +31,26 @@ pub(super) struct Sealed {
 }
 
 impl Outline<'_> {
-    /// Writes the signature for the place between `before` and `after`, where it will be read.
-    pub(super) fn seal(&self, before: &str, after: &str, digested: &[u8]) -> Result<Sealed, XmlSigError> {
+    /// Writes the signature that will be the last child of `place`, or a document of its own.
+    pub(super) fn seal(&self, place: Option<Node<'_>>, digested: &[u8]) -> Result<Sealed, XmlSigError> {
         let info = self.signed_info(&STANDARD.encode(self.hash.digest(digested)));
         let head = format!("<Signature xmlns=\"{DS}\">{info}<SignatureValue>");
         let tail = format!("</SignatureValue><KeyInfo>{}</KeyInfo></Signature>", self.key_info);
-        let octets = self.octets(&format!("{before}{head}{tail}{after}"))?;
+        if let Some(place) = place {
+            check_room(place.document(), head.len() + tail.len())?;
+        }
+        let octets = self.octets(place, &format!("<Signature xmlns=\"{DS}\">{info}</Signature>"))?;
         Ok(Sealed { head, tail, octets, hash: self.hash })
     }
 
-    /// The canonical form of `SignedInfo` where it stands: the inclusive one depends on the place.
-    fn octets(&self, whole: &str) -> Result<Vec<u8>, XmlSigError> {
-        let document = Document::parse(whole.as_bytes(), Limits::VERIFY)?;
+    /// The canonical form of `SignedInfo` where it stands. The inclusive one depends on the place, but
+    /// on nothing of it but what is in scope there; the exclusive one on nothing.
+    fn octets(&self, place: Option<Node<'_>>, signature: &str) -> Result<Vec<u8>, XmlSigError> {
+        let (before, after) = match place.filter(|_| self.method == C14N) {
+            Some(place) => (format!("<s{}>", scope_of(place)), "</s>"),
+            None => (String::new(), ""),
+        };
+        let document = Document::parse(format!("{before}{signature}{after}").as_bytes(), Limits::VERIFY)?;
         let mut nodes = document.root().descendants();
         let info = nodes.find(|it| it.is(DS, "SignedInfo")).ok_or(XmlSigError::Missing)?;
         let method = if self.method == C14N { Method::INCLUSIVE } else { Method::EXCLUSIVE };
@@ -75,6 +83,32 @@ impl Outline<'_> {
             false => format!("<{name} Algorithm=\"{algorithm}\"/>"),
         }
     }
+}
+
+/// What a signature adds to a document besides its text: nodes, and bytes of its value, at most.
+const ROOM: usize = 2_048;
+
+/// A document that is too large with its signature in it could be verified by nobody.
+fn check_room(document: &Document, text: usize) -> Result<(), XmlSigError> {
+    if document.source().len() + text + ROOM > MAX_SIGNED_BYTES {
+        return Err(XmlSigError::TooLarge("bytes with the signature"));
+    }
+    let fits = document.len() + ROOM <= MAX_SIGNED_NODES;
+    if fits { Ok(()) } else { Err(XmlSigError::TooLarge("nodes with the signature")) }
+}
+
+/// The declarations and `xml:` attributes that hold within an element, as it could carry them itself.
+fn scope_of(element: Node<'_>) -> String {
+    let document = element.document();
+    let declared =
+        in_scope(element).into_iter().filter(|(prefix, ns)| *ns != NsId::XML && !(prefix.is_empty() && *ns == NsId::NONE));
+    let declaration = |(prefix, ns): (&str, NsId)| {
+        let namespace = escaped_attribute(document.namespace(ns));
+        if prefix.is_empty() { format!(" xmlns=\"{namespace}\"") } else { format!(" xmlns:{prefix}=\"{namespace}\"") }
+    };
+    let own = element.attributes().filter(|it| it.namespace == XML_NS);
+    let attributes = own.chain(inherited(element)).map(|it| format!(" xml:{}=\"{}\"", it.local, escaped_attribute(it.value)));
+    declared.map(declaration).chain(attributes).collect()
 }
 
 /// `X509Data` with a certificate, and before it the issuer and serial number if they are given.

@@ -226,7 +226,7 @@ const CHUNKS: &[&[u8]] = &[
     b" Id='a'",
 ];
 
-fn mutated(dice: &mut Dice, seed: &[u8]) -> Vec<u8> {
+pub fn mutated(dice: &mut Dice, seed: &[u8]) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..1 + dice.roll(4) {
         let at = dice.roll(bytes.len() + 1);

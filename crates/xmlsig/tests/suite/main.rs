@@ -9,4 +9,5 @@ mod generate;
 mod golden;
 mod hostile;
 mod interop;
+mod matrix;
 mod sat;
