@@ -192,6 +192,15 @@ window_asked = That very window was asked for before, and SAT counts equal reque
 window_exhausted = Every permitted variant of that window has been used.
     .fix = Take the packages from a backup or from SAT's portal and import them by hand.
     .example = fedatario sat import --rfc EKU9003173C9 package.zip
+request_counterparties = SAT takes at most five receivers in a request for issued documents, and one issuer in one for received ones.
+    .fix = Ask for them in several requests, or for all and choose afterwards.
+    .example = fedatario sat request --rfc EKU9003173C9 --received --from 2025-01-01 --to 2025-01-31 --counterparty XAXX010101000
+request_filter = SAT knows no such filter.
+    .fix = --type is one of I, E, T, N, P; --complement one of the names of SAT's list; --folio a UUID.
+    .example = fedatario sat request --rfc EKU9003173C9 --issued --from 2025-01-01 --to 2025-01-31 --type I
+request_too_large = The request would bring more than SAT puts into one, and SAT would refuse it (5003).
+    .fix = Look at the parts that are offered; --yes asks for them, --dry-run shows them again.
+    .example = fedatario sat plan --rfc EKU9003173C9 --issued --from 2025-01-01 --to 2025-12-31
 
 ## Authorities
 

@@ -192,6 +192,15 @@ window_asked = Esa misma ventana ya se pidió, y el SAT cuenta las solicitudes i
 window_exhausted = Ya se usaron todas las variantes permitidas de esa ventana.
     .fix = Recupere los paquetes de un respaldo o del portal del SAT e impórtelos a mano.
     .example = fedatario sat import --rfc EKU9003173C9 paquete.zip
+request_counterparties = El SAT admite hasta cinco receptores en una solicitud de emitidos y un solo emisor en una de recibidos.
+    .fix = Pídalos en varias solicitudes, o pida todo y elija después.
+    .example = fedatario sat request --rfc EKU9003173C9 --received --from 2025-01-01 --to 2025-01-31 --counterparty XAXX010101000
+request_filter = El SAT no conoce ese filtro.
+    .fix = --type es I, E, T, N o P; --complement uno de los nombres de la lista del SAT; --folio un UUID.
+    .example = fedatario sat request --rfc EKU9003173C9 --issued --from 2025-01-01 --to 2025-01-31 --type I
+request_too_large = La solicitud traería más de lo que el SAT pone en una, y el SAT la rechazaría (5003).
+    .fix = Vea las partes que se ofrecen; --yes las pide, --dry-run las muestra de nuevo.
+    .example = fedatario sat plan --rfc EKU9003173C9 --issued --from 2025-01-01 --to 2025-12-31
 
 ## Autoridades
 

@@ -5,6 +5,7 @@
 //! [`metadata::RowProblem`]); they never decide what is stored, and original bytes are never
 //! altered. Civil times are those of Mexico City, as SAT writes them: without a zone.
 
+pub mod asking;
 pub mod cadena;
 pub mod cfdi;
 pub mod completeness;
@@ -15,6 +16,7 @@ pub mod json;
 mod list_paths;
 pub mod metadata;
 pub mod package;
+pub mod planner;
 pub mod rfc;
 pub mod sat_codes;
 pub mod time;
