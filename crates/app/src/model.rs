@@ -7,6 +7,11 @@ use fedatario_base::id::{CredentialId, JobId, PackageId, ScheduleId, SolicitudId
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
+mod requests;
+
+pub use requests::as_text;
+pub use requests::{CountOf, Filters, Grain, LateCancellation, Share, ThirdParty, Wanted};
+
 macro_rules! texts {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -124,6 +129,20 @@ texts! {
         Todos = "todos",
         /// Current only.
         Vigente = "vigente",
+        /// Cancelled only.
+        Cancelado = "cancelado",
+    }
+}
+
+texts! {
+    /// What a request was made for.
+    Purpose {
+        /// A year brought home: it counts in the year's completeness.
+        Year = "year",
+        /// Somebody asked for just this.
+        Request = "request",
+        /// Metadata asked once more, so that late cancellations are seen.
+        Recheck = "recheck",
     }
 }
 
@@ -315,6 +334,10 @@ pub struct Solicitud {
     pub content: Content,
     /// `EstadoComprobante`.
     pub estado: Estado,
+    /// What narrows it beyond its window.
+    pub filters: Filters,
+    /// What it was made for.
+    pub purpose: Purpose,
     /// Start of the window that is meant.
     pub base_from: DateTime,
     /// Start of the window that is asked: `base_from` minus `k` seconds.
@@ -333,6 +356,8 @@ pub struct Solicitud {
     pub codes: AuthorityCodes,
     /// `NumeroCFDIs`; never decides anything.
     pub announced: Option<i64>,
+    /// Why it waits for a person, when that is not SAT's doing: an error slug and words.
+    pub problem: Option<String>,
     /// The request that it stands for.
     pub replaces: Option<SolicitudId>,
     /// Why it stands for it.
@@ -415,6 +440,9 @@ pub struct Tally {
     pub foreign: u64,
     /// Any other entry.
     pub ignored: u64,
+    /// Lines that were here in force and are cancelled now; among `metadata` too.
+    #[serde(default)]
+    pub cancelled: u64,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -426,6 +454,7 @@ impl std::ops::AddAssign for Tally {
         self.quarantined += more.quarantined;
         self.foreign += more.foreign;
         self.ignored += more.ignored;
+        self.cancelled += more.cancelled;
     }
 }
 
@@ -505,6 +534,8 @@ pub struct MetadataRow {
     pub cancelled_at: Option<String>,
     /// Columns that we do not know, as a JSON object.
     pub extra: String,
+    /// Of which of the two services.
+    pub family: Family,
     /// The package that brought it.
     pub package: PackageId,
 }
@@ -518,6 +549,8 @@ pub struct Written {
     pub again: u64,
     /// Rows already here from another package.
     pub duplicates: u64,
+    /// Of the new ones, lines that were here in force and are cancelled now.
+    pub cancelled: u64,
 }
 
 /// An entry that could not be read.
@@ -592,6 +625,8 @@ pub struct ClaimedJob {
     pub token: i64,
     /// How often it failed so far.
     pub failures: u32,
+    /// How often in a row its worker was gone before it ended.
+    pub lapses: u32,
     /// When it was due (service).
     pub due: Timestamp,
     /// Text of the actor who enqueued it.
@@ -634,6 +669,8 @@ pub struct ScheduleRow {
     pub kind: String,
     /// Payload of the jobs it makes.
     pub payload: serde_json::Value,
+    /// How many seconds later than the expression says it fires, so that many do not at once.
+    pub spread_s: u32,
     /// When it fires next (service).
     pub next: Timestamp,
     /// Whether it is on.

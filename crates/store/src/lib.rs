@@ -18,6 +18,7 @@ mod exchanges;
 mod jobs;
 mod limits;
 mod metadata;
+mod metadata_counts;
 mod packages;
 mod presence;
 mod read;

@@ -6,7 +6,7 @@
 use crate::model::*;
 use fedatario_base::id::{PackageId, TaxpayerId};
 use fedatario_fiscal::mx::cfdi::{Cfdi, CfdiError, Complement, Party, read_cfdi};
-use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader};
+use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader, ThirdPartyReader};
 use fedatario_fiscal::mx::package::{ArchiveError, Entry, Package};
 use fedatario_fiscal::mx::time;
 use std::io::{Read, Seek};
@@ -25,6 +25,8 @@ pub struct Of {
     pub taxpayer: TaxpayerId,
     /// From where.
     pub package: PackageId,
+    /// Of which service, where that is known.
+    pub family: Option<Family>,
 }
 
 /// Rows on their way to the database.
@@ -40,6 +42,8 @@ pub struct Batch {
     pub foreign: Vec<DocumentRow>,
     /// Lines of metadata.
     pub metadata: Vec<MetadataRow>,
+    /// On whose account documents were made; after the lines of the package that name them.
+    pub third_parties: Vec<(TaxpayerId, ThirdParty)>,
     /// What could not be read.
     pub quarantine: Vec<QuarantineRow>,
     bytes: usize,
@@ -47,7 +51,7 @@ pub struct Batch {
 
 impl Batch {
     fn is_full(&self) -> bool {
-        let rows = self.documents.len() + self.foreign.len() + self.metadata.len() + self.quarantine.len();
+        let rows = self.documents.len() + self.foreign.len() + self.metadata.len() + self.third_parties.len() + self.quarantine.len();
         rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
@@ -65,8 +69,9 @@ impl Batch {
 
 /// Reads a whole archive. An `Err` says why it could not be read to its end; what was read before
 /// that has been handed over.
-pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(Batch) -> bool) -> Result<(), ArchiveError> {
-    let mut package = Package::open(archive)?;
+pub fn read(mut archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(Batch) -> bool) -> Result<(), ArchiveError> {
+    let mut package = Package::open(&mut archive)?;
+    let mut has_third_parties = false;
     let mut batch = Batch::default();
     let mut entries = package.entries()?;
     while let Some(entry) = entries.next_entry()? {
@@ -83,16 +88,54 @@ pub fn read(archive: impl Read + Seek, of: Of, rfc: &str, take: &mut dyn FnMut(B
                 }
             }
             Entry::Refused { name, error } => batch.set_aside(of, name, error.code(), &error.to_string()),
-            // On whose account a document was made is in the document too.
-            Entry::ThirdParty(_) => {}
+            // They speak of lines, which may come after them: they are read in a round of their own.
+            Entry::ThirdParty(_) => has_third_parties = true,
             Entry::Ignored { .. } => batch.ignored += 1,
         }
         if batch.is_full() && !take(std::mem::take(&mut batch)) {
             return Ok(());
         }
     }
+    if take(batch) && has_third_parties {
+        third_parties(archive, of, take)?;
+    }
+    Ok(())
+}
+
+/// The third-party files of an archive, once its lines are handed over.
+fn third_parties(archive: impl Read + Seek, of: Of, take: &mut dyn FnMut(Batch) -> bool) -> Result<(), ArchiveError> {
+    let mut package = Package::open(archive)?;
+    let mut entries = package.entries()?;
+    let mut batch = Batch::default();
+    while let Some(entry) = entries.next_entry()? {
+        let name = entry.name().to_owned();
+        let Entry::ThirdParty(reader) = entry else { continue };
+        let rows = match ThirdPartyReader::new(reader) {
+            Ok(rows) => rows,
+            Err(error) => {
+                batch.set_aside(of, name, error.code(), &error.to_string());
+                continue;
+            }
+        };
+        for row in rows {
+            match row {
+                Ok(row) => batch.third_parties.push((of.taxpayer, third_party(row))),
+                Err(problem) => {
+                    let entry = format!("{name}#{}", batch.quarantine.len());
+                    batch.set_aside(of, entry, problem.code(), &problem.to_string());
+                }
+            }
+            if batch.is_full() && !take(std::mem::take(&mut batch)) {
+                return Ok(());
+            }
+        }
+    }
     take(batch);
     Ok(())
+}
+
+fn third_party(row: metadata::ThirdPartyRow) -> ThirdParty {
+    ThirdParty { uuid: row.uuid.to_string(), rfc: row.rfc, name: row.name }
 }
 
 fn document(batch: &mut Batch, of: Of, rfc: &str, entry: String, bytes: &[u8]) {
@@ -195,6 +238,7 @@ fn line(of: Of, row: metadata::MetadataRow) -> MetadataRow {
     MetadataRow {
         taxpayer: of.taxpayer,
         uuid: row.uuid.to_string(),
+        family: of.family.unwrap_or_else(|| told_by(&row.effect)),
         issuer: row.issuer_rfc,
         issuer_name: row.issuer_name,
         receiver: row.receiver_rfc,
@@ -216,6 +260,13 @@ fn line(of: Of, row: metadata::MetadataRow) -> MetadataRow {
     }
 }
 
+/// The service that a line of a package given by hand is from. Retenciones were seen with the key of
+/// the withholding where CFDI have their kind; SAT documents neither.
+fn told_by(effect: &str) -> Family {
+    let is_key = !effect.trim().is_empty() && effect.trim().bytes().all(|it| it.is_ascii_digit());
+    if is_key { Family::Retenciones } else { Family::Cfdi }
+}
+
 /// What a package holds, as far as it decides where it is kept.
 #[derive(Debug, Default)]
 pub struct Survey {
@@ -229,7 +280,7 @@ pub struct Survey {
 
 /// Looks through a package given by hand. What cannot be read is left to the reading proper.
 pub fn survey(archive: impl Read + Seek, rfc: &str) -> Result<Survey, ArchiveError> {
-    let nil = Of { taxpayer: TaxpayerId(Default::default()), package: PackageId(Default::default()) };
+    let nil = Of { taxpayer: TaxpayerId(Default::default()), package: PackageId(Default::default()), family: None };
     let mut survey = Survey::default();
     let mut look = |batch: Batch| {
         let documents = batch.documents.iter().chain(&batch.foreign).map(|it| it.period);

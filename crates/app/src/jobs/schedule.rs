@@ -1,7 +1,8 @@
 //! When a schedule fires next: five cron fields and an IANA time zone.
 
 use fedatario_base::Code;
-use jiff::Timestamp;
+use fedatario_base::id::TaxpayerId;
+use jiff::{SignedDuration, Timestamp};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// The expression is not one we can follow.
@@ -14,6 +15,25 @@ impl ScheduleError {
     pub fn code(&self) -> Code {
         Code::ScheduleFormat
     }
+}
+
+/// How far the fires of one expression are spread over different taxpayers, in seconds: with 200 of
+/// them one begins every nine seconds, and the last is under way half an hour after the first.
+pub const SPREAD_S: u32 = 30 * 60;
+
+/// How much later than its expression says a taxpayer's schedule fires: always the same for one, and
+/// evenly spread over many.
+pub fn spread_s(taxpayer: TaxpayerId) -> u32 {
+    let digest = crate::audit_trail::sha256(&taxpayer.bytes());
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % SPREAD_S
+}
+
+/// As [`next_after`], so much later: both ways, so that a fire is moved and none is passed over.
+pub fn next_spread(expression: &str, spread_s: u32, after: Timestamp) -> Result<Timestamp, ScheduleError> {
+    let spread = SignedDuration::from_secs(i64::from(spread_s));
+    let bad = |error: jiff::Error| ScheduleError(error.to_string());
+    let next = next_after(expression, after.checked_sub(spread).map_err(bad)?)?;
+    next.checked_add(spread).map_err(bad)
 }
 
 /// The first instant after `after` at which the expression fires. Fires that fell into a time

@@ -92,6 +92,7 @@ impl World {
             run: Some("run".into()),
             token: 0,
             failures: 0,
+            lapses: 0,
             due: now + Duration::from_secs(seconds),
             originator: "os:1".into(),
         };
