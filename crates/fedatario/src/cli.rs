@@ -330,10 +330,6 @@ pub struct SandboxSat {
     pub tls: Option<PathBuf>,
     #[arg(long, value_name = "DIR")]
     pub mint: Option<PathBuf>,
-    #[arg(long, value_name = "N")]
-    pub documents_at_most: Option<usize>,
-    #[arg(long, value_name = "N")]
-    pub rows_at_most: Option<usize>,
 }
 
 #[derive(Subcommand, Debug)]

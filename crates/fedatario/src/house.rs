@@ -12,7 +12,7 @@ use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
 use fedatario_app::ports::Blobs;
 use fedatario_app::revision::{self, Revision};
-use fedatario_app::{App, Settings, tenancy};
+use fedatario_app::{App, tenancy};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::HolderId;
 use fedatario_base::{Clock, Code, Scope, SystemScope};

@@ -20,14 +20,13 @@ pub fn said(error: &clap::Error, language: Language) -> String {
         _ => return in_its_own_words(error),
     };
     let unknown = if argument.is_empty() { context(ContextKind::InvalidSubcommand) } else { argument };
-    let mut sentence = say(
-        language,
-        key,
-        &[("argument", unknown), ("value", value), ("other", context(ContextKind::PriorArg))],
-    );
+    let mut sentence = say(language, key, &[("argument", unknown), ("value", value), ("other", context(ContextKind::PriorArg))]);
     let hints = [
         ("cli-usage-valid", context(ContextKind::ValidValue)),
-        ("cli-usage-similar", first_of(error, &[ContextKind::SuggestedArg, ContextKind::SuggestedValue, ContextKind::SuggestedSubcommand])),
+        (
+            "cli-usage-similar",
+            first_of(error, &[ContextKind::SuggestedArg, ContextKind::SuggestedValue, ContextKind::SuggestedSubcommand]),
+        ),
     ];
     for (key, values) in hints.into_iter().filter(|(_, values)| !values.is_empty()) {
         sentence = format!("{sentence} {}", say(language, key, &[("values", values)]));

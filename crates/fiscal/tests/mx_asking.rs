@@ -72,7 +72,10 @@ fn every_rule_of_a_request_is_known_before_it_is_asked() {
     for (query, expected) in cases {
         assert_eq!(codes(&query), expected, "{query:?}");
     }
-    assert_eq!(asking::folio(" 26DA5355-E4BD-57D7-8E8E-B567754A287F ").unwrap().to_string(), "26da5355-e4bd-57d7-8e8e-b567754a287f");
+    assert_eq!(
+        asking::folio(" 26DA5355-E4BD-57D7-8E8E-B567754A287F ").unwrap().to_string(),
+        "26da5355-e4bd-57d7-8e8e-b567754a287f"
+    );
     for bad in ["", "26DA5355", "26DA5355-E4BD-57D7-8E8E-B567754A287G", "26DA5355E4BD57D78E8EB567754A287F0000"] {
         assert_eq!(asking::folio(bad).unwrap_err().code(), Code::RequestFilter, "{bad}");
     }
@@ -148,14 +151,7 @@ fn an_overfull_second_is_divided_by_what_sat_filters_by() {
     };
     assert_eq!(
         shown(Direction::Issued, true),
-        [
-            r#"I ["AAA", "BBB"] 8"#,
-            r#"I ["CCC", "DDD"] 10"#,
-            "E [] 10",
-            "T [] 0",
-            "N [] 0",
-            "P [] 1",
-        ],
+        [r#"I ["AAA", "BBB"] 8"#, r#"I ["CCC", "DDD"] 10"#, "E [] 10", "T [] 0", "N [] 0", "P [] 1",],
         "every kind is asked, so that none is lost"
     );
     assert_eq!(shown(Direction::Received, true)[..4], [r#"I ["AAA"] 4"#, r#"I ["BBB"] 4"#, r#"I ["CCC"] 9"#, r#"I ["DDD"] 1"#]);

@@ -133,8 +133,11 @@ impl Message {
         if let Some(folio) = &filters.folio {
             return Self::folio(rfc, folio);
         }
-        let named =
-            [("TipoComprobante", &filters.kind), ("Complemento", &filters.complement), ("RfcACuentaTerceros", &filters.third_party)];
+        let named = [
+            ("TipoComprobante", &filters.kind),
+            ("Complemento", &filters.complement),
+            ("RfcACuentaTerceros", &filters.third_party),
+        ];
         let mut message = Self::window(rfc, request);
         for (name, value) in named.into_iter().filter_map(|(name, value)| value.as_ref().map(|it| (name, it))) {
             message = message.with(name, value);

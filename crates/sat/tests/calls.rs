@@ -192,7 +192,11 @@ async fn every_filter_goes_where_the_service_reads_it() {
     let cases = [
         (issued, "Emitidos", "Complemento=\"pagos20\" EstadoComprobante=\"Cancelado\""),
         (received, "Recibidos", "RfcEmisor=\"XAXX010101000\" RfcReceptor="),
-        (folio, "Folio", "<des:SolicitaDescargaFolio><des:solicitud Folio=\"96623061-61fe-49de-b298-c7156476aa8b\" RfcSolicitante="),
+        (
+            folio,
+            "Folio",
+            "<des:SolicitaDescargaFolio><des:solicitud Folio=\"96623061-61fe-49de-b298-c7156476aa8b\" RfcSolicitante=",
+        ),
     ];
     for (at, (request, operation, expected)) in cases.iter().enumerate() {
         script.next(Door::Solicita, Act::answer(200, coded(Door::Solicita, "5000").replace("Emitidos", operation)));

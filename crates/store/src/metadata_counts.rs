@@ -63,8 +63,7 @@ fn texts(of: &CountOf) -> [String; 6] {
 impl SqlTx {
     pub(crate) async fn counted(&mut self, taxpayer: TaxpayerId, of: &CountOf, grain: Grain) -> Stored<Vec<(String, u64)>> {
         let prefix = format!("substr(issued_at, 1, {})", grain.characters());
-        let sql =
-            format!("select {prefix} as stretch, count(*) as n from metadata where {} group by 1 order by 1", conditions(of));
+        let sql = format!("select {prefix} as stretch, count(*) as n from metadata where {} group by 1 order by 1", conditions(of));
         let [family, from, to, status, kind, third] = texts(of);
         let rows: Vec<(String, i64)> = fetch!(
             self.work, fetch_all, AssertSqlSafe(sql.as_str()),

@@ -124,8 +124,7 @@ async fn sieved(tx: &mut dyn Tx, taxpayer: TaxpayerId, wanted: &Wanted, room: u6
     let has_kinds = wanted.family == Family::Cfdi && wanted.filters.kind.is_none();
     let sieves = planner::by_filter(plan::side(wanted.direction), has_kinds, room, &shares);
     let narrowed = |it: planner::Sieve| {
-        let counterparties =
-            if it.counterparties.is_empty() { wanted.filters.counterparties.clone() } else { it.counterparties };
+        let counterparties = if it.counterparties.is_empty() { wanted.filters.counterparties.clone() } else { it.counterparties };
         let kind = it.kind.or_else(|| wanted.filters.kind.clone());
         part(piece.window, Filters { counterparties, kind, ..wanted.filters.clone() }, it.expected)
     };

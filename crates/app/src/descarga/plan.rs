@@ -79,13 +79,7 @@ impl YearOf {
 
 /// Plans what a year needs and was never asked for, and takes over what an earlier run left open.
 /// With `retry`, windows whose request was rejected or waits for a person are asked once more.
-pub async fn year(
-    app: &App,
-    scope: &Scope,
-    of: YearOf,
-    directions: &[Direction],
-    retry: bool,
-) -> AppResult<Plan> {
+pub async fn year(app: &App, scope: &Scope, of: YearOf, directions: &[Direction], retry: bool) -> AppResult<Plan> {
     let now = Moment::now(app, scope);
     if of.year > mexico(now.service)?.year() {
         return Err(AppError::Window { code: Code::WindowFuture, text: format!("{} has not begun", of.year) });

@@ -51,7 +51,8 @@ pub struct Batch {
 
 impl Batch {
     fn is_full(&self) -> bool {
-        let rows = self.documents.len() + self.foreign.len() + self.metadata.len() + self.third_parties.len() + self.quarantine.len();
+        let rows =
+            self.documents.len() + self.foreign.len() + self.metadata.len() + self.third_parties.len() + self.quarantine.len();
         rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 

@@ -41,7 +41,8 @@ pub async fn plan(app: &App, scope: &Scope, taxpayer: TaxpayerId, family: Family
         let Some(wanted) = wanted(&all, &now, family, *direction, months)? else { continue };
         let cap = counts::at_most(app, Content::Metadata).get();
         let (_, parts) = counts::look(tx.as_mut(), taxpayer, &wanted, cap).await?;
-        let windows = parts.map_or_else(|| vec![(wanted.from, wanted.to)], |it| it.into_iter().map(|it| (it.from, it.to)).collect());
+        let windows =
+            parts.map_or_else(|| vec![(wanted.from, wanted.to)], |it| it.into_iter().map(|it| (it.from, it.to)).collect());
         for (from, to) in windows {
             let part = Wanted { from, to, ..wanted.clone() };
             planned.push(plan::fresh(&now, taxpayer, &part, Purpose::Recheck, run_of(taxpayer, family)));

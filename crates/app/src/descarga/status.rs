@@ -84,7 +84,8 @@ pub async fn year(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: Option<i1
         .collect();
     let mut dead_jobs = tx.jobs(Some(JobState::Dead), None, DEAD_JOBS_AT_MOST).await?;
     let own = taxpayer.id.to_string();
-    dead_jobs.retain(|it| about.contains(&it.key) || it.key.starts_with(&own) || it.run.as_ref().is_some_and(|run| run.contains(&own)));
+    dead_jobs
+        .retain(|it| about.contains(&it.key) || it.key.starts_with(&own) || it.run.as_ref().is_some_and(|run| run.contains(&own)));
     let cancelled_late = tx.late_cancellations(taxpayer.id, CANCELLATIONS_AT_MOST).await?;
     Ok(YearStatus { solicitudes, counts, open_jobs, dead_jobs, cancelled_late })
 }

@@ -2,8 +2,8 @@
 
 use fedatario_base::Code;
 use fedatario_base::id::TaxpayerId;
-use jiff::{SignedDuration, Timestamp};
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 /// The expression is not one we can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +81,34 @@ mod tests {
             assert_eq!(next.to_string(), expected, "{expression} after {after}");
         }
         fedatario_testkit::covers!("jobs: cron with time zones");
+    }
+
+    #[test]
+    fn many_do_not_begin_in_one_second_and_none_is_passed_over() {
+        let daily = "0 23 * * * America/Mexico_City";
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let taxpayers: Vec<TaxpayerId> = (0..200).map(|_| TaxpayerId::fresh(at("2026-01-01T00:00:00Z"))).collect();
+        let spreads: Vec<u32> = taxpayers.iter().map(|it| spread_s(*it)).collect();
+        assert_eq!(spreads, taxpayers.iter().map(|it| spread_s(*it)).collect::<Vec<_>>(), "always the same for one");
+        assert!(spreads.iter().all(|it| *it < SPREAD_S));
+        let busiest = spreads.iter().map(|it| spreads.iter().filter(|other| *other == it).count()).max().unwrap();
+        assert!(busiest < 10, "{busiest} of 200 begin in one second");
+
+        // 23:00 in Mexico City is 05:00 UTC; whatever the spread, one fire a day, and a fire is never a day late.
+        for spread in [0, 1, 600, SPREAD_S - 1] {
+            let mut now = at("2026-03-01T00:00:00Z");
+            for day in 1..=40 {
+                let next = next_spread(daily, spread, now).unwrap();
+                let expected = at("2026-03-01T05:00:00Z")
+                    + SignedDuration::from_hours(24 * (day - 1))
+                    + SignedDuration::from_secs(spread.into());
+                assert_eq!(next, expected, "day {day}, spread {spread}");
+                now = next;
+            }
+        }
+        let often = next_spread("*/5 * * * * UTC", 600, at("2026-03-01T00:03:00Z")).unwrap();
+        assert_eq!(often, at("2026-03-01T00:05:00Z"), "what is due more often than the spread is moved, not thinned");
+        fedatario_testkit::covers!("schedule: 200 taxpayers do not begin in the same second, and each keeps its own");
     }
 
     #[test]

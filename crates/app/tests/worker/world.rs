@@ -42,6 +42,8 @@ pub struct State {
     pub jobs: BTreeMap<JobId, Job>,
     /// When which keys were handled.
     pub handled: Vec<(Duration, String)>,
+    /// What was told of jobs that were given up.
+    pub buried: Vec<(String, String)>,
     /// When which leases were extended.
     pub beats: Vec<(Duration, Vec<String>)>,
     /// What each claim asked for.
@@ -157,6 +159,11 @@ impl Handler for Shared {
                 Ok(tx.commit().await?)
             }
         }
+    }
+
+    async fn buried(&self, _: &mut dyn Tx, job: &ClaimedJob, _: &Scope, why: &str) -> Result<(), JobFailure> {
+        self.0.state().buried.push((job.key.clone(), why.to_owned()));
+        Ok(())
     }
 }
 

@@ -25,7 +25,14 @@ async fn list(house: &House, screen: &Screen, state: Option<JobState>, limit: u3
     let jobs = house.app.store.read(&house.scope).await?.jobs(state, None, limit).await?;
     for job in &jobs {
         let error = job.error.as_deref().unwrap_or_default();
-        screen.print(&format!("{} {:10} {:9} {:.0} ×{} {error}", job.id, job.kind, screen.word("job", job.state.text()), job.due, job.claims));
+        screen.print(&format!(
+            "{} {:10} {:9} {:.0} ×{} {error}",
+            job.id,
+            job.kind,
+            screen.word("job", job.state.text()),
+            job.due,
+            job.claims
+        ));
     }
     screen.result(&json!({ "jobs": jobs.iter().map(view).collect::<Vec<Value>>() }));
     Ok(Exit::Good)

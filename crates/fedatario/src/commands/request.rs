@@ -105,7 +105,10 @@ pub async fn foresee(house: &House, screen: &Screen, wish: &SatRequest) -> Resul
 
 fn tell_asked(screen: &Screen, asked: &Asked) {
     tell_findings(screen, &asked.forecast);
-    screen.say("cli-planned", &[("planned", asked.planned.len().to_string()), ("held", usize::from(asked.held.is_some()).to_string())]);
+    screen.say(
+        "cli-planned",
+        &[("planned", asked.planned.len().to_string()), ("held", usize::from(asked.held.is_some()).to_string())],
+    );
     asked.held.iter().for_each(|it| sat::tell_held(screen, it));
 }
 
@@ -114,7 +117,8 @@ fn tell_forecast(screen: &Screen, wanted: &Wanted, forecast: &Forecast) {
     match &wanted.filters.folio {
         Some(folio) => screen.print(&format!("folio {folio}")),
         None => {
-            let (direction, content) = (screen.word("direction", wanted.direction.text()), screen.word("content", wanted.content.text()));
+            let (direction, content) =
+                (screen.word("direction", wanted.direction.text()), screen.word("content", wanted.content.text()));
             screen.print(&format!("{direction} {content} {from}/{to} {}", transition::filters_text(&wanted.filters)));
             let arguments = [("expected", forecast.expected.to_string()), ("most", forecast.at_most.to_string())];
             screen.say("cli-expected", &arguments);
@@ -130,7 +134,7 @@ fn tell_findings(screen: &Screen, forecast: &Forecast) {
     for it in &forecast.findings {
         screen.print(&format!("  {} {}: {}", it.sat, screen.text(it.code, &[]), it.detail));
         let remedy = serde_json::to_value(it.remedy).ok().and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default();
-        screen.say(&format!("cli-remedy-{}", remedy.replace('_', "-")), &[]);
+        screen.print(&format!("    {}", screen.text(&format!("cli-remedy-{}", remedy.replace('_', "-")), &[])));
     }
     for part in &forecast.parts {
         let expected = part.expected.map_or_else(|| "?".to_owned(), |it| it.to_string());

@@ -100,14 +100,7 @@ pub async fn run(command: Command, screen: &Screen) -> Result<Exit, Failure> {
     for skipped in corpus.skipped() {
         eprintln!("{}: {}", skipped.file, skipped.reason);
     }
-    let usual = Limits::default();
-    let limits = Limits {
-        documents: arguments.documents_at_most.unwrap_or(usual.documents),
-        rows: arguments.rows_at_most.unwrap_or(usual.rows),
-        ..usual
-    };
     let config = SatConfig {
-        limits,
         state: arguments.state.clone().map_or(StatePath::Memory, StatePath::File),
         mode: if arguments.strict { Mode::Strict } else { Mode::Lenient },
         trust: arguments.trust.as_deref().map(certificates).transpose()?.unwrap_or_default(),

@@ -156,7 +156,13 @@ async fn years(house: &House, screen: &Screen, rfc: &str, year: i16, asking: &As
     Ok(exit)
 }
 
-async fn whole_year(house: &House, screen: &Screen, taxpayer: &Taxpayer, of: YearOf, asking: &Asking) -> Result<(Exit, Value), Failure> {
+async fn whole_year(
+    house: &House,
+    screen: &Screen,
+    taxpayer: &Taxpayer,
+    of: YearOf,
+    asking: &Asking,
+) -> Result<(Exit, Value), Failure> {
     let plan = plan::year(&house.app, &house.scope, of, &asking.directions, asking.retry).await?;
     tell_plan(screen, &plan);
     if let (true, Some((window, slug))) = (plan.planned.is_empty() && plan.held.is_empty(), plan.refused.first()) {

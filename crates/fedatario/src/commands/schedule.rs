@@ -85,11 +85,7 @@ fn name_of(rfc: &str) -> String {
 pub async fn put(house: &House, rfc: &str, wish: &Wish) -> Result<ScheduleRow, Failure> {
     let taxpayer = register::find(&house.app, &house.scope, rfc).await?;
     let spread_s = if wish.exact { 0 } else { schedule::spread_s(taxpayer.id) };
-    let nightly = Nightly {
-        id: taxpayer.id.to_string(),
-        families: wish.families.clone(),
-        recheck_months: wish.recheck_months,
-    };
+    let nightly = Nightly { id: taxpayer.id.to_string(), families: wish.families.clone(), recheck_months: wish.recheck_months };
     let row = ScheduleRow {
         id: ScheduleId::fresh(house.app.clock.wall()),
         name: name_of(rfc),

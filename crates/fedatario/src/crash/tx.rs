@@ -136,6 +136,27 @@ impl Documents for Tx {
         self.inner.put_metadata(rows).await
     }
 
+    async fn put_third_parties(&mut self, taxpayer: TaxpayerId, rows: &[ThirdParty]) -> Stored<u64> {
+        self.marks.whole = Some("batch");
+        self.inner.put_third_parties(taxpayer, rows).await
+    }
+
+    async fn metadata_status(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentStatus>> {
+        self.inner.metadata_status(taxpayer, uuid).await
+    }
+
+    async fn count_metadata(&mut self, taxpayer: TaxpayerId, of: &CountOf, grain: Grain) -> Stored<Vec<(String, u64)>> {
+        self.inner.count_metadata(taxpayer, of, grain).await
+    }
+
+    async fn share_metadata(&mut self, taxpayer: TaxpayerId, of: &CountOf) -> Stored<Vec<Share>> {
+        self.inner.share_metadata(taxpayer, of).await
+    }
+
+    async fn late_cancellations(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<LateCancellation>> {
+        self.inner.late_cancellations(taxpayer, limit).await
+    }
+
     async fn quarantine(&mut self, row: &QuarantineRow) -> Stored<()> {
         self.inner.quarantine(row).await
     }
@@ -155,12 +176,13 @@ impl Documents for Tx {
     async fn completeness(
         &mut self,
         taxpayer: TaxpayerId,
+        family: Family,
         direction: Direction,
         periods: (i32, i32),
         after: Option<&str>,
         limit: u32,
     ) -> Stored<Vec<CompletenessRow>> {
-        self.inner.completeness(taxpayer, direction, periods, after, limit).await
+        self.inner.completeness(taxpayer, family, direction, periods, after, limit).await
     }
 }
 
@@ -187,6 +209,7 @@ forward!(Jobs {
     fn fail_job(lease: LeaseProof, due: Timestamp, error: &str) -> () = |it| it.job = Some("given-back");
     fn bury_job(lease: LeaseProof, error: &str) -> () = |it| it.job = Some("given-back");
     fn jobs(state: Option<JobState>, after: Option<JobId>, limit: u32) -> Vec<JobView>;
+    fn job(id: JobId) -> Option<JobView>;
     fn retry_job(id: JobId, now: Timestamp) -> ();
     fn cancel_job(id: JobId) -> ();
     fn open_jobs(run: &str) -> u64;

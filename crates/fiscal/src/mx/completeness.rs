@@ -191,7 +191,18 @@ impl Builder {
     pub fn new(rfc: Rfc, year: i16, made_at: Timestamp) -> Self {
         let totals = Totals::default();
         let (windows, missing, not_delivered, extra) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self(Report { rfc, year, is_retenciones: false, made_at, issued: totals, received: totals, windows, missing, not_delivered, extra })
+        Self(Report {
+            rfc,
+            year,
+            is_retenciones: false,
+            made_at,
+            issued: totals,
+            received: totals,
+            windows,
+            missing,
+            not_delivered,
+            extra,
+        })
     }
 
     /// The same for Retenciones.
