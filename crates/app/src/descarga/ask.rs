@@ -21,11 +21,6 @@ use std::time::Duration;
 /// The delay before the n-th of those tries, in polling units (half an hour at SAT's pace).
 const REFUSED_CERTIFICATE_DELAY_UNITS: u32 = 30;
 
-/// How long a request waits for another one of its taxpayer before its place is given to somebody else.
-const GATE_PATIENCE: Duration = Duration::from_millis(500);
-/// When it is looked at again then.
-const GATE_PAUSE: Duration = Duration::from_secs(1);
-
 /// The job `sat.ask`.
 pub async fn ask(app: &App, gates: &Gates, scope: &Scope, id: SolicitudId, lease: LeaseProof) -> Result<(), JobFailure> {
     let seen = app.store.read(scope).await?.solicitud(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
@@ -34,10 +29,7 @@ pub async fn ask(app: &App, gates: &Gates, scope: &Scope, id: SolicitudId, lease
         SolicitudState::Planned => super::counts::parts_of(app, scope, &seen).await?,
         _ => None,
     };
-    // Whoever waits here holds a place that another taxpayer's request could have.
-    let Ok(_gate) = tokio::time::timeout(GATE_PATIENCE, gates.pass(seen.taxpayer)).await else {
-        return Err(JobFailure::Later { after: GATE_PAUSE, why: "another request of this taxpayer is being asked".into() });
-    };
+    let _gate = gates.pass(seen.taxpayer).await;
     let mut tx = app.store.begin(scope).await?;
     let found = tx.solicitud(id).await?;
     let Some(mut s) = found.filter(|it| matches!(it.state, SolicitudState::Planned | SolicitudState::Asked)) else {

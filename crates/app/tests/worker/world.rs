@@ -288,6 +288,10 @@ impl Shared {
 
 #[async_trait]
 impl Jobs for Shared {
+    async fn job(&mut self, _: JobId) -> Stored<Option<JobView>> {
+        Err(StoreError::NotFound)
+    }
+
     async fn enqueue(&mut self, _: &NewJob, _: Timestamp) -> Stored<(JobId, bool)> {
         Err(StoreError::NotFound)
     }
