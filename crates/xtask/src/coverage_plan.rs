@@ -322,6 +322,8 @@ pub const BULLETS: &[Bullet] = &[
         "xmltodict gives the JSON that we give, but for the list rule: published and generated documents, every kind, complements, all versions",
         &["JSON: the same as xmltodict but for lists of one", "JSON: the same as xmltodict over generated documents"],
     ),
+    bullet(
+        COMPLETE,
         "All of the service: individual requests of every kind, by folio, Retenciones, cancellations re-asked late",
         &["requests:", "retenciones:"],
     ),
