@@ -75,7 +75,8 @@ async fn cancelled_wins_whatever_the_order(bench: &Bench) {
     assert_eq!(put(&[line(&old, 1, Vigente), line(&old, 2, Vigente), line(&old, 3, Cancelado)]).await, written(3, 0, 0));
     assert_eq!(put(&[line(&old, 1, Vigente)]).await, written(0, 1, 0));
     let newer = [line(&new, 1, Cancelado), line(&new, 2, Vigente), line(&new, 3, Vigente)];
-    assert_eq!(put(&newer).await, written(1, 0, 2), "one changed, two say nothing new");
+    let one_late = Written { cancelled: 1, ..written(1, 0, 2) };
+    assert_eq!(put(&newer).await, one_late, "one changed, two say nothing new");
     assert_eq!(put(&newer).await, written(0, 1, 2), "what it changed is its own, done again");
     assert_eq!(put(&[line(&old, 1, Vigente)]).await, written(0, 0, 1), "cancelled never goes back");
     let both_ways = [line(&new, 4, Vigente), line(&new, 4, Cancelado), line(&new, 5, Cancelado), line(&new, 5, Vigente)];

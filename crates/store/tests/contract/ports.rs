@@ -23,13 +23,14 @@ const PORTS: [(&str, &[&str]); 4] = [
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
 ];
 
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 11] = [
     include_str!("audit.rs"),
     include_str!("checks.rs"),
     include_str!("documents.rs"),
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),
+    include_str!("requests.rs"),
     include_str!("sat.rs"),
     include_str!("schedules.rs"),
     include_str!("sessions.rs"),
