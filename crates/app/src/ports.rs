@@ -102,7 +102,7 @@ pub trait Credentials {
 #[async_trait]
 pub trait Solicitudes {
     /// Adds one. `false`, and nothing written, if the identity (taxpayer, family, direction,
-    /// content, from, to) was ever used.
+    /// content, from, to, counterparties, folio) was ever used.
     async fn add_solicitud(&mut self, solicitud: &Solicitud) -> Stored<bool>;
     /// By id.
     async fn solicitud(&mut self, id: SolicitudId) -> Stored<Option<Solicitud>>;
@@ -131,10 +131,18 @@ pub trait Packages {
 /// What can be counted about a taxpayer's documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DocumentCounts {
-    /// Distinct CFDI of the taxpayer (without foreign ones).
+    /// Distinct documents of the taxpayer (without foreign ones), of both services.
     pub cfdi: u64,
-    /// Distinct UUIDs that metadata names.
+    /// Distinct UUIDs that metadata names, of both services.
     pub metadata: u64,
+    /// Of `cfdi`, those that are Retenciones.
+    pub retenciones: u64,
+    /// Of `metadata`, those of the service of Retenciones.
+    pub retenciones_metadata: u64,
+    /// Lines that name a third party, on whose account the document was made.
+    pub third_party: u64,
+    /// Lines that were here in force and were found cancelled later.
+    pub cancelled_late: u64,
     /// CFDI whose parties lack the taxpayer.
     pub foreign: u64,
     /// Entries set aside.
@@ -148,6 +156,18 @@ pub trait Documents {
     async fn add_documents(&mut self, rows: &[DocumentRow]) -> Stored<Written>;
     /// Adds or updates lines, and the status of the documents they name. Cancelled wins.
     async fn put_metadata(&mut self, rows: &[MetadataRow]) -> Stored<Written>;
+    /// Notes on whose account documents were made, on the lines of that taxpayer that are here; how
+    /// many there are.
+    async fn put_third_parties(&mut self, taxpayer: TaxpayerId, rows: &[ThirdParty]) -> Stored<u64>;
+    /// What the metadata say of one document; none if no line names it.
+    async fn metadata_status(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentStatus>>;
+    /// How many lines there are in each stretch of time of this grain, by the stretch's prefix, in
+    /// order; stretches without lines are left out.
+    async fn count_metadata(&mut self, taxpayer: TaxpayerId, of: &CountOf, grain: Grain) -> Stored<Vec<(String, u64)>>;
+    /// The same lines by kind and counterparty.
+    async fn share_metadata(&mut self, taxpayer: TaxpayerId, of: &CountOf) -> Stored<Vec<Share>>;
+    /// Lines that were in force here and were found cancelled, the last noticed first.
+    async fn late_cancellations(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<LateCancellation>>;
     /// Sets an entry aside; once per (package, entry).
     async fn quarantine(&mut self, row: &QuarantineRow) -> Stored<()>;
     /// What is set aside of a taxpayer, at most `limit`.
@@ -175,11 +195,12 @@ pub trait Documents {
     ) -> Stored<Vec<MetadataRow>>;
     /// Counts of a taxpayer.
     async fn document_counts(&mut self, taxpayer: TaxpayerId) -> Stored<DocumentCounts>;
-    /// Metadata and documents of a period (AAAAMM, both included) side by side, for one direction,
-    /// in order of UUID, after one.
+    /// Metadata and documents of a period (AAAAMM, both included) side by side, for one service and
+    /// direction, in order of UUID, after one.
     async fn completeness(
         &mut self,
         taxpayer: TaxpayerId,
+        family: Family,
         direction: Direction,
         periods: (i32, i32),
         after: Option<&str>,
@@ -206,6 +227,8 @@ pub trait Jobs {
     async fn bury_job(&mut self, lease: LeaseProof, error: &str) -> Stored<()>;
     /// Jobs in a state (or all), newest last, after an id.
     async fn jobs(&mut self, state: Option<JobState>, after: Option<JobId>, limit: u32) -> Stored<Vec<JobView>>;
+    /// By id.
+    async fn job(&mut self, id: JobId) -> Stored<Option<JobView>>;
     /// Makes a dead or waiting job due now.
     async fn retry_job(&mut self, id: JobId, now: Timestamp) -> Stored<()>;
     /// Calls a job off that nobody holds.
@@ -321,7 +344,8 @@ pub struct SatAccount {
     pub environment: Environment,
 }
 
-/// What is asked of `SolicitaDescarga{Emitidos,Recibidos}`; no filter but the direction.
+/// What is asked of `SolicitaDescarga{Emitidos,Recibidos,Folio}`; with a folio, of the last, and
+/// nothing else of this counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SatRequest {
     /// From whose side.
@@ -334,6 +358,8 @@ pub struct SatRequest {
     pub from: jiff::civil::DateTime,
     /// `FechaFinal`, included.
     pub to: jiff::civil::DateTime,
+    /// What narrows it.
+    pub filters: Filters,
 }
 
 /// SAT's own answer to a request, whatever its code. Code 5000 alone means accepted.

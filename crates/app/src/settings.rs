@@ -1,6 +1,8 @@
 //! What an operator may set about the services, with the defaults that SAT's pace asks for.
 
 use crate::model::Environment;
+use fedatario_fiscal::mx::asking;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// SAT's pace: the unit of [`Settings::poll_unit`] in production (reference of the service, §9.4).
@@ -21,12 +23,23 @@ pub struct Settings {
     pub stuck_after: Duration,
     /// Jobs that one process works on at once.
     pub concurrency: usize,
+    /// CFDI that SAT puts into one request.
+    pub cfdi_at_most: NonZeroU64,
+    /// Lines of metadata that SAT puts into one request.
+    pub metadata_at_most: NonZeroU64,
 }
 
 impl Settings {
     /// SAT's pace.
     pub fn production() -> Self {
-        Self { environment: Environment::Production, poll_unit: SAT_POLL_UNIT, stuck_after: STUCK_AFTER, concurrency: 4 }
+        Self {
+            environment: Environment::Production,
+            poll_unit: SAT_POLL_UNIT,
+            stuck_after: STUCK_AFTER,
+            concurrency: 4,
+            cfdi_at_most: NonZeroU64::new(asking::CFDI_AT_MOST).unwrap_or(NonZeroU64::MIN),
+            metadata_at_most: NonZeroU64::new(asking::METADATA_AT_MOST).unwrap_or(NonZeroU64::MIN),
+        }
     }
 
     /// The pace of a simulator that answers at once.

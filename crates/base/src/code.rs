@@ -127,6 +127,10 @@ codes! {
     WindowReceivedCancelled = "window_received_cancelled", 422, Usage, Caller, false;
     WindowAsked = "window_asked", 409, Usage, Caller, false;
     WindowExhausted = "window_exhausted", 409, Refused, Caller, false;
+    // What else is asked.
+    RequestCounterparties = "request_counterparties", 422, Usage, Caller, false;
+    RequestFilter = "request_filter", 422, Usage, Caller, false;
+    RequestTooLarge = "request_too_large", 409, Finding, Caller, false;
     // Authorities.
     AuthorityUnreachable = "authority_unreachable", 503, Later, Authority, true;
     AuthorityUnanswered = "authority_unanswered", 504, Later, Authority, false;

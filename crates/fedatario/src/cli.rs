@@ -138,6 +138,8 @@ pub enum Sat {
         p12: Option<PathBuf>,
         #[arg(long, value_name = "FILE")]
         password_file: PathBuf,
+        #[arg(long)]
+        daily: bool,
     },
     Auth {
         #[arg(long, value_parser = rfc)]
@@ -158,7 +160,11 @@ pub enum Sat {
         detach: bool,
         #[arg(long)]
         retry: bool,
+        #[arg(long, default_value = "cfdi", value_parser = ["cfdi", "retenciones", "all"])]
+        family: String,
     },
+    Request(Box<SatRequest>),
+    Plan(Box<SatRequest>),
     Verify {
         #[arg(long, value_parser = rfc)]
         rfc: String,
@@ -195,6 +201,8 @@ pub enum Sat {
         format: Option<String>,
         #[arg(long, short, value_name = "FILE", requires = "format")]
         output: Option<PathBuf>,
+        #[arg(long, default_value = "cfdi", value_parser = ["cfdi", "retenciones"])]
+        family: String,
     },
     Check(Check),
     Efos {
@@ -257,6 +265,47 @@ pub enum Certificates {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// One request as a person words it; `sat plan` takes the same and asks nothing.
+#[derive(Args, Debug)]
+pub struct SatRequest {
+    #[arg(long, value_parser = rfc)]
+    pub rfc: String,
+    #[arg(long, conflicts_with_all = ["received", "folio"], required_unless_present_any = ["received", "folio"])]
+    pub issued: bool,
+    #[arg(long, conflicts_with = "folio")]
+    pub received: bool,
+    #[arg(long, value_name = "DATE", required_unless_present = "folio", conflicts_with = "folio")]
+    pub from: Option<String>,
+    #[arg(long, value_name = "DATE", required_unless_present = "folio", conflicts_with = "folio")]
+    pub to: Option<String>,
+    #[arg(long, conflicts_with_all = ["metadata", "folio"])]
+    pub cfdi: bool,
+    #[arg(long, conflicts_with = "folio")]
+    pub metadata: bool,
+    #[arg(long, default_value = "cfdi", value_parser = ["cfdi", "retenciones"])]
+    pub family: String,
+    #[arg(long, value_name = "TYPE", ignore_case = true, value_parser = ["I", "E", "T", "N", "P"], conflicts_with = "folio")]
+    pub r#type: Option<String>,
+    #[arg(long, value_parser = ["vigente", "cancelado", "todos"], conflicts_with = "folio")]
+    pub estado: Option<String>,
+    #[arg(long, value_name = "NAME", conflicts_with = "folio")]
+    pub complement: Option<String>,
+    #[arg(long, value_name = "RFC", value_parser = rfc, conflicts_with = "folio")]
+    pub counterparty: Vec<String>,
+    #[arg(long, value_name = "RFC", value_parser = rfc, conflicts_with = "folio")]
+    pub third_party: Option<String>,
+    #[arg(long, value_name = "UUID")]
+    pub folio: Vec<String>,
+    #[arg(long)]
+    pub dry_run: bool,
+    #[arg(long)]
+    pub detach: bool,
+    #[arg(long, visible_alias = "split")]
+    pub yes: bool,
+    #[arg(long)]
+    pub again: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -338,12 +387,29 @@ pub enum Jobs {
 #[derive(Subcommand, Debug)]
 pub enum Schedule {
     Set {
-        #[arg(long, value_parser = rfc)]
-        rfc: String,
-        #[arg(long, default_value = "0 23 * * * America/Mexico_City")]
+        #[arg(long, value_parser = rfc, required_unless_present = "all")]
+        rfc: Option<String>,
+        #[arg(long, conflicts_with = "rfc")]
+        all: bool,
+        #[arg(long, default_value = crate::commands::schedule::DAILY)]
         cron: String,
         #[arg(long)]
+        exact: bool,
+        #[arg(long, default_value = "cfdi", value_parser = ["cfdi", "retenciones", "all"])]
+        family: String,
+        #[arg(long, value_name = "N", default_value_t = fedatario_app::descarga::recheck::MONTHS,
+            value_parser = clap::value_parser!(u32).range(0..=i64::from(fedatario_app::descarga::recheck::MONTHS_AT_MOST)))]
+        months: u32,
+        #[arg(long)]
+        no_recheck: bool,
+        #[arg(long)]
         off: bool,
+    },
+    Off {
+        #[arg(long, value_parser = rfc, required_unless_present = "all")]
+        rfc: Option<String>,
+        #[arg(long, conflicts_with = "rfc")]
+        all: bool,
     },
     List,
 }
@@ -495,7 +561,5 @@ pub fn refuse(error: clap::Error, language: Language) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(if is_help { fedatario_base::code::Exit::Usage as u8 } else { 0 });
     }
-    let said = error.render().to_string();
-    let detail = if is_help { "a command is missing" } else { said.split("\n\nUsage:").next().unwrap_or_default() };
-    Screen::new(language, json).fail(&Failure::new(Code::Usage, detail.trim().trim_start_matches("error: ")))
+    Screen::new(language, json).fail(&Failure::new(Code::Usage, crate::usage::said(&error, language)))
 }

@@ -12,7 +12,7 @@ use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
 use fedatario_app::ports::Blobs;
 use fedatario_app::revision::{self, Revision};
-use fedatario_app::{App, Settings, tenancy};
+use fedatario_app::{App, tenancy};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::HolderId;
 use fedatario_base::{Clock, Code, Scope, SystemScope};
@@ -23,6 +23,7 @@ use jiff::SignedDuration;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that a command needs, whoever's data it is about.
 pub struct Premises {
@@ -45,6 +46,26 @@ pub struct Premises {
     holder: HolderId,
     _lock: Held,
     presence: Arc<Presence>,
+}
+
+/// How long folding the log back may take before the process ends without it.
+const FOLDING: Duration = Duration::from_secs(5);
+
+impl Drop for Premises {
+    /// An embedded database is one file again when nobody works on it; whoever copies it then copies
+    /// all of it.
+    fn drop(&mut self) {
+        if self.db.is_shared() {
+            return;
+        }
+        let db = self.db.clone();
+        tokio::task::block_in_place(|| {
+            let folded = tokio::runtime::Handle::current().block_on(tokio::time::timeout(FOLDING, db.shut()));
+            if folded.is_err() {
+                tracing::warn!("the database was still in use; its log is folded by whoever opens it next");
+            }
+        });
+    }
 }
 
 /// Premises, and whose data the shell works on.
@@ -149,10 +170,7 @@ impl Premises {
         let sat = wiring::sat_client(addresses, form, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let sat = Arc::new(sat);
         let counter = wiring::sat_counter(public, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
-        let settings = match environment {
-            fedatario_app::model::Environment::Production => Settings::production(),
-            fedatario_app::model::Environment::Sandbox => Settings::sandbox(),
-        };
+        let settings = wiring::settings(environment)?;
         let app = App {
             store: Arc::new(db.clone()),
             system: Arc::new(db.clone()),

@@ -16,6 +16,7 @@ mod locks;
 mod pins;
 mod present;
 mod signals;
+mod usage;
 mod wiring;
 
 use clap::FromArgMatches;

@@ -2,6 +2,7 @@
 //! and with `--json` one object as the last line.
 
 use crate::failure::Failure;
+use fedatario_app::model::SolicitudState;
 use fedatario_base::text::{Language, say};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -41,6 +42,18 @@ impl Screen {
     /// A sentence of the catalogue.
     pub fn text(&self, key: &str, arguments: &[(&str, String)]) -> String {
         say(self.language, key, arguments)
+    }
+
+    /// A state of a request in the reader's words.
+    pub fn state(&self, state: SolicitudState) -> String {
+        self.word("state", state.text())
+    }
+
+    /// A word of a closed set in the reader's language; itself if the catalogue has none.
+    pub fn word(&self, set: &str, text: &str) -> String {
+        let key = format!("word-{set}-{}", text.replace('_', "-"));
+        let said = self.text(&key, &[]);
+        if said == key { text.to_owned() } else { said }
     }
 
     /// Says a sentence of the catalogue; not with `--json`.

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::{config, files, locks};
 use async_trait::async_trait;
+use fedatario_app::Settings;
 use fedatario_app::audit_trail;
 use fedatario_app::custody::KeyStatus;
 use fedatario_app::descarga::transition::Moment;
@@ -23,6 +24,7 @@ use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
 use fedatario_vault::{PassphraseParams, RootKeys, TenantKeys, Vault};
 use jiff::SignedDuration;
 use std::io::ErrorKind;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,6 +256,43 @@ fn address(name: &str) -> Result<Option<String>, Failure> {
         Some(len) => Err(Failure::new(Code::ConfigInvalid, format!("{name}: {len} bytes are no address"))),
         None => Ok(url),
     }
+}
+
+/// What an operator may set of the services: the pace of polling (`FEDATARIO_SAT_POLL_MS`, its unit in
+/// milliseconds) and how much SAT puts into one request (`FEDATARIO_SAT_CFDI_AT_MOST`,
+/// `FEDATARIO_SAT_METADATA_AT_MOST`), should SAT ever change it.
+pub fn settings(environment: Environment) -> Result<Settings, Failure> {
+    let mut settings = match environment {
+        Environment::Production => Settings::production(),
+        Environment::Sandbox => Settings::sandbox(),
+    };
+    let shortest = if environment == Environment::Production { POLL_MS_AT_LEAST } else { 1 };
+    if let Some(unit) = number("FEDATARIO_SAT_POLL_MS", shortest, POLL_MS_AT_MOST)? {
+        settings.poll_unit = Duration::from_millis(unit.get());
+    }
+    let caps = [
+        ("FEDATARIO_SAT_CFDI_AT_MOST", &mut settings.cfdi_at_most),
+        ("FEDATARIO_SAT_METADATA_AT_MOST", &mut settings.metadata_at_most),
+    ];
+    for (name, cap) in caps {
+        *cap = number(name, 1, REQUEST_AT_MOST)?.unwrap_or(*cap);
+    }
+    Ok(settings)
+}
+
+/// SAT is asked how a request stands no more often than this, in milliseconds.
+const POLL_MS_AT_LEAST: u64 = 10_000;
+/// No request waits longer for its first look than this, in milliseconds: an hour.
+const POLL_MS_AT_MOST: u64 = 3_600_000;
+/// More than SAT ever put into one request.
+const REQUEST_AT_MOST: u64 = 100_000_000;
+
+/// A number of the environment within bounds; nonsense is refused, never passed over.
+fn number(name: &str, least: u64, most: u64) -> Result<Option<NonZeroU64>, Failure> {
+    let Some(text) = config::value(name)? else { return Ok(None) };
+    let within = text.trim().parse::<NonZeroU64>().ok().filter(|it| (least..=most).contains(&it.get()));
+    let bad = || Failure::new(Code::ConfigInvalid, format!("{name}: {text:?} is no number from {least} to {most}"));
+    within.map(Some).ok_or_else(bad)
 }
 
 /// The form of signatures on requests: `FEDATARIO_SAT_FORM`, by default the one most exercised.

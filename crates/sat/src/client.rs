@@ -166,7 +166,7 @@ impl SatClient {
         let arrived = Arrived::read(self.post(outgoing, token, &self.operations.ask).await?).await?;
         let settled = arrived.settle(|body| reply::asked(outgoing.wire, body))?;
         honoured(&settled.value.cod_estatus, &settled.value.mensaje)?;
-        if is_refusal(&settled.value.cod_estatus) {
+        if is_refusal(outgoing.wire, &settled.value.cod_estatus) {
             return Err(Fault::Rejected(Notice::new(&settled.value.cod_estatus, &settled.value.mensaje)));
         }
         Ok(answered(settled))
@@ -241,9 +241,10 @@ fn honoured(cod_estatus: &str, mensaje: &str) -> Result<(), Fault> {
 }
 
 /// Whether SAT turned a request away at the door: nothing was registered, so that the same request
-/// may be sent again once the reason is gone. Any other answer may have counted.
-fn is_refusal(cod_estatus: &str) -> bool {
-    matches!(cod_estatus, "301" | "302" | "303" | "304" | "305")
+/// may be sent again once the reason is gone. Any other answer may have counted. The day's limit of a
+/// folio (5011) is gone the next day.
+fn is_refusal(wire: Wire, cod_estatus: &str) -> bool {
+    matches!(cod_estatus, "301" | "302" | "303" | "304" | "305") || (wire == Wire::Folio && cod_estatus == "5011")
 }
 
 fn answered<T>(settled: Settled<T>) -> Reply<T> {
@@ -308,12 +309,12 @@ impl Sat for SatClient {
         subject: SolicitudId,
         lease: Option<LeaseProof>,
     ) -> Result<SatAsked, CallError> {
-        let outgoing = &self.compose(account, &Message::window(&account.rfc, request)).await?;
+        let outgoing = &self.compose(account, &Message::ask(&account.rfc, request)).await?;
         let send = |token: Token| async move { self.send_ask(outgoing, &token).await };
         match self.call(account, &self.operations.ask, subject.to_string(), lease, outgoing, send).await {
             Ok(done) => Ok(done.value),
             // On record it is a no without effect; to the services it is an answer like any other.
-            Err(CallError::Fault(Fault::Rejected(no))) if is_refusal(&no.code) => {
+            Err(CallError::Fault(Fault::Rejected(no))) if is_refusal(outgoing.wire, &no.code) => {
                 Ok(SatAsked { cod_estatus: no.code, mensaje: no.text, id_solicitud: None })
             }
             Err(error) => Err(error),

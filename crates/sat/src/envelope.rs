@@ -127,6 +127,29 @@ impl Message {
         Self { operation, attributes, receivers: Vec::new() }
     }
 
+    /// What is asked: a window with its filters, or one document by its folio.
+    pub fn ask(rfc: &str, request: &SatRequest) -> Self {
+        let filters = &request.filters;
+        if let Some(folio) = &filters.folio {
+            return Self::folio(rfc, folio);
+        }
+        let named = [
+            ("TipoComprobante", &filters.kind),
+            ("Complemento", &filters.complement),
+            ("RfcACuentaTerceros", &filters.third_party),
+        ];
+        let mut message = Self::window(rfc, request);
+        for (name, value) in named.into_iter().filter_map(|(name, value)| value.as_ref().map(|it| (name, it))) {
+            message = message.with(name, value);
+        }
+        let counterparties: Vec<&str> = filters.counterparties.iter().map(String::as_str).collect();
+        match (request.direction, counterparties.as_slice()) {
+            (_, []) => message,
+            (Direction::Issued, receivers) => message.with_receivers(receivers),
+            (Direction::Received, [issuer, ..]) => message.with("RfcEmisor", issuer),
+        }
+    }
+
     /// A request for a window, with no filter but the direction and the state.
     pub fn window(rfc: &str, request: &SatRequest) -> Self {
         let (operation, own_side) = match request.direction {
@@ -137,6 +160,7 @@ impl Message {
         let state = match request.estado {
             Estado::Todos => "Todos",
             Estado::Vigente => "Vigente",
+            Estado::Cancelado => "Cancelado",
         };
         let content = match request.content {
             Content::Cfdi => "CFDI",

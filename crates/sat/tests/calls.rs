@@ -168,6 +168,53 @@ async fn both_directions_are_asked_from_the_taxpayers_side() {
 }
 
 #[tokio::test]
+async fn every_filter_goes_where_the_service_reads_it() {
+    let (script, base) = Script::start().await;
+    let rig = rig(&base);
+    let mut issued = request();
+    issued.estado = Estado::Cancelado;
+    issued.filters = Filters {
+        counterparties: vec!["H&E951128469".into(), "XAXX010101000".into()],
+        kind: Some("I".into()),
+        complement: Some("pagos20".into()),
+        third_party: Some("IAÑL750210963".into()),
+        folio: None,
+    };
+    let received = SatRequest {
+        direction: Direction::Received,
+        filters: Filters { counterparties: vec!["XAXX010101000".into()], ..Filters::default() },
+        ..request()
+    };
+    let folio = SatRequest {
+        filters: Filters { folio: Some("96623061-61fe-49de-b298-c7156476aa8b".into()), ..Filters::default() },
+        ..request()
+    };
+    let cases = [
+        (issued, "Emitidos", "Complemento=\"pagos20\" EstadoComprobante=\"Cancelado\""),
+        (received, "Recibidos", "RfcEmisor=\"XAXX010101000\" RfcReceptor="),
+        (
+            folio,
+            "Folio",
+            "<des:SolicitaDescargaFolio><des:solicitud Folio=\"96623061-61fe-49de-b298-c7156476aa8b\" RfcSolicitante=",
+        ),
+    ];
+    for (at, (request, operation, expected)) in cases.iter().enumerate() {
+        script.next(Door::Solicita, Act::answer(200, coded(Door::Solicita, "5000").replace("Emitidos", operation)));
+        rig.client.ask(&rig.account, request, solicitud(), None).await.unwrap();
+        let body = script.seen(Door::Solicita)[at].body.clone();
+        assert!(body.contains(expected), "{body}");
+        let receivers = "<des:RfcReceptores><des:RfcReceptor>H&amp;E951128469</des:RfcReceptor>\
+                         <des:RfcReceptor>XAXX010101000</des:RfcReceptor></des:RfcReceptores>";
+        assert_eq!(body.contains(receivers), *operation == "Emitidos", "{body}");
+        for name in ["TipoComprobante=\"I\"", "RfcACuentaTerceros=\"IAÑL750210963\""] {
+            assert_eq!(body.contains(name), *operation == "Emitidos", "{body}");
+        }
+        assert_eq!(body.contains("FechaInicial"), *operation != "Folio", "{body}");
+    }
+    covers!("requests: each filter, both sides' RFCs and the folio go where the service reads them");
+}
+
+#[tokio::test]
 async fn packed_answers_are_unpacked_as_they_stream() {
     let (script, base) = Script::start().await;
     let (rig, shelf) = (rig(&base), MemoryShelf::default());

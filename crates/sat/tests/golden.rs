@@ -17,7 +17,14 @@ use jiff::{SignedDuration, Timestamp};
 const RFC: &str = "EKU9003173C9";
 
 fn window(direction: Direction, content: Content, estado: Estado, from: &str, to: &str) -> Message {
-    let request = SatRequest { direction, content, estado, from: from.parse().unwrap(), to: to.parse().unwrap() };
+    let request = SatRequest {
+        direction,
+        content,
+        estado,
+        from: from.parse().unwrap(),
+        to: to.parse().unwrap(),
+        filters: Default::default(),
+    };
     Message::window(RFC, &request)
 }
 

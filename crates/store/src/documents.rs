@@ -7,8 +7,8 @@ use crate::read::{Read, closed, from_row, raw, small};
 use crate::tx::{SqlTx, fetch, lock_key, places, run};
 use async_trait::async_trait;
 use fedatario_app::model::{
-    CompletenessRow, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, FoundDocument, MetadataRow,
-    QuarantineRow, Role, Written,
+    CompletenessRow, CountOf, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, Family, FoundDocument, Grain,
+    LateCancellation, MetadataRow, QuarantineRow, Role, Share, ThirdParty, Written,
 };
 use fedatario_app::ports::{DocumentCounts, Documents, StoreError, Stored};
 use fedatario_base::id::{PackageId, TaxpayerId};
@@ -66,6 +66,17 @@ from_row!(CompletenessRow, row => CompletenessRow {
     has_document: row.try_get::<i64, _>("has_document")? == 1,
 });
 
+from_row!(DocumentCounts, row => DocumentCounts {
+    cfdi: row.try_get::<i64, _>("cfdi")?.unsigned_abs(),
+    metadata: row.try_get::<i64, _>("metadata")?.unsigned_abs(),
+    retenciones: row.try_get::<i64, _>("retenciones")?.unsigned_abs(),
+    retenciones_metadata: row.try_get::<i64, _>("retenciones_metadata")?.unsigned_abs(),
+    third_party: row.try_get::<i64, _>("third_party")?.unsigned_abs(),
+    cancelled_late: row.try_get::<i64, _>("cancelled_late")?.unsigned_abs(),
+    foreign: row.try_get::<i64, _>("foreign")?.unsigned_abs(),
+    quarantined: row.try_get::<i64, _>("quarantined")?.unsigned_abs(),
+});
+
 const INSERT: &str = "insert into documents (tenant_id, taxpayer_id, uuid, role, status, version, kind, issuer, issuer_name, receiver, \
      receiver_name, issued_at, period, currency, total, total_e6, complements, warnings, package_id, entry, body) values ";
 const COLUMNS: usize = 21;
@@ -104,8 +115,29 @@ impl Documents for SqlTx {
             written.new += one.new;
             written.again += one.again;
             written.duplicates += one.duplicates;
+            written.cancelled += one.cancelled;
         }
         Ok(written)
+    }
+
+    async fn put_third_parties(&mut self, taxpayer: TaxpayerId, rows: &[ThirdParty]) -> Stored<u64> {
+        self.note_third_parties(taxpayer, rows).await
+    }
+
+    async fn metadata_status(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentStatus>> {
+        Ok(self.metadata_statuses(taxpayer, &[uuid]).await?.remove(uuid))
+    }
+
+    async fn count_metadata(&mut self, taxpayer: TaxpayerId, of: &CountOf, grain: Grain) -> Stored<Vec<(String, u64)>> {
+        self.counted(taxpayer, of, grain).await
+    }
+
+    async fn share_metadata(&mut self, taxpayer: TaxpayerId, of: &CountOf) -> Stored<Vec<Share>> {
+        self.shared(taxpayer, of).await
+    }
+
+    async fn late_cancellations(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<LateCancellation>> {
+        self.cancelled_late(taxpayer, limit).await
     }
 
     async fn quarantine(&mut self, it: &QuarantineRow) -> Stored<()> {
@@ -172,28 +204,29 @@ impl Documents for SqlTx {
     }
 
     async fn document_counts(&mut self, taxpayer: TaxpayerId) -> Stored<DocumentCounts> {
-        let (cfdi, metadata, foreign, quarantined): (i64, i64, i64, i64) = fetch!(
+        let row: Read<DocumentCounts> = fetch!(
             self.work,
             fetch_one,
-            "select (select count(*) from documents where tenant_id = $1 and taxpayer_id = $2 and role <> 'foreign'), \
-             (select count(*) from metadata where tenant_id = $1 and taxpayer_id = $2), \
-             (select count(*) from documents where tenant_id = $1 and taxpayer_id = $2 and role = 'foreign'), \
-             (select count(*) from quarantine where tenant_id = $1 and taxpayer_id = $2)",
+            "select (select count(*) from documents where tenant_id = $1 and taxpayer_id = $2 and role <> 'foreign') as cfdi, \
+             (select count(*) from metadata where tenant_id = $1 and taxpayer_id = $2) as metadata, \
+             (select count(*) from documents where tenant_id = $1 and taxpayer_id = $2 and role <> 'foreign' \
+               and kind like 'R%') as retenciones, \
+             (select count(*) from metadata where tenant_id = $1 and taxpayer_id = $2 and family = 'retenciones') \
+               as retenciones_metadata, \
+             (select count(third_rfc) from metadata where tenant_id = $1 and taxpayer_id = $2) as third_party, \
+             (select count(*) from metadata where tenant_id = $1 and taxpayer_id = $2 and cancelled_late = 1) as cancelled_late, \
+             (select count(*) from documents where tenant_id = $1 and taxpayer_id = $2 and role = 'foreign') as \"foreign\", \
+             (select count(*) from quarantine where tenant_id = $1 and taxpayer_id = $2) as quarantined",
             self.tenant,
             taxpayer.0,
         )?;
-        let count = |it: i64| it.unsigned_abs();
-        Ok(DocumentCounts {
-            cfdi: count(cfdi),
-            metadata: count(metadata),
-            foreign: count(foreign),
-            quarantined: count(quarantined),
-        })
+        Ok(row.0)
     }
 
     async fn completeness(
         &mut self,
         taxpayer: TaxpayerId,
+        family: Family,
         direction: Direction,
         periods: (i32, i32),
         after: Option<&str>,
@@ -204,13 +237,18 @@ impl Documents for SqlTx {
             Direction::Issued => "issuer",
             Direction::Received => "receiver",
         };
+        // The kind of a retención is an R and its key; no other kind begins so.
+        let kinds = match family {
+            Family::Cfdi => "kind not like 'R%'",
+            Family::Retenciones => "kind like 'R%'",
+        };
         let sql = format!(
             "with named as (\
                select uuid from metadata where tenant_id = $1 and taxpayer_id = $2 and period + 0 between $3 and $4 and uuid > $5 \
-                 and {side} = (select tax_id from taxpayers where tenant_id = $1 and id = $2) \
+                 and family = $8 and {side} = (select tax_id from taxpayers where tenant_id = $1 and id = $2) \
                union \
                select uuid from documents where tenant_id = $1 and taxpayer_id = $2 and period + 0 between $3 and $4 and uuid > $5 \
-                 and role in ($6, 'both') \
+                 and role in ($6, 'both') and {kinds} \
                order by uuid limit $7) \
              select n.uuid, coalesce(m.issuer, d.issuer) as issuer, coalesce(m.receiver, d.receiver) as receiver, \
                coalesce(m.issued_at, d.issued_at) as issued_at, coalesce(m.amount, d.total) as amount, \
@@ -234,6 +272,7 @@ impl Documents for SqlTx {
             after.unwrap_or_default(),
             direction.text(),
             i64::from(limit),
+            family.text(),
         )?;
         Ok(rows.into_iter().map(|it| it.0).collect())
     }

@@ -9,7 +9,7 @@ use crate::documents::{lookup, padded};
 use crate::read::{Read, closed, from_row, raw, small};
 use crate::tx::{SqlTx, fetch};
 use fedatario_app::model::{
-    Direction, DocumentFilter, DocumentKey, DocumentKind, DocumentRow, DocumentStatus, FoundDocument, MetadataRow,
+    Direction, DocumentFilter, DocumentKey, DocumentKind, DocumentRow, DocumentStatus, Family, FoundDocument, MetadataRow,
 };
 use fedatario_app::ports::Stored;
 use fedatario_base::id::{PackageId, TaxpayerId};
@@ -37,6 +37,7 @@ from_row!(MetadataRow, row => MetadataRow {
     status: closed(row.try_get("status")?, DocumentStatus::from_text)?,
     cancelled_at: row.try_get("cancelled_at")?,
     extra: raw(row.try_get("extra")?),
+    family: closed(row.try_get("family")?, Family::from_text)?,
     package: PackageId(row.try_get("package_id")?),
 });
 

@@ -110,6 +110,12 @@ impl Jobs for SqlTx {
         Ok(rows.into_iter().map(|it| it.0).collect())
     }
 
+    async fn job(&mut self, id: JobId) -> Stored<Option<JobView>> {
+        let row: Option<Read<JobView>> =
+            fetch!(self.work, fetch_optional, "select * from jobs where tenant_id = $1 and id = $2", self.tenant, id.0)?;
+        Ok(row.map(|it| it.0))
+    }
+
     async fn retry_job(&mut self, id: JobId, now: Timestamp) -> Stored<()> {
         let changed = run!(
             self.work,

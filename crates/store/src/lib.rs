@@ -19,6 +19,7 @@ mod find;
 mod jobs;
 mod limits;
 mod metadata;
+mod metadata_counts;
 mod packages;
 mod presence;
 mod read;

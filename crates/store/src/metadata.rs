@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const INSERT: &str = "insert into metadata (tenant_id, taxpayer_id, uuid, issuer, issuer_name, receiver, receiver_name, pac, issued_at, \
-     stamped_at, period, amount, effect, status, cancelled_at, extra, package_id) values ";
-const COLUMNS: usize = 17;
+     stamped_at, period, amount, effect, status, cancelled_at, extra, package_id, family) values ";
+const COLUMNS: usize = 18;
 
 /// UUIDs looked up by one statement.
 const LOOKUP_MOST: usize = 512;
@@ -59,7 +59,8 @@ impl SqlTx {
             for it in batch =>
                 tenant, it.row.taxpayer.0, &it.row.uuid, &it.row.issuer, &it.row.issuer_name, &it.row.receiver,
                 &it.row.receiver_name, &it.row.pac, &it.row.issued_at, &it.row.stamped_at, i64::from(it.row.period),
-                &it.row.amount, &it.row.effect, it.row.status.text(), &it.row.cancelled_at, Json(it.extra), it.row.package.0
+                &it.row.amount, &it.row.effect, it.row.status.text(), &it.row.cancelled_at, Json(it.extra), it.row.package.0,
+                it.row.family.text()
         )?;
         Ok(match is_lite {
             true => batch.iter().map(|it| it.row.uuid.clone()).collect(),
@@ -79,9 +80,10 @@ impl SqlTx {
         for line in lines {
             let Some((status, package)) = known.get(&line.row.uuid) else { continue };
             if status != DocumentStatus::Cancelado.text() && line.row.status == DocumentStatus::Cancelado {
-                self.cancel_line(line).await?;
+                self.cancel_line(line, status == DocumentStatus::Vigente.text()).await?;
                 changed.push(line.row);
                 written.new += 1;
+                written.cancelled += u64::from(status == DocumentStatus::Vigente.text());
             } else if *package == line.row.package.0 {
                 written.again += 1;
             } else {
@@ -103,10 +105,11 @@ impl SqlTx {
         Ok(known)
     }
 
-    async fn cancel_line(&mut self, line: &Line<'_>) -> Stored<()> {
+    /// `late` when it was here in force until now.
+    async fn cancel_line(&mut self, line: &Line<'_>, late: bool) -> Stored<()> {
         run!(
             self.work,
-            "update metadata set status = $4, cancelled_at = $5, extra = $6, package_id = $7 \
+            "update metadata set status = $4, cancelled_at = $5, extra = $6, package_id = $7, cancelled_late = $8 \
              where tenant_id = $1 and taxpayer_id = $2 and uuid = $3",
             self.tenant,
             line.row.taxpayer.0,
@@ -115,6 +118,7 @@ impl SqlTx {
             &line.row.cancelled_at,
             Json(line.extra),
             line.row.package.0,
+            i64::from(late),
         )
         .map(|_| ())
     }

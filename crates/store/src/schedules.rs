@@ -5,14 +5,14 @@
 //! that is still open is not doubled.
 
 use crate::db::Db;
-use crate::read::{Read, from_row, instant};
+use crate::read::{Read, from_row, instant, small};
 use crate::tx::{SqlTx, Work, fetch, run};
 use async_trait::async_trait;
 use fedatario_app::model::ScheduleRow;
 use fedatario_app::ports::{NextTime, Schedules, Stored};
 use fedatario_base::clock::to_millis;
 use fedatario_base::id::{JobId, ScheduleId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ from_row!(ScheduleRow, row => ScheduleRow {
     expression: row.try_get("expression")?,
     kind: row.try_get("kind")?,
     payload: row.try_get::<Json<serde_json::Value>, _>("payload")?.0,
+    spread_s: small(row.try_get("spread_s")?)?,
     next: instant(row.try_get("next_ms")?),
     enabled: row.try_get("enabled")?,
 });
@@ -34,6 +35,7 @@ struct Due {
     tenant: Uuid,
     id: Uuid,
     expression: String,
+    spread_s: i64,
     next_ms: i64,
 }
 
@@ -41,6 +43,7 @@ from_row!(Due, row => Due {
     tenant: row.try_get("tenant_id")?,
     id: row.try_get("id")?,
     expression: row.try_get("expression")?,
+    spread_s: row.try_get("spread_s")?,
     next_ms: row.try_get("next_ms")?,
 });
 
@@ -49,10 +52,11 @@ impl Schedules for SqlTx {
     async fn put_schedule(&mut self, it: &ScheduleRow) -> Stored<()> {
         run!(
             self.work,
-            "insert into schedules (tenant_id, id, name, expression, kind, payload, next_ms, enabled, originator) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+            "insert into schedules (tenant_id, id, name, expression, kind, payload, next_ms, enabled, originator, spread_s) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
              on conflict (tenant_id, name) do update set expression = excluded.expression, kind = excluded.kind, \
-             payload = excluded.payload, next_ms = excluded.next_ms, enabled = excluded.enabled, originator = excluded.originator",
+             payload = excluded.payload, next_ms = excluded.next_ms, enabled = excluded.enabled, originator = excluded.originator, \
+             spread_s = excluded.spread_s",
             self.tenant,
             it.id.0,
             &it.name,
@@ -62,6 +66,7 @@ impl Schedules for SqlTx {
             to_millis(it.next),
             it.enabled,
             &self.originator,
+            i64::from(it.spread_s),
         )
         .map(|_| ())
     }
@@ -79,13 +84,15 @@ pub(crate) async fn tick(db: &Db, now: Timestamp, next: &NextTime<'_>) -> Stored
     let due: Vec<Read<Due>> = fetch!(
         work,
         fetch_all,
-        "select tenant_id, id, expression, next_ms from schedules where enabled and next_ms <= $1 order by tenant_id, id limit $2",
+        "select tenant_id, id, expression, spread_s, next_ms from schedules where enabled and next_ms <= $1 order by tenant_id, id limit $2",
         to_millis(now),
         TICK_MOST,
     )?;
     let mut fired = 0;
     for Read(schedule) in due {
-        let following = next(&schedule.expression, now);
+        let spread = SignedDuration::from_secs(schedule.spread_s);
+        // Both ways, so that the spread moves each time and stretches none.
+        let following = next(&schedule.expression, now - spread).map(|it| it + spread);
         if move_on(&mut work, &schedule, following).await? {
             fired += fire(&mut work, &schedule, now).await?;
         }

@@ -9,12 +9,12 @@ use crate::db::Db;
 use crate::read::{Read, from_row, instant, small};
 use crate::tx::{Inner, Work, fetch, lock_key, places, run};
 use async_trait::async_trait;
-use fedatario_app::jobs::rules::{LAPSES_AT_MOST, SUSPECT_AFTER};
+use fedatario_app::jobs::rules::SUSPECT_AFTER;
 use fedatario_app::model::ClaimedJob;
 use fedatario_app::ports::{ClaimFilter, LeaseProof, NextTime, Stored, System};
+use fedatario_base::SystemScope;
 use fedatario_base::clock::to_millis;
 use fedatario_base::id::{HolderId, JobId, TenantId};
-use fedatario_base::{Code, SystemScope};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
@@ -33,6 +33,7 @@ from_row!(ClaimedJob, row => ClaimedJob {
     run: row.try_get("run")?,
     token: row.try_get("token")?,
     failures: small(row.try_get("failures")?)?,
+    lapses: small(row.try_get("lapses")?)?,
     due: instant(row.try_get("due_ms")?),
     originator: row.try_get("originator")?,
 });
@@ -98,9 +99,9 @@ impl System for Db {
             return Ok(0);
         }
         let mut work = self.writing().await?;
-        let held = format!("state = 'running' and holder_id in ({})", places(2, dead.len()));
+        let held = format!("state = 'running' and holder_id in ({})", places(1, dead.len()));
         let sql = lapse_sql(&held, matches!(work.inner, Inner::Pg(_)));
-        let released = run!(work, AssertSqlSafe(sql.as_str()), gone(); for holder in dead => holder.0)?;
+        let released = run!(work, AssertSqlSafe(sql.as_str()); for holder in dead => holder.0)?;
         work.commit().await?;
         Ok(released)
     }
@@ -165,26 +166,20 @@ fn ends(wall: Timestamp, lease: Duration) -> Timestamp {
 }
 
 async fn give_back_lapsed(work: &mut Work, wall: Timestamp) -> Stored<()> {
-    let sql = lapse_sql("state = 'running' and lease_ms <= $2", matches!(work.inner, Inner::Pg(_)));
-    run!(work, AssertSqlSafe(sql.as_str()), gone(), to_millis(wall)).map(|_| ())
+    let sql = lapse_sql("state = 'running' and lease_ms <= $1", matches!(work.inner, Inner::Pg(_)));
+    run!(work, AssertSqlSafe(sql.as_str()), to_millis(wall)).map(|_| ())
 }
 
-/// What a job says that was given up because of its workers.
-fn gone() -> String {
-    format!("{}: its worker was gone {LAPSES_AT_MOST} times in a row before it ended", Code::JobDead.slug())
-}
-
-/// Takes jobs from whoever held them: ready again, due as before, or dead if that has become a
-/// habit (whoever gives a job back himself ends the count). Their token stays: the next claim raises it,
-/// and until then a late worker finds them not running. One that is held alone by now goes behind those
-/// that were due with it: whatever can end does so before the job that cannot. A row that somebody is changing is being
-/// ended right now, and is left to the next look.
+/// Takes jobs from whoever held them: ready again, due as before. That it happened is counted (whoever
+/// gives a job back himself ends the count), and whoever claims one that has made a habit of it buries
+/// it instead. Their token stays: the next claim raises it, and until then a late worker finds them not
+/// running. One that is held alone by now goes behind those that were due with it: whatever can end does
+/// so before the job that cannot. A row that somebody is changing is being ended right now, and is left
+/// to the next look.
 fn lapse_sql(held: &str, postgres: bool) -> String {
     let passing_over = if postgres { " for update skip locked" } else { "" };
     format!(
-        "update jobs set state = case when lapses + 1 >= {LAPSES_AT_MOST} then 'dead' else 'ready' end, \
-         error = case when lapses + 1 >= {LAPSES_AT_MOST} then $1 else error end, \
-         due_ms = due_ms + case when lapses + 1 >= {SUSPECT_AFTER} then 1 else 0 end, \
+        "update jobs set state = 'ready', due_ms = due_ms + case when lapses + 1 >= {SUSPECT_AFTER} then 1 else 0 end, \
          lapses = lapses + 1, holder_id = null, lease_ms = null \
          where id in (select id from jobs where {held}{passing_over})"
     )
@@ -260,6 +255,6 @@ fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
              and (ranked.place < alone.place or (ranked.place = 1 and held.jobs = 0))) \
          update jobs set state = 'running', token = token + 1, holder_id = $1, lease_ms = $2 \
          where (tenant_id, id) in (select tenant_id, id from picked) \
-         returning id, tenant_id, kind, key, payload, run, token, failures, due_ms, originator"
+         returning id, tenant_id, kind, key, payload, run, token, failures, lapses, due_ms, originator"
     )
 }

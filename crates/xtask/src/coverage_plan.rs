@@ -401,6 +401,13 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(
         COMPLETE,
+        "All of the service: individual requests of every kind, by folio, Retenciones, cancellations re-asked late",
+        &["requests:", "retenciones:"],
+    ),
+    bullet(COMPLETE, "Prediction: what will be refused is said before asking, and the split is offered", &["prediction:"]),
+    bullet(COMPLETE, "Scheduler: daily, per taxpayer, changeable, missed runs handled, many taxpayers at once", &["schedule:"]),
+    bullet(
+        COMPLETE,
         "Verification of each CFDI's own seal and SAT stamp: the cadena original of CFDI 3.2, 3.3, 4.0, Retenciones 1.0, 2.0 and of the stamps, complements included",
         &["cadena:", "seal:"],
     ),

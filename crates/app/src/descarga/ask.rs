@@ -24,6 +24,11 @@ const REFUSED_CERTIFICATE_DELAY_UNITS: u32 = 30;
 /// The job `sat.ask`.
 pub async fn ask(app: &App, gates: &Gates, scope: &Scope, id: SolicitudId, lease: LeaseProof) -> Result<(), JobFailure> {
     let seen = app.store.read(scope).await?.solicitud(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    // What our own metadata shows to be too much is divided without spending a request on the refusal.
+    let parts = match seen.state {
+        SolicitudState::Planned => super::counts::parts_of(app, scope, &seen).await?,
+        _ => None,
+    };
     let _gate = gates.pass(seen.taxpayer).await;
     let mut tx = app.store.begin(scope).await?;
     let found = tx.solicitud(id).await?;
@@ -31,6 +36,11 @@ pub async fn ask(app: &App, gates: &Gates, scope: &Scope, id: SolicitudId, lease
         tx.finish_job(lease).await?;
         return Ok(tx.commit().await?);
     };
+    if let (SolicitudState::Planned, Some(parts)) = (s.state, parts) {
+        transition::split(tx.as_mut(), &Moment::now(app, scope), &mut s, Some(parts)).await?;
+        tx.finish_job(lease).await?;
+        return Ok(tx.commit().await?);
+    }
     let account = match transition::account(tx.as_mut(), scope, &s).await {
         Ok(account) => account,
         Err(AppError::CredentialBlocked { reason, .. }) => return Ok(transition::block(app, scope, tx, s, lease, &reason).await?),
@@ -48,11 +58,12 @@ pub async fn ask(app: &App, gates: &Gates, scope: &Scope, id: SolicitudId, lease
 async fn answer(app: &App, account: &SatAccount, s: &Solicitud, lease: LeaseProof) -> Result<Option<SatAsked>, JobFailure> {
     match app.sat.recall_ask(account, s.id, Some(lease)).await.map_err(AppError::from)? {
         // A certificate that was refused for a passing reason is tried again; all else stands.
-        Recalled::Answered(asked) if !is_passing(&asked.cod_estatus) => return Ok(Some(asked)),
+        Recalled::Answered(asked) if !is_passing(operation(s), &asked.cod_estatus) => return Ok(Some(asked)),
         Recalled::Uncertain(_) => return Ok(None),
         Recalled::Answered(_) | Recalled::Nothing => {}
     }
-    let request = SatRequest { direction: s.direction, content: s.content, estado: s.estado, from: s.from, to: s.to };
+    let filters = s.filters.clone();
+    let request = SatRequest { direction: s.direction, content: s.content, estado: s.estado, from: s.from, to: s.to, filters };
     match app.sat.ask(account, &request, s.id, Some(lease)).await {
         Ok(asked) => Ok(Some(asked)),
         Err(CallError::Uncertain { .. }) => Ok(None),
@@ -60,8 +71,13 @@ async fn answer(app: &App, account: &SatAccount, s: &Solicitud, lease: LeaseProo
     }
 }
 
-fn is_passing(cod_estatus: &str) -> bool {
-    matches!(sat_codes::reaction(Operation::Solicita, cod_estatus), Reaction::BlockCredential | Reaction::RetryLater)
+fn is_passing(operation: Operation, cod_estatus: &str) -> bool {
+    matches!(sat_codes::reaction(operation, cod_estatus), Reaction::BlockCredential | Reaction::RetryLater)
+}
+
+/// In which of SAT's answers a request's code is found.
+pub fn operation(s: &Solicitud) -> Operation {
+    if s.filters.folio.is_some() { Operation::Folio } else { Operation::Solicita }
 }
 
 async fn settle(
@@ -79,9 +95,16 @@ async fn settle(
         return Ok(try_again(app, scope, s, asked, lease, after).await?);
     }
     note_codes(&mut s, &asked.cod_estatus, &asked.mensaje);
+    let reaction = sat_codes::reaction(operation(&s), &asked.cod_estatus);
+    let parts = match reaction {
+        Reaction::Split => super::counts::parts_of(app, scope, &s).await?,
+        _ => None,
+    };
     let mut tx = app.store.begin(scope).await?;
-    match (sat_codes::reaction(Operation::Solicita, &asked.cod_estatus), asked.id_solicitud) {
+    match (reaction, asked.id_solicitud) {
         (Reaction::Accepted, Some(id)) => accept(app, tx.as_mut(), &now, &mut s, id).await?,
+        // A folio is never asked again as it was; an id that came with the failure can be asked about.
+        (Reaction::Uncertain, Some(id)) if s.filters.folio.is_some() => accept(app, tx.as_mut(), &now, &mut s, id).await?,
         // Accepted without an id cannot be followed: nobody knows what became of it.
         (Reaction::Accepted | Reaction::Uncertain | Reaction::AskAgain, id) => {
             s.authority_id = id;
@@ -91,7 +114,7 @@ async fn settle(
             end_and_widen(tx.as_mut(), &now, &mut s, SolicitudState::Rejected).await?
         }
         (Reaction::Empty, _) => end(tx.as_mut(), &now, &mut s, SolicitudState::Empty).await?,
-        (Reaction::Split, _) => transition::split(tx.as_mut(), &now, &mut s).await?,
+        (Reaction::Split, _) => transition::split(tx.as_mut(), &now, &mut s, parts).await?,
         (Reaction::BlockCredential, _) => {
             let reason = asked.cod_estatus.clone();
             block_credential(tx.as_mut(), &now, credential, &reason).await?;
@@ -100,9 +123,11 @@ async fn settle(
         (Reaction::Permanent, _) => end(tx.as_mut(), &now, &mut s, SolicitudState::Rejected).await?,
         (Reaction::RetryLater | Reaction::Reauthenticate, _) => {
             drop(tx);
-            return Ok(
-                try_again(app, scope, s, SatAsked { id_solicitud: None, ..asked }, lease, app.settings.poll_unit * 10).await?
-            );
+            let after = match s.filters.folio {
+                Some(_) => transition::until_tomorrow(&now)?,
+                None => app.settings.poll_unit * 10,
+            };
+            return Ok(try_again(app, scope, s, SatAsked { id_solicitud: None, ..asked }, lease, after).await?);
         }
         // SAT said something that nobody here has heard before: it is shown, and a person decides.
         (Reaction::Unknown, id) => {

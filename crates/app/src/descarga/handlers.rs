@@ -1,14 +1,16 @@
 //! The kinds of jobs of this line, and who does them.
 
 use super::report::ReportOf;
+use super::transition::{self, Moment};
 use super::{ask, fetch, import, report, verify};
 use crate::App;
+use crate::error::AppError;
 use crate::jobs::{Handler, JobFailure};
-use crate::model::{ClaimedJob, NewJob};
-use crate::ports::LeaseProof;
+use crate::model::{ClaimedJob, NewJob, SolicitudState};
+use crate::ports::{LeaseProof, Tx};
 use async_trait::async_trait;
 use fedatario_base::Scope;
-use fedatario_base::id::{PackageId, SolicitudId, TaxpayerId};
+use fedatario_base::id::{JobId, PackageId, SolicitudId, TaxpayerId};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::HashMap;
@@ -26,6 +28,9 @@ pub const IMPORT: &str = "sat.import";
 pub const REPORT: &str = "sat.report";
 /// Plan the running year's remainder, from a schedule.
 pub const SYNC: &str = "sat.sync";
+
+/// Characters of a job's last words that its request keeps.
+const WHY_CHARS_AT_MOST: usize = 500;
 
 const KINDS: &[&str] = &[ASK, VERIFY, FETCH, IMPORT, REPORT, SYNC];
 
@@ -75,10 +80,45 @@ impl Handler for Descarga {
             FETCH => fetch::fetch(app, &scope, id::<PackageId>(job)?, lease).await,
             IMPORT => import::import(app, &scope, id::<PackageId>(job)?, lease).await,
             REPORT => report::after_import(app, &scope, report_of(job)?, lease).await,
-            SYNC => super::plan::sync(app, &scope, id::<TaxpayerId>(job)?, lease).await,
+            SYNC => {
+                let nightly = serde_json::from_value(job.payload.clone()).map_err(|_| malformed(job))?;
+                super::plan::sync(app, &scope, id::<TaxpayerId>(job)?, &nightly, lease).await
+            }
             other => Err(JobFailure::Failed { code: fedatario_base::Code::Internal, text: format!("unknown kind {other}") }),
         }
     }
+
+    async fn buried(&self, tx: &mut dyn Tx, job: &ClaimedJob, scope: &Scope, why: &str) -> Result<(), JobFailure> {
+        let solicitud = match job.kind.as_str() {
+            ASK | VERIFY => Some(id::<SolicitudId>(job)?),
+            FETCH | IMPORT => tx.package(id::<PackageId>(job)?).await?.and_then(|it| it.solicitud),
+            _ => None,
+        };
+        let Some(id) = solicitud else { return Ok(()) };
+        let Some(mut s) = tx.solicitud(id).await?.filter(|it| it.state.is_open()) else { return Ok(()) };
+        let (slug, words) = (fedatario_base::Code::JobDead.slug(), why.chars().take(WHY_CHARS_AT_MOST).collect::<String>());
+        s.problem = Some(format!("{slug}: {} {}: {words}", job.kind, job.id));
+        let now = Moment::now(&self.app, scope);
+        Ok(transition::end(tx, &now, &mut s, SolicitudState::Blocked).await?)
+    }
+}
+
+/// Lets the request of a job that is tried again go on from where it was, in the caller's transaction.
+pub async fn taken_up(app: &App, scope: &Scope, tx: &mut dyn Tx, job: JobId) -> Result<(), AppError> {
+    let Some(job) = tx.job(job).await? else { return Ok(()) };
+    let solicitud = match job.kind.as_str() {
+        ASK | VERIFY => job.key.parse::<SolicitudId>().ok(),
+        FETCH | IMPORT => match job.key.parse::<PackageId>() {
+            Ok(id) => tx.package(id).await?.and_then(|it| it.solicitud),
+            Err(_) => None,
+        },
+        _ => None,
+    };
+    let Some(id) = solicitud else { return Ok(()) };
+    if let Some(mut s) = tx.solicitud(id).await?.filter(|it| it.state == SolicitudState::Blocked && it.problem.is_some()) {
+        super::plan::reopen(tx, &Moment::now(app, scope), &mut s).await?;
+    }
+    Ok(())
 }
 
 fn id<T: std::str::FromStr>(job: &ClaimedJob) -> Result<T, JobFailure> {

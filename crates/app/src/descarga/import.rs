@@ -61,7 +61,8 @@ async fn read(
     rfc: &str,
     archive: Box<dyn ReadSeek>,
 ) -> AppResult<(Tally, Option<Unreadable>)> {
-    let of = Of { taxpayer: package.taxpayer, package: package.id };
+    let family = family_of(app, scope, package).await?;
+    let of = Of { taxpayer: package.taxpayer, package: package.id, family };
     let (archive, outage) = Watched::new(archive);
     let (mut batches, reader) = batches(archive, outage.clone(), of, rfc);
     let mut tally = Tally::default();
@@ -96,6 +97,12 @@ fn joined<T>(done: Result<T, tokio::task::JoinError>) -> AppResult<T> {
     done.map_err(|error| AppError::Internal(error.to_string()))
 }
 
+/// Which service a package came from; none for one given by hand, whose lines have to tell.
+async fn family_of(app: &App, scope: &Scope, package: &PackageRow) -> AppResult<Option<Family>> {
+    let Some(id) = package.solicitud else { return Ok(None) };
+    Ok(app.store.read(scope).await?.solicitud(id).await?.map(|it| it.family))
+}
+
 /// Writes one batch in one transaction. Rows that this very package brought before are its own when
 /// an import that a crash cut is done again, and duplicates when the package is given a second time.
 async fn write(app: &App, scope: &Scope, batch: Batch, given_again: bool, tally: &mut Tally) -> AppResult<()> {
@@ -103,6 +110,10 @@ async fn write(app: &App, scope: &Scope, batch: Batch, given_again: bool, tally:
     let documents = tx.add_documents(&batch.documents).await?;
     let foreign = tx.add_documents(&batch.foreign).await?;
     let metadata = tx.put_metadata(&batch.metadata).await?;
+    if let Some(of) = batch.third_parties.first().map(|(of, _)| *of) {
+        let rows: Vec<ThirdParty> = batch.third_parties.into_iter().map(|(_, row)| row).collect();
+        tx.put_third_parties(of, &rows).await?;
+    }
     for row in &batch.quarantine {
         tx.quarantine(row).await?;
     }
@@ -115,6 +126,7 @@ async fn write(app: &App, scope: &Scope, batch: Batch, given_again: bool, tally:
     tally.cfdi += mine(documents);
     tally.foreign += mine(foreign);
     tally.metadata += mine(metadata);
+    tally.cancelled += metadata.cancelled;
     tally.duplicates += elsewhere(documents) + elsewhere(foreign) + elsewhere(metadata);
     Ok(())
 }
@@ -166,6 +178,7 @@ fn told(now: &Moment, package: &PackageRow) -> fedatario_audit::Event {
         .field("duplicates", package.tally.duplicates)
         .field("quarantined", package.tally.quarantined)
         .field("foreign", package.tally.foreign)
+        .field("cancelled", package.tally.cancelled)
 }
 
 /// Once every package of a request was read, the request is imported. One that could not be read
@@ -194,12 +207,19 @@ pub async fn by_hand(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppRes
     let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
     let package = keep(app, scope, &taxpayer, file, &seen).await?;
     let archive = app.blobs.open(package.path.as_deref().unwrap_or_default()).await?;
-    let (tally, unreadable) = read(app, scope, &package, &taxpayer.tax_id, archive).await?;
+    let (mut tally, unreadable) = read(app, scope, &package, &taxpayer.tax_id, archive).await?;
+    tally.quarantined += u64::from(unreadable.is_some());
     finish(app, scope, package, tally, &unreadable).await?;
-    match unreadable {
-        None => Ok(tally),
-        Some(it) => Err(AppError::Input { code: it.code, text: it.text }),
-    }
+    Ok(tally)
+}
+
+/// Whether a file begins as an archive does: one that is damaged is kept, as one from SAT would be;
+/// anything else was given by mistake.
+fn begins_as_archive(file: &Path) -> bool {
+    use std::io::Read;
+    let mut first = [0; 4];
+    let read = std::fs::File::open(file).and_then(|mut it| it.read_exact(&mut first));
+    read.is_ok() && matches!(first, [b'P', b'K', 3 | 5, 4 | 6])
 }
 
 async fn taxpayer_for(app: &App, scope: &Scope, rfc: &str) -> AppResult<Taxpayer> {
@@ -226,7 +246,11 @@ async fn survey(file: &Path) -> AppResult<reading::Survey> {
     let file = file.to_owned();
     let looked = spawn_blocking(move || {
         let archive = std::fs::File::open(&file).map_err(|error| not_read(&file, &error))?;
-        reading::survey(archive).map_err(|error| AppError::Input { code: error.code(), text: error.to_string() })
+        match reading::survey(archive) {
+            Ok(seen) => Ok(seen),
+            Err(_) if begins_as_archive(&file) => Ok(reading::Survey::default()),
+            Err(error) => Err(AppError::Input { code: error.code(), text: error.to_string() }),
+        }
     });
     joined(looked.await)?
 }

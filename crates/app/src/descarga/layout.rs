@@ -51,8 +51,11 @@ pub fn package_name(id_paquete: &str, sha256: &str) -> String {
 }
 
 /// The completeness report of a year.
-pub fn report(tenant: TenantId, rfc: &str, year: i16) -> String {
-    format!("{}/{year}/reporte-{year}.json", taxpayer(tenant, rfc))
+pub fn report(tenant: TenantId, rfc: &str, year: i16, family: Family) -> String {
+    match family {
+        Family::Cfdi => format!("{}/{year}/reporte-{year}.json", taxpayer(tenant, rfc)),
+        Family::Retenciones => format!("{}/{year}/reporte-{family}-{year}.json", taxpayer(tenant, rfc)),
+    }
 }
 
 #[cfg(test)]

@@ -9,14 +9,17 @@
 //! What each code of SAT means is data in `fiscal::mx`; what is done about it is decided here.
 
 pub mod ask;
+pub mod counts;
 pub mod fetch;
 pub mod handlers;
 pub mod import;
 pub mod layout;
 pub mod plan;
 pub mod reading;
+pub mod recheck;
 pub mod register;
 pub mod report;
+pub mod request;
 pub mod status;
 pub mod transition;
 pub mod verify;

@@ -9,7 +9,7 @@
 use crate::model::*;
 use fedatario_base::id::{PackageId, TaxpayerId};
 use fedatario_fiscal::mx::cfdi::{self, Cfdi, CfdiError, Complement, Party, read_cfdi};
-use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader};
+use fedatario_fiscal::mx::metadata::{self, Estatus, MetadataReader, ThirdPartyReader};
 use fedatario_fiscal::mx::package::{ArchiveError, Entry, Package};
 use fedatario_fiscal::mx::time;
 use std::io::{Read, Seek};
@@ -31,6 +31,8 @@ pub struct Of {
     pub taxpayer: TaxpayerId,
     /// From where.
     pub package: PackageId,
+    /// Of which service, where that is known.
+    pub family: Option<Family>,
 }
 
 /// Rows on their way to the database.
@@ -46,6 +48,8 @@ pub struct Batch {
     pub foreign: Vec<DocumentRow>,
     /// Lines of metadata.
     pub metadata: Vec<MetadataRow>,
+    /// On whose account documents were made; after the lines of the package that name them.
+    pub third_parties: Vec<(TaxpayerId, ThirdParty)>,
     /// What could not be read.
     pub quarantine: Vec<QuarantineRow>,
 }
@@ -76,7 +80,7 @@ impl Portion {
     fn is_full(&self) -> bool {
         let set_aside = self.batch.quarantine.len();
         self.documents.len() + set_aside >= BATCH_DOCUMENTS
-            || self.batch.metadata.len() + set_aside >= BATCH_LINES
+            || self.batch.metadata.len() + self.batch.third_parties.len() + set_aside >= BATCH_LINES
             || self.inflated.len() >= BATCH_BYTES
     }
 
@@ -105,8 +109,9 @@ impl Portion {
 
 /// Reads a whole archive. An `Err` says why it could not be read to its end; what was read before
 /// that has been handed over.
-pub fn read(archive: impl Read + Seek, of: Of, take: &mut dyn FnMut(Portion) -> bool) -> Result<(), ArchiveError> {
-    let mut package = Package::open(archive)?;
+pub fn read(mut archive: impl Read + Seek, of: Of, take: &mut dyn FnMut(Portion) -> bool) -> Result<(), ArchiveError> {
+    let mut package = Package::open(&mut archive)?;
+    let mut has_third_parties = false;
     let mut portion = Portion::default();
     let mut entries = package.entries()?;
     while let Some(entry) = entries.next_entry()? {
@@ -120,16 +125,54 @@ pub fn read(archive: impl Read + Seek, of: Of, take: &mut dyn FnMut(Portion) -> 
                 }
             }
             Entry::Refused { name, error } => portion.batch.set_aside(of, name, error.code(), &error.to_string()),
-            // On whose account a document was made is in the document too.
-            Entry::ThirdParty(_) => {}
+            // They speak of lines, which may come after them: they are read in a round of their own.
+            Entry::ThirdParty(_) => has_third_parties = true,
             Entry::Ignored { .. } => portion.batch.ignored += 1,
         }
         if portion.is_full() && !take(std::mem::take(&mut portion)) {
             return Ok(());
         }
     }
+    if take(portion) && has_third_parties {
+        third_parties(archive, of, take)?;
+    }
+    Ok(())
+}
+
+/// The third-party files of an archive, once its lines are handed over.
+fn third_parties(archive: impl Read + Seek, of: Of, take: &mut dyn FnMut(Portion) -> bool) -> Result<(), ArchiveError> {
+    let mut package = Package::open(archive)?;
+    let mut entries = package.entries()?;
+    let mut portion = Portion::default();
+    while let Some(entry) = entries.next_entry()? {
+        let name = entry.name().to_owned();
+        let Entry::ThirdParty(reader) = entry else { continue };
+        let rows = match ThirdPartyReader::new(reader) {
+            Ok(rows) => rows,
+            Err(error) => {
+                portion.batch.set_aside(of, name, error.code(), &error.to_string());
+                continue;
+            }
+        };
+        for row in rows {
+            match row {
+                Ok(row) => portion.batch.third_parties.push((of.taxpayer, third_party(row))),
+                Err(problem) => {
+                    let entry = format!("{name}#{}", portion.batch.quarantine.len());
+                    portion.batch.set_aside(of, entry, problem.code(), &problem.to_string());
+                }
+            }
+            if portion.is_full() && !take(std::mem::take(&mut portion)) {
+                return Ok(());
+            }
+        }
+    }
     take(portion);
     Ok(())
+}
+
+fn third_party(row: metadata::ThirdPartyRow) -> ThirdParty {
+    ThirdParty { uuid: row.uuid.to_string(), rfc: row.rfc, name: row.name }
 }
 
 fn document(batch: &mut Batch, of: Of, rfc: &str, entry: String, bytes: &[u8]) {
@@ -231,6 +274,7 @@ fn line(of: Of, row: metadata::MetadataRow) -> MetadataRow {
     MetadataRow {
         taxpayer: of.taxpayer,
         uuid: row.uuid.to_string(),
+        family: of.family.unwrap_or_else(|| told_by(&row.effect)),
         issuer: row.issuer_rfc,
         issuer_name: row.issuer_name,
         receiver: row.receiver_rfc,
@@ -250,6 +294,13 @@ fn line(of: Of, row: metadata::MetadataRow) -> MetadataRow {
         extra: serde_json::Value::Object(extra).to_string(),
         package: of.package,
     }
+}
+
+/// The service that a line of a package given by hand is from. Retenciones were seen with the key of
+/// the withholding where CFDI have their kind; SAT documents neither.
+fn told_by(effect: &str) -> Family {
+    let is_key = !effect.trim().is_empty() && effect.trim().bytes().all(|it| it.is_ascii_digit());
+    if is_key { Family::Retenciones } else { Family::Cfdi }
 }
 
 /// What a package holds, as far as it decides where it is kept.
@@ -284,7 +335,7 @@ impl Survey {
 
 /// Looks through a package given by hand. What cannot be read is left to the reading proper.
 pub fn survey(archive: impl Read + Seek) -> Result<Survey, ArchiveError> {
-    let nil = Of { taxpayer: TaxpayerId(Default::default()), package: PackageId(Default::default()) };
+    let nil = Of { taxpayer: TaxpayerId(Default::default()), package: PackageId(Default::default()), family: None };
     let mut survey = Survey::default();
     let ended = read(archive, nil, &mut |portion| {
         survey.look(&portion);

@@ -5,6 +5,7 @@
 //! Ed25519 key: whoever holds the public key can check it without us.
 
 use super::layout;
+use super::plan::{YearOf, side};
 use super::transition::{self, Moment, step};
 use crate::App;
 use crate::audit_trail::{self, entry};
@@ -65,17 +66,18 @@ const REPORT_BYTES_AT_MOST: u64 = 1 << 30;
 
 /// Makes, signs and keeps the report of a year. One that says the same as the kept one but for its
 /// time is not made again: the kept one stands.
-pub async fn make(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16) -> AppResult<Made> {
-    let path = layout::report(scope.tenant(), &taxpayer.tax_id, year);
-    if let Some(kept) = still_true(app, scope, taxpayer, year, &path).await? {
+pub async fn make(app: &App, scope: &Scope, taxpayer: &Taxpayer, family: Family, year: i16) -> AppResult<Made> {
+    let path = layout::report(scope.tenant(), &taxpayer.tax_id, year, family);
+    let of = YearOf { taxpayer: taxpayer.id, family, year };
+    if let Some(kept) = still_true(app, scope, taxpayer, of, &path).await? {
         return Ok(kept);
     }
-    let drawn = compute(app, scope, taxpayer, year, app.clock.service()).await?;
+    let drawn = compute(app, scope, taxpayer, of, app.clock.service()).await?;
     let signed = sign(app, scope, &drawn.canonical).await?;
     let file = serde_json::to_vec_pretty(&signed).map_err(|error| AppError::Internal(error.to_string()))?;
     app.blobs.put(&path, &file).await?;
     let made = made(drawn, path, &file);
-    tell(app, scope, taxpayer.id, year, &made).await?;
+    tell(app, scope, of, &made).await?;
     Ok(made)
 }
 
@@ -84,7 +86,7 @@ fn made(drawn: Drawn, path: String, file: &[u8]) -> Made {
     Made { totals: drawn.totals, complete: drawn.complete, unsettled: drawn.unsettled, path, sha256 }
 }
 
-async fn still_true(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16, path: &str) -> AppResult<Option<Made>> {
+async fn still_true(app: &App, scope: &Scope, taxpayer: &Taxpayer, of: YearOf, path: &str) -> AppResult<Option<Made>> {
     let file = match app.blobs.get(path, REPORT_BYTES_AT_MOST).await {
         Ok(file) => file,
         Err(BlobError::NotFound) => return Ok(None),
@@ -92,7 +94,7 @@ async fn still_true(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16, pa
     };
     let Ok(kept) = serde_json::from_slice::<Signed>(&file) else { return Ok(None) };
     let Some(made_at) = made_at(&kept.report) else { return Ok(None) };
-    let drawn = compute(app, scope, taxpayer, year, made_at).await?;
+    let drawn = compute(app, scope, taxpayer, of, made_at).await?;
     let same = audit_trail::canonical(&kept.report)? == drawn.canonical;
     Ok(same.then(|| made(drawn, path.to_owned(), &file)))
 }
@@ -102,15 +104,17 @@ fn made_at(report: &serde_json::Value) -> Option<Timestamp> {
 }
 
 /// The canonical bytes of the report, from the tables.
-async fn compute(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: i16, made_at: Timestamp) -> AppResult<Drawn> {
+async fn compute(app: &App, scope: &Scope, taxpayer: &Taxpayer, of: YearOf, made_at: Timestamp) -> AppResult<Drawn> {
     let rfc: Rfc = taxpayer.tax_id.parse().map_err(|_| AppError::RfcFormat(taxpayer.tax_id.clone()))?;
-    let mut report = Builder::new(rfc, year, made_at);
+    let report = Builder::new(rfc, of.year, made_at);
+    let mut report = if of.family == Family::Retenciones { report.of_retenciones() } else { report };
     let mut tx = app.store.read(scope).await?;
-    let all = tx.solicitudes(taxpayer.id, Some(year)).await?;
+    let mut all = tx.solicitudes(taxpayer.id, Some(of.year)).await?;
+    all.retain(|it| of.holds(it));
     all.iter().for_each(|it| report.window(window_line(it, &all)));
     for direction in Direction::ALL {
-        never_asked(&all, *direction, year).into_iter().for_each(|it| report.window(it));
-        rows(tx.as_mut(), taxpayer, *direction, year, &mut report).await?;
+        never_asked(&all, *direction, of.year).into_iter().for_each(|it| report.window(it));
+        rows(tx.as_mut(), taxpayer, *direction, of, &mut report).await?;
     }
     let report = report.finish();
     let unsettled = report.windows.iter().filter(|it| !it.settled).count() as u64;
@@ -161,11 +165,11 @@ pub fn settled(s: &Solicitud, all: &[Solicitud]) -> bool {
     })
 }
 
-async fn rows(tx: &mut dyn Tx, taxpayer: &Taxpayer, direction: Direction, year: i16, report: &mut Builder) -> AppResult<()> {
-    let periods = (i32::from(year) * 100 + 1, i32::from(year) * 100 + 12);
+async fn rows(tx: &mut dyn Tx, taxpayer: &Taxpayer, direction: Direction, of: YearOf, report: &mut Builder) -> AppResult<()> {
+    let periods = (i32::from(of.year) * 100 + 1, i32::from(of.year) * 100 + 12);
     let mut after: Option<String> = None;
     loop {
-        let page = tx.completeness(taxpayer.id, direction, periods, after.as_deref(), PAGE).await?;
+        let page = tx.completeness(taxpayer.id, of.family, direction, periods, after.as_deref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.uuid.clone());
         let counts = |it: &CompletenessRow| counts(it, &taxpayer.tax_id, direction);
@@ -175,12 +179,9 @@ async fn rows(tx: &mut dyn Tx, taxpayer: &Taxpayer, direction: Direction, year: 
     }
 }
 
-/// A document to oneself is counted once, as issued; a retención that no metadata of CFDI names
-/// belongs to the other service.
+/// A document to oneself is counted once, as issued.
 fn counts(row: &CompletenessRow, rfc: &str, direction: Direction) -> bool {
-    let to_oneself = row.issuer == rfc && row.receiver == rfc && direction == Direction::Received;
-    let retencion = !row.has_metadata && row.effect.starts_with('R');
-    !to_oneself && !retencion
+    !(row.issuer == rfc && row.receiver == rfc && direction == Direction::Received)
 }
 
 /// None for a document without a stamp: SAT has never heard of it.
@@ -202,13 +203,6 @@ fn row_of(direction: window::Direction, row: CompletenessRow) -> Option<Row> {
         amount: row.amount,
         effect: row.effect,
     })
-}
-
-fn side(direction: Direction) -> window::Direction {
-    match direction {
-        Direction::Issued => window::Direction::Issued,
-        Direction::Received => window::Direction::Received,
-    }
 }
 
 async fn sign(app: &App, scope: &Scope, canonical: &[u8]) -> AppResult<Signed> {
@@ -248,7 +242,12 @@ async fn recount(app: &App, scope: &Scope, report: &serde_json::Value) -> AppRes
     let year = report.get("year").and_then(|it| it.as_i64()).and_then(|it| i16::try_from(it).ok());
     let found = app.store.read(scope).await?.taxpayer_by_tax_id(TaxpayerKind::Rfc, rfc).await?;
     match (found, year, made_at(report)) {
-        (Some(taxpayer), Some(year), Some(made_at)) => Ok(Some(compute(app, scope, &taxpayer, year, made_at).await?.canonical)),
+        (Some(taxpayer), Some(year), Some(made_at)) => {
+            let family = report.get("family").and_then(|it| it.as_str()).map_or(Some(Family::Cfdi), Family::from_text);
+            let Some(family) = family else { return Ok(None) };
+            let of = YearOf { taxpayer: taxpayer.id, family, year };
+            Ok(Some(compute(app, scope, &taxpayer, of, made_at).await?.canonical))
+        }
         _ => Ok(None),
     }
 }
@@ -258,15 +257,20 @@ async fn recount(app: &App, scope: &Scope, report: &serde_json::Value) -> AppRes
 pub async fn after_import(app: &App, scope: &Scope, of: ReportOf, lease: LeaseProof) -> Result<(), JobFailure> {
     let mut tx = app.store.read(scope).await?;
     let taxpayer = tx.taxpayer(of.taxpayer).await?.ok_or_else(|| AppError::NotFound(of.taxpayer.to_string()))?;
-    let all = tx.solicitudes(of.taxpayer, Some(of.year)).await?;
+    let cause = tx.solicitud(of.cause).await?.ok_or_else(|| AppError::NotFound(of.cause.to_string()))?;
+    let year = YearOf { taxpayer: of.taxpayer, family: cause.family, year: of.year };
+    let mut all = tx.solicitudes(of.taxpayer, Some(of.year)).await?;
+    all.retain(|it| year.holds(it));
     drop(tx);
-    if all.iter().any(|it| it.state.is_open()) {
-        let ended: Vec<Solicitud> = all.into_iter().filter(|it| it.id == of.cause).collect();
-        write_records(app, scope, &taxpayer, &ended).await?;
+    if all.is_empty() || all.iter().any(|it| it.state.is_open()) {
+        write_records(app, scope, &taxpayer, &[cause]).await?;
     } else {
-        let all = reconcile(app, scope, of.taxpayer, of.year).await?;
+        let mut all = reconcile(app, scope, year).await?;
+        if !year.holds(&cause) {
+            all.push(cause);
+        }
         write_records(app, scope, &taxpayer, &all).await?;
-        make(app, scope, &taxpayer, of.year).await?;
+        make(app, scope, &taxpayer, year.family, year.year).await?;
     }
     let mut tx = app.store.begin(scope).await?;
     tx.finish_job(lease).await?;
@@ -285,10 +289,11 @@ pub struct ReportOf {
 }
 
 /// Counts the imported requests as reconciled, before the report is made that names their state.
-async fn reconcile(app: &App, scope: &Scope, id: TaxpayerId, year: i16) -> AppResult<Vec<Solicitud>> {
+async fn reconcile(app: &App, scope: &Scope, of: YearOf) -> AppResult<Vec<Solicitud>> {
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    let mut all = tx.solicitudes(id, Some(year)).await?;
+    let mut all = tx.solicitudes(of.taxpayer, Some(of.year)).await?;
+    all.retain(|it| of.holds(it));
     for s in all.iter_mut().filter(|it| it.state == SolicitudState::Imported) {
         step(tx.as_mut(), &now, s, SolicitudState::Reconciled).await?;
     }
@@ -296,11 +301,12 @@ async fn reconcile(app: &App, scope: &Scope, id: TaxpayerId, year: i16) -> AppRe
     Ok(all)
 }
 
-async fn tell(app: &App, scope: &Scope, id: TaxpayerId, year: i16, made: &Made) -> AppResult<()> {
+async fn tell(app: &App, scope: &Scope, of: YearOf, made: &Made) -> AppResult<()> {
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    let event = entry(&now, "sat.report", &id.to_string(), "made")
-        .field("year", i64::from(year))
+    let event = entry(&now, "sat.report", &of.taxpayer.to_string(), "made")
+        .field("year", i64::from(of.year))
+        .field("family", of.family.text())
         .field("missing", made.totals.missing)
         .field("not_delivered", made.totals.not_delivered)
         .field("unsettled", made.unsettled)

@@ -18,7 +18,16 @@ pub struct YearStatus {
     pub counts: DocumentCounts,
     /// Jobs of the year that are open.
     pub open_jobs: u64,
+    /// Jobs of this taxpayer's requests that died, with their last words.
+    pub dead_jobs: Vec<JobView>,
+    /// Documents that were in force and were found cancelled, the last noticed first.
+    pub cancelled_late: Vec<LateCancellation>,
 }
+
+/// Dead jobs that are looked at.
+const DEAD_JOBS_AT_MOST: u32 = 1_000;
+/// Late cancellations that are shown one by one; all are counted.
+const CANCELLATIONS_AT_MOST: u32 = 100;
 
 impl YearStatus {
     /// Requests that SAT or we still work on.
@@ -29,6 +38,19 @@ impl YearStatus {
     /// Requests that wait for a person.
     pub fn blocked(&self) -> usize {
         self.solicitudes.iter().filter(|(s, _)| s.state == SolicitudState::Blocked).count()
+    }
+
+    /// The same with some of its requests alone.
+    pub fn only(mut self, which: impl Fn(&Solicitud) -> bool) -> Self {
+        self.solicitudes.retain(|(s, _)| which(s));
+        self
+    }
+
+    /// What the packages of its requests brought.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.solicitudes.iter().flat_map(|(_, packages)| packages).for_each(|it| tally += it.tally);
+        tally
     }
 
     /// How many of each state, in the order of a request's life.
@@ -49,11 +71,23 @@ pub async fn year(app: &App, scope: &Scope, taxpayer: &Taxpayer, year: Option<i1
         solicitudes.push((s, packages));
     }
     let counts = tx.document_counts(taxpayer.id).await?;
-    let open_jobs = match year {
-        Some(year) => tx.open_jobs(&super::plan::run_of(taxpayer.id, year)).await?,
-        None => 0,
-    };
-    Ok(YearStatus { solicitudes, counts, open_jobs })
+    let mut open_jobs = 0;
+    for family in Family::ALL {
+        let run = year.map(|year| super::plan::run_of(taxpayer.id, year, *family));
+        open_jobs += if let Some(run) = run { tx.open_jobs(&run).await? } else { 0 };
+    }
+    let about: std::collections::BTreeSet<String> = solicitudes
+        .iter()
+        .flat_map(|(s, packages): &(Solicitud, Vec<PackageRow>)| {
+            std::iter::once(s.id.to_string()).chain(packages.iter().map(|it| it.id.to_string()))
+        })
+        .collect();
+    let mut dead_jobs = tx.jobs(Some(JobState::Dead), None, DEAD_JOBS_AT_MOST).await?;
+    let own = taxpayer.id.to_string();
+    dead_jobs
+        .retain(|it| about.contains(&it.key) || it.key.starts_with(&own) || it.run.as_ref().is_some_and(|run| run.contains(&own)));
+    let cancelled_late = tx.late_cancellations(taxpayer.id, CANCELLATIONS_AT_MOST).await?;
+    Ok(YearStatus { solicitudes, counts, open_jobs, dead_jobs, cancelled_late })
 }
 
 /// The record of a request, as written under `solicitudes/` and shown by `sat status`.
@@ -62,8 +96,12 @@ pub fn record(s: &Solicitud, packages: &[PackageRow]) -> Value {
         "id": s.id.to_string(),
         "id_solicitud": s.authority_id,
         "family": s.family,
-        "direction": s.direction,
+        "purpose": s.purpose,
+        // A folio has neither side nor window.
+        "direction": s.filters.folio.is_none().then_some(s.direction),
         "content": s.content,
+        "filters": s.filters,
+        "problem": s.problem,
         "estado_comprobante": s.estado,
         "from": s.from.to_string(),
         "to": s.to.to_string(),
@@ -100,7 +138,7 @@ pub fn explain(s: &Solicitud, language: Language) -> String {
     let (operation, code) = match (&s.codes.codigo_estado, s.codes.estado) {
         (Some(reason), Some(5)) => (Operation::VerificaReason, reason.as_str()),
         (_, Some(_)) => (Operation::Verifica, s.codes.cod_estatus.as_deref().unwrap_or_default()),
-        _ => (Operation::Solicita, s.codes.cod_estatus.as_deref().unwrap_or_default()),
+        _ => (super::ask::operation(s), s.codes.cod_estatus.as_deref().unwrap_or_default()),
     };
     let words = s.codes.mensaje.as_deref().unwrap_or_default();
     match sat_codes::fact(operation, code) {

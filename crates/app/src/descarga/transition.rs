@@ -72,13 +72,23 @@ pub async fn step(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: Solic
     Ok(())
 }
 
-/// Ends a request: its state, its audit entry, and the job that compares the year.
+/// Ends a request: its state, its audit entry, and the job that compares each year it touches.
 pub async fn end(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: SolicitudState) -> AppResult<()> {
     s.ended_at = Some(now.service);
     s.next_check = None;
     step(tx, now, s, state).await?;
-    tx.enqueue(&handlers::report_job(s.taxpayer, s.year, s.id, now.service, &s.run), now.service).await?;
+    for year in years(s) {
+        tx.enqueue(&handlers::report_job(s.taxpayer, year, s.id, now.service, &s.run), now.service).await?;
+    }
     Ok(())
+}
+
+/// The years that a request's window touches; a folio's is the one it was planned in.
+fn years(s: &Solicitud) -> std::ops::RangeInclusive<i16> {
+    match s.filters.folio {
+        Some(_) => s.year..=s.year,
+        None => s.base_from.year().min(s.year)..=s.to.year().max(s.year),
+    }
 }
 
 /// Ends the job of a request whose certificate SAT refuses: nothing more is asked with it, and a
@@ -101,17 +111,36 @@ pub async fn block(
 }
 
 fn moved(now: &Moment, s: &Solicitud) -> fedatario_audit::Event {
-    entry(now, "sat.solicitud", &s.id.to_string(), s.state.text())
-        .field("window", format!("{} {} {}/{}", s.direction, s.content, s.from, s.to))
+    let window = match &s.filters.folio {
+        Some(folio) => format!("folio {folio}"),
+        None => format!("{} {} {}/{}", s.direction, s.content, s.from, s.to),
+    };
+    let event = entry(now, "sat.solicitud", &s.id.to_string(), s.state.text()).field("window", window);
+    let event = if s.filters.is_none() { event } else { event.field("filters", filters_text(&s.filters)) };
+    let event = if s.family == Family::Cfdi { event } else { event.field("family", s.family.text()) };
+    let event = s.problem.iter().fold(event, |event, problem| event.field("problem", problem.clone()));
+    event
         .field("id_solicitud", s.authority_id.clone().unwrap_or_default())
         .field("cod_estatus", s.codes.cod_estatus.clone().unwrap_or_default())
         .field("codigo_estado", s.codes.codigo_estado.clone().unwrap_or_default())
 }
 
+/// What narrows a request, in one line.
+pub fn filters_text(filters: &Filters) -> String {
+    let named = [("type", &filters.kind), ("complement", &filters.complement), ("third", &filters.third_party)];
+    let counterparties = filters.counterparties.iter().map(|it| format!("rfc={it}"));
+    let rest = named.into_iter().filter_map(|(name, value)| value.as_ref().map(|it| format!("{name}={it}")));
+    counterparties.chain(rest).collect::<Vec<_>>().join(" ")
+}
+
 /// Ends a request in a way that leaves its window without an answer, and plans the same window
 /// again, widened so that SAT takes it for a new one, unless another request for it is under way.
-/// With every variant used up the request is `Blocked`: a person decides.
+/// With every variant used up the request is `Blocked`: a person decides. A folio cannot be widened:
+/// one whose answer was lost is not asked again by itself.
 pub async fn end_and_widen(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: SolicitudState) -> AppResult<()> {
+    if s.filters.folio.is_some() && state == SolicitudState::Uncertain {
+        return end(tx, now, s, state).await;
+    }
     let family = same_window(tx, s).await?;
     // One that is stuck itself is not relied on: the request beside it is the one that ends here.
     if family.iter().any(|it| it.id != s.id && it.state.is_open() && it.state != SolicitudState::Stuck) {
@@ -123,20 +152,61 @@ pub async fn end_and_widen(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, sta
     }
 }
 
+/// How far a window is widened in search of one that SAT has not seen, in seconds beyond the last: far
+/// more than requests that share a window can use up.
+const SEARCH_AT_MOST: u32 = 64;
+
+/// How often one folio is asked for: SAT counts for life here too, and nothing makes it a new one.
+const FOLIO_ASKS_AT_MOST: usize = 2;
+
 /// Plans the next variant of a request's window; `None` when all are used.
 pub async fn plan_variant(tx: &mut dyn Tx, now: &Moment, s: &Solicitud, relation: Relation) -> AppResult<Option<SolicitudId>> {
-    let family = same_window(tx, s).await?;
-    let used = family.iter().map(|it| it.k).max().unwrap_or(s.k);
-    for k in used + 1..MAX_VARIANTS {
-        let window = window::widen(Window { from: s.base_from, to: s.to }, k);
-        let next = derived(now, s, relation, s.base_from, window, k);
+    let all = tx.solicitudes(s.taxpayer, None).await?;
+    let asked = all.iter().filter(|it| is_same_window(it, s)).count();
+    let at_most = if s.filters.folio.is_some() { FOLIO_ASKS_AT_MOST } else { MAX_VARIANTS as usize };
+    if asked >= at_most {
+        return Ok(None);
+    }
+    let base = match s.filters.folio {
+        Some(_) => this_second(now)?,
+        None => Window { from: s.base_from, to: s.to },
+    };
+    let Some(next) = add_free(tx, now, derived(now, s, relation, base), next_k(&all, s)).await? else { return Ok(None) };
+    let due = if is_due_tomorrow(s) { now.after(until_tomorrow(now)?) } else { now.service };
+    tx.enqueue(&handlers::job(handlers::ASK, next.id, due, &next.run), now.service).await?;
+    tx.append(moved(now, &next), None).await?;
+    Ok(Some(next.id))
+}
+
+/// Adds a planned request as the first variant, from `k` on, that was never asked; `None` if all of
+/// those looked at were.
+pub async fn add_free(tx: &mut dyn Tx, now: &Moment, planned: Solicitud, k: u32) -> AppResult<Option<Solicitud>> {
+    let base = Window { from: planned.base_from, to: planned.to };
+    // SAT wants a first second before the last; a single second takes those before it along. A folio
+    // has no window, and its row only says when it was planned.
+    let alone = base.from == base.to && planned.filters.folio.is_none();
+    let first = if alone { k.max(1) } else { k };
+    for k in first..first + SEARCH_AT_MOST {
+        let next = Solicitud { id: SolicitudId::fresh(now.wall), from: window::widen(base, k).from, k, ..planned.clone() };
         if tx.add_solicitud(&next).await? {
-            tx.enqueue(&handlers::job(handlers::ASK, next.id, now.service, &s.run), now.service).await?;
-            tx.append(moved(now, &next), None).await?;
-            return Ok(Some(next.id));
+            return Ok(Some(next));
         }
     }
     Ok(None)
+}
+
+/// The first variant that no request with the same window and RFCs has taken, whatever its filters.
+fn next_k(all: &[Solicitud], s: &Solicitud) -> u32 {
+    all.iter().filter(|it| shares_identity(it, s)).map(|it| it.k + 1).max().unwrap_or(0)
+}
+
+/// Whether SAT takes two requests for the same but for the widening: filters do not count.
+pub fn shares_identity(one: &Solicitud, other: &Solicitud) -> bool {
+    let key = |it: &Solicitud| {
+        let of_window = (it.base_from, it.to, it.filters.counterparties.clone());
+        (it.family, it.direction, it.content, it.filters.folio.clone(), it.filters.folio.is_none().then_some(of_window))
+    };
+    key(one) == key(other)
 }
 
 /// Every request for the window that is meant, whatever its variant.
@@ -145,17 +215,55 @@ pub async fn same_window(tx: &mut dyn Tx, s: &Solicitud) -> AppResult<Vec<Solici
     Ok(all.into_iter().filter(|it| is_same_window(it, s)).collect())
 }
 
-/// Whether two requests are for the same window, as it is meant.
+/// Whether two requests mean the same documents, whatever their variants: either answers for both.
 pub fn is_same_window(one: &Solicitud, other: &Solicitud) -> bool {
-    let key = |it: &Solicitud| (it.family, it.direction, it.content, it.base_from, it.to);
-    key(one) == key(other)
+    shares_identity(one, other) && one.estado == other.estado && one.filters == other.filters
 }
 
-/// Ends a request that is too large and plans its parts: months of a half-year, halves of less.
-pub async fn split(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud) -> AppResult<()> {
-    let parts = window::split_months(Window { from: s.base_from, to: s.to });
+/// The second that it is, as a window.
+fn this_second(now: &Moment) -> AppResult<Window> {
+    let at = mexico(now.service)?;
+    let at = at.date().at(at.hour(), at.minute(), at.second(), 0);
+    Ok(Window { from: at, to: at })
+}
+
+/// 5011: a folio may be asked for so often in a day.
+fn is_due_tomorrow(s: &Solicitud) -> bool {
+    s.filters.folio.is_some() && s.codes.codigo_estado.as_deref() == Some("5011")
+}
+
+/// How long it is until the next day begins at SAT, and some minutes more.
+pub fn until_tomorrow(now: &Moment) -> AppResult<std::time::Duration> {
+    /// Whoever waits for midnight is not alone.
+    const AFTER_MIDNIGHT: SignedDuration = SignedDuration::from_mins(5);
+    let zone = jiff::tz::TimeZone::get("America/Mexico_City").map_err(|error| AppError::Internal(error.to_string()))?;
+    let midnight = mexico(now.service)?.date().saturating_add(jiff::Span::new().days(1)).at(0, 0, 0, 0);
+    let midnight = zone.to_timestamp(midnight).map_err(|error| AppError::Internal(error.to_string()))?;
+    Ok((midnight.duration_since(now.service) + AFTER_MIDNIGHT).unsigned_abs())
+}
+
+/// A part of a request that is too large.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PartPlan {
+    /// From when.
+    #[serde(serialize_with = "as_text")]
+    pub from: jiff::civil::DateTime,
+    /// To when, included.
+    #[serde(serialize_with = "as_text")]
+    pub to: jiff::civil::DateTime,
+    /// What narrows it.
+    pub filters: Filters,
+    /// How many documents it should bring; none when nobody knows.
+    pub expected: Option<u64>,
+}
+
+/// Ends a request that is too large and plans its parts: those that the counts of its metadata give,
+/// else months of a half-year, halves of less, and the kinds of comprobante of a second or two.
+pub async fn split(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, counted: Option<Vec<PartPlan>>) -> AppResult<()> {
+    let parts = counted.filter(|it| it.len() > 1).unwrap_or_else(|| blind_parts(s));
     if parts.len() < 2 {
-        return end(tx, now, s, SolicitudState::Blocked).await; // One second holds too much: a filter has to be chosen.
+        s.problem = Some(format!("{}: nothing is left to divide it by", fedatario_base::Code::RequestTooLarge.slug()));
+        return end(tx, now, s, SolicitudState::Blocked).await;
     }
     for part in parts {
         plan_part(tx, now, s, part).await?;
@@ -163,32 +271,49 @@ pub async fn split(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud) -> AppResul
     end(tx, now, s, SolicitudState::TooLarge).await
 }
 
-async fn plan_part(tx: &mut dyn Tx, now: &Moment, s: &Solicitud, part: Window) -> AppResult<()> {
-    for k in 0..MAX_VARIANTS {
-        let next = derived(now, s, Relation::Part, part.from, window::widen(part, k), k);
-        if tx.add_solicitud(&next).await? {
-            tx.enqueue(&handlers::job(handlers::ASK, next.id, now.service, &s.run), now.service).await?;
-            tx.append(moved(now, &next), None).await?;
-            return Ok(());
-        }
+/// The parts of a window that nobody has counted.
+fn blind_parts(s: &Solicitud) -> Vec<PartPlan> {
+    let part = |window: Window, filters: Filters| PartPlan { from: window.from, to: window.to, filters, expected: None };
+    let whole = Window { from: s.base_from, to: s.to };
+    let halves = window::split_months(whole);
+    if halves.len() > 1 {
+        return halves.into_iter().map(|it| part(it, s.filters.clone())).collect();
     }
-    Err(AppError::Window {
-        code: fedatario_base::Code::WindowExhausted,
-        text: format!("every variant of {}/{} was asked", part.from, part.to),
-    })
+    if s.family == Family::Retenciones || s.filters.kind.is_some() || s.filters.folio.is_some() {
+        return Vec::new();
+    }
+    let of = |kind: &str| Filters { kind: Some(kind.to_owned()), ..s.filters.clone() };
+    fedatario_fiscal::mx::asking::KINDS.iter().map(|kind| part(whole, of(kind))).collect()
 }
 
-fn derived(now: &Moment, s: &Solicitud, relation: Relation, base_from: jiff::civil::DateTime, window: Window, k: u32) -> Solicitud {
+async fn plan_part(tx: &mut dyn Tx, now: &Moment, s: &Solicitud, part: PartPlan) -> AppResult<()> {
+    let exhausted = AppError::Window {
+        code: fedatario_base::Code::WindowExhausted,
+        text: format!("every variant of {}/{} was asked", part.from, part.to),
+    };
+    let base = Window { from: part.from, to: part.to };
+    let planned = Solicitud { filters: part.filters, ..derived(now, s, Relation::Part, base) };
+    let all = tx.solicitudes(s.taxpayer, None).await?;
+    let k = next_k(&all, &planned);
+    let next = add_free(tx, now, planned, k).await?.ok_or(exhausted)?;
+    tx.enqueue(&handlers::job(handlers::ASK, next.id, now.service, &next.run), now.service).await?;
+    tx.append(moved(now, &next), None).await?;
+    Ok(())
+}
+
+/// A request that stands for another, as it is meant.
+fn derived(now: &Moment, s: &Solicitud, relation: Relation, base: Window) -> Solicitud {
     Solicitud {
         id: SolicitudId::fresh(now.wall),
-        base_from,
-        from: window.from,
-        to: window.to,
-        k,
+        base_from: base.from,
+        from: base.from,
+        to: base.to,
+        k: 0,
         state: SolicitudState::Planned,
         authority_id: None,
         codes: AuthorityCodes::default(),
         announced: None,
+        problem: None,
         replaces: Some(s.id),
         relation: Some(relation),
         accepted_at: None,

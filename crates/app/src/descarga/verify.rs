@@ -86,6 +86,10 @@ async fn settle(
     s.announced = Some(v.numero_cfdis);
     let estado = EstadoSolicitud::from(v.estado);
     let standing = sat_codes::standing(&v.cod_estatus, Some(estado), v.codigo_estado.as_deref(), v.packages.len());
+    let counted = match standing {
+        Standing::TooLarge => super::counts::parts_of(app, scope, &s).await?,
+        _ => None,
+    };
     let odd = matches!(standing, Standing::Unexplained | Standing::CallFailed(_));
     s.codes.odd_in_a_row = if odd { s.codes.odd_in_a_row + 1 } else { 0 };
     let mut tx = app.store.begin(scope).await?;
@@ -93,7 +97,7 @@ async fn settle(
         super::ask::block_credential(tx.as_mut(), &now, credential, &v.cod_estatus).await?;
         end(tx.as_mut(), &now, &mut s, SolicitudState::Blocked).await?;
         tx.finish_job(lease).await?;
-    } else if decide(app, tx.as_mut(), &now, &mut s, &v, standing).await? {
+    } else if decide(app, tx.as_mut(), &now, &mut s, Answered { v: &v, standing, counted }).await? {
         wait(app, tx.as_mut(), &now, &mut s, estado, lease).await?;
     } else {
         tx.finish_job(lease).await?;
@@ -101,16 +105,16 @@ async fn settle(
     Ok(tx.commit().await?)
 }
 
-/// Moves the request as its standing says; true while it has to be waited for.
-async fn decide(
-    app: &App,
-    tx: &mut dyn Tx,
-    now: &Moment,
-    s: &mut Solicitud,
-    v: &SatVerified,
+/// SAT's answer, what it comes to, and the parts that our own counts give if it is too much.
+struct Answered<'a> {
+    v: &'a SatVerified,
     standing: Standing,
-) -> AppResult<bool> {
-    match standing {
+    counted: Option<Vec<transition::PartPlan>>,
+}
+
+/// Moves the request as its standing says; true while it has to be waited for.
+async fn decide(app: &App, tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, answered: Answered<'_>) -> AppResult<bool> {
+    match answered.standing {
         Standing::Pending => stuck(app, tx, now, s).await?,
         Standing::Unexplained if s.codes.odd_in_a_row >= UNEXPLAINED_AT_MOST => {
             end(tx, now, s, SolicitudState::Blocked).await?;
@@ -118,8 +122,8 @@ async fn decide(
         }
         Standing::Unexplained => stuck(app, tx, now, s).await?,
         Standing::CallFailed(reaction) => return call_failed(tx, now, s, reaction).await,
-        ended => {
-            ended_as(tx, now, s, v, ended).await?;
+        _ => {
+            ended_as(tx, now, s, answered).await?;
             return Ok(false);
         }
     }
@@ -127,11 +131,11 @@ async fn decide(
 }
 
 /// The request has come to an end at SAT, one way or another.
-async fn ended_as(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, v: &SatVerified, standing: Standing) -> AppResult<()> {
-    match standing {
+async fn ended_as(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, answered: Answered<'_>) -> AppResult<()> {
+    match answered.standing {
         Standing::Ready => {
             step(tx, now, s, SolicitudState::Ready).await?;
-            list_packages(tx, now, s, &v.packages).await?;
+            list_packages(tx, now, s, &answered.v.packages).await?;
             supersede_rivals(tx, now, s).await
         }
         Standing::Empty => {
@@ -139,7 +143,7 @@ async fn ended_as(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, v: &SatVerif
             supersede_rivals(tx, now, s).await
         }
         Standing::TooLarge => {
-            transition::split(tx, now, s).await?;
+            transition::split(tx, now, s, answered.counted).await?;
             supersede_rivals(tx, now, s).await
         }
         Standing::Failed => end_and_widen(tx, now, s, SolicitudState::Failed).await,

@@ -1,8 +1,9 @@
 //! When a schedule fires next: five cron fields and an IANA time zone.
 
 use fedatario_base::Code;
-use jiff::Timestamp;
+use fedatario_base::id::TaxpayerId;
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 /// The expression is not one we can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,25 @@ impl ScheduleError {
     pub fn code(&self) -> Code {
         Code::ScheduleFormat
     }
+}
+
+/// How far the fires of one expression are spread over different taxpayers, in seconds: with 200 of
+/// them one begins every nine seconds, and the last is under way half an hour after the first.
+pub const SPREAD_S: u32 = 30 * 60;
+
+/// How much later than its expression says a taxpayer's schedule fires: always the same for one, and
+/// evenly spread over many.
+pub fn spread_s(taxpayer: TaxpayerId) -> u32 {
+    let digest = crate::audit_trail::sha256(&taxpayer.bytes());
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % SPREAD_S
+}
+
+/// As [`next_after`], so much later: both ways, so that a fire is moved and none is passed over.
+pub fn next_spread(expression: &str, spread_s: u32, after: Timestamp) -> Result<Timestamp, ScheduleError> {
+    let spread = SignedDuration::from_secs(i64::from(spread_s));
+    let bad = |error: jiff::Error| ScheduleError(error.to_string());
+    let next = next_after(expression, after.checked_sub(spread).map_err(bad)?)?;
+    next.checked_add(spread).map_err(bad)
 }
 
 /// The first instant after `after` at which the expression fires. Fires that fell into a time
@@ -61,6 +81,34 @@ mod tests {
             assert_eq!(next.to_string(), expected, "{expression} after {after}");
         }
         fedatario_testkit::covers!("jobs: cron with time zones");
+    }
+
+    #[test]
+    fn many_do_not_begin_in_one_second_and_none_is_passed_over() {
+        let daily = "0 23 * * * America/Mexico_City";
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let taxpayers: Vec<TaxpayerId> = (0..200).map(|_| TaxpayerId::fresh(at("2026-01-01T00:00:00Z"))).collect();
+        let spreads: Vec<u32> = taxpayers.iter().map(|it| spread_s(*it)).collect();
+        assert_eq!(spreads, taxpayers.iter().map(|it| spread_s(*it)).collect::<Vec<_>>(), "always the same for one");
+        assert!(spreads.iter().all(|it| *it < SPREAD_S));
+        let busiest = spreads.iter().map(|it| spreads.iter().filter(|other| *other == it).count()).max().unwrap();
+        assert!(busiest < 10, "{busiest} of 200 begin in one second");
+
+        // 23:00 in Mexico City is 05:00 UTC; whatever the spread, one fire a day, and a fire is never a day late.
+        for spread in [0, 1, 600, SPREAD_S - 1] {
+            let mut now = at("2026-03-01T00:00:00Z");
+            for day in 1..=40 {
+                let next = next_spread(daily, spread, now).unwrap();
+                let expected = at("2026-03-01T05:00:00Z")
+                    + SignedDuration::from_hours(24 * (day - 1))
+                    + SignedDuration::from_secs(spread.into());
+                assert_eq!(next, expected, "day {day}, spread {spread}");
+                now = next;
+            }
+        }
+        let often = next_spread("*/5 * * * * UTC", 600, at("2026-03-01T00:03:00Z")).unwrap();
+        assert_eq!(often, at("2026-03-01T00:05:00Z"), "what is due more often than the spread is moved, not thinned");
+        fedatario_testkit::covers!("schedule: 200 taxpayers do not begin in the same second, and each keeps its own");
     }
 
     #[test]

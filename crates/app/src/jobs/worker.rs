@@ -5,10 +5,10 @@
 //! middle is spent), and the loop looks again after a pause. A handler that panics fails its job and
 //! nothing else. Whatever becomes of a handler, its lease is kept alive no longer than it runs.
 
-use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LEASE};
+use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LAPSES_AT_MOST, LEASE};
 use crate::App;
 use crate::model::ClaimedJob;
-use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored};
+use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored, Tx};
 use async_trait::async_trait;
 use fedatario_base::id::{HolderId, JobId};
 use fedatario_base::{Code, Scope, SystemScope};
@@ -44,6 +44,11 @@ pub trait Handler: Send + Sync {
     fn kinds(&self) -> &'static [&'static str];
     /// Does one job and ends it, or says why not.
     async fn handle(&self, job: &ClaimedJob, scope: Scope) -> Result<(), JobFailure>;
+    /// Changes what the job was for, in the transaction that gives it up: what nobody works on any
+    /// more must not look as if somebody did.
+    async fn buried(&self, _tx: &mut dyn Tx, _job: &ClaimedJob, _scope: &Scope, _why: &str) -> Result<(), JobFailure> {
+        Ok(())
+    }
 }
 
 /// Tells which other processes are certainly dead, so that their leases end at once.
@@ -361,10 +366,14 @@ impl Worker {
         busy.spawn(async move {
             let _held = held;
             let scope = Scope::job(job.tenant, job.id, job.originator.clone());
-            if let Err(failure) = outcome(handler, &job, &scope).await
-                && let Err(error) = give_back(&app, &scope, &job, failure).await
+            let failure = match job.lapses >= LAPSES_AT_MOST {
+                true => Err(taken_down()),
+                false => outcome(handler.clone(), &job, &scope).await,
+            };
+            if let Err(failure) = failure
+                && let Err(error) = give_back(&app, &scope, &job, handler, failure).await
             {
-                tracing::warn!(job = %job.id, %error, "could not give a job back; its lease will end");
+                tracing::warn!(job = %job.id, ?error, "could not give a job back; its lease will end");
             }
         });
     }
@@ -391,8 +400,20 @@ async fn outcome(handler: Option<Arc<dyn Handler>>, job: &ClaimedJob, scope: &Sc
     }
 }
 
+/// Why a job is given up that took its workers down with it.
+fn taken_down() -> JobFailure {
+    let text = format!("its worker was gone {LAPSES_AT_MOST} times in a row before it ended");
+    JobFailure::Failed { code: Code::JobDead, text }
+}
+
 /// Puts a job that was not ended where it belongs: later, again, or dead.
-async fn give_back(app: &App, scope: &Scope, job: &ClaimedJob, failure: JobFailure) -> Stored<()> {
+async fn give_back(
+    app: &App,
+    scope: &Scope,
+    job: &ClaimedJob,
+    handler: Option<Arc<dyn Handler>>,
+    failure: JobFailure,
+) -> Result<(), JobFailure> {
     if let JobFailure::LeaseLost = failure {
         return Ok(());
     }
@@ -403,9 +424,13 @@ async fn give_back(app: &App, scope: &Scope, job: &ClaimedJob, failure: JobFailu
     match failure {
         JobFailure::LeaseLost => {}
         JobFailure::Later { after: delay, why } => tx.postpone_job(lease, after(delay), Some(&why)).await?,
-        JobFailure::Failed { code, text } if job.failures + 1 >= FAILURES_AT_MOST => {
+        JobFailure::Failed { code, text } if job.failures + 1 >= FAILURES_AT_MOST || job.lapses >= LAPSES_AT_MOST => {
             tracing::error!(job = %job.id, kind = job.kind, code = code.slug(), text, "a job was given up");
-            tx.bury_job(lease, &format!("{}: {text}", code.slug())).await?;
+            let why = format!("{}: {text}", code.slug());
+            tx.bury_job(lease, &why).await?;
+            if let Some(handler) = handler {
+                handler.buried(tx.as_mut(), job, scope, &why).await?;
+            }
         }
         JobFailure::Failed { code, text } => {
             tracing::warn!(job = %job.id, kind = job.kind, code = code.slug(), text, "a job failed and will be tried again");
@@ -413,5 +438,5 @@ async fn give_back(app: &App, scope: &Scope, job: &ClaimedJob, failure: JobFailu
             tx.fail_job(lease, after(delay), &format!("{}: {text}", code.slug())).await?;
         }
     }
-    tx.commit().await
+    Ok(tx.commit().await?)
 }

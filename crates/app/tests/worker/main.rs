@@ -3,7 +3,7 @@
 mod nothing;
 mod world;
 
-use fedatario_app::jobs::rules::{FAILURES_AT_MOST, HEARTBEAT, LEASE};
+use fedatario_app::jobs::rules::{FAILURES_AT_MOST, HEARTBEAT, LAPSES_AT_MOST, LEASE};
 use fedatario_app::jobs::worker::RUN_PATIENCE;
 use fedatario_app::model::JobState;
 use fedatario_app::ports::{ClaimFilter, StoreError};
@@ -103,9 +103,31 @@ async fn a_panic_fails_its_job_alone_and_its_lease_is_let_go() {
         assert_eq!((world.handled(key), world.find(key).state), (1, JobState::Done), "{key}");
     }
     let state = world.state();
+    let told = ("1 panic".to_owned(), "internal: the handler of test.do panicked".to_owned());
+    assert_eq!(state.buried, [told], "whoever did it is told once, in the transaction that buries it");
     assert!(state.beats.len() as u64 >= 800 / HEARTBEAT.as_secs(), "{}", state.beats.len());
     assert!(state.beats.iter().filter(|it| it.0 > seconds(400)).all(|it| it.1 == ["900 long"]), "only what runs is kept alive");
     covers!("jobs: a handler that panics fails its job alone, and nothing keeps its lease alive");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_took_its_workers_down_is_buried_before_it_begins() {
+    let world = World::new(by_key);
+    world.job("poison", 0);
+    world.job("other", 0);
+    world.state().jobs.values_mut().filter(|it| it.claimed.key == "poison").for_each(|it| it.claimed.lapses = LAPSES_AT_MOST);
+    let (stop, stopped) = watch::channel(false);
+    let worker = world.worker();
+    let story = async {
+        sleep(seconds(5)).await;
+        stop.send(true).unwrap();
+    };
+    let (worked, ()) = tokio::join!(worker.work(ClaimFilter::default(), stopped), story);
+    worked.unwrap();
+    assert_eq!((world.handled("poison"), world.find("poison").state), (0, JobState::Dead));
+    assert_eq!((world.handled("other"), world.find("other").state), (1, JobState::Done));
+    assert_eq!(world.state().buried.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), ["poison"]);
+    covers!("jobs: one that took its workers down is buried by the next, before it begins");
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,6 +104,26 @@ impl Documents for Shared {
         Err(StoreError::NotFound)
     }
 
+    async fn put_third_parties(&mut self, _: TaxpayerId, _: &[ThirdParty]) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn metadata_status(&mut self, _: TaxpayerId, _: &str) -> Stored<Option<DocumentStatus>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn count_metadata(&mut self, _: TaxpayerId, _: &CountOf, _: Grain) -> Stored<Vec<(String, u64)>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn share_metadata(&mut self, _: TaxpayerId, _: &CountOf) -> Stored<Vec<Share>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn late_cancellations(&mut self, _: TaxpayerId, _: u32) -> Stored<Vec<LateCancellation>> {
+        Err(StoreError::NotFound)
+    }
+
     async fn quarantine(&mut self, _: &QuarantineRow) -> Stored<()> {
         Err(StoreError::NotFound)
     }
@@ -123,6 +143,7 @@ impl Documents for Shared {
     async fn completeness(
         &mut self,
         _: TaxpayerId,
+        _: Family,
         _: Direction,
         _: (i32, i32),
         _: Option<&str>,

@@ -42,6 +42,8 @@ pub struct State {
     pub jobs: BTreeMap<JobId, Job>,
     /// When which keys were handled.
     pub handled: Vec<(Duration, String)>,
+    /// What was told of jobs that were given up.
+    pub buried: Vec<(String, String)>,
     /// When which leases were extended.
     pub beats: Vec<(Duration, Vec<String>)>,
     /// What each claim asked for.
@@ -92,6 +94,7 @@ impl World {
             run: Some("run".into()),
             token: 0,
             failures: 0,
+            lapses: 0,
             due: now + Duration::from_secs(seconds),
             originator: "os:1".into(),
         };
@@ -156,6 +159,11 @@ impl Handler for Shared {
                 Ok(tx.commit().await?)
             }
         }
+    }
+
+    async fn buried(&self, _: &mut dyn Tx, job: &ClaimedJob, _: &Scope, why: &str) -> Result<(), JobFailure> {
+        self.0.state().buried.push((job.key.clone(), why.to_owned()));
+        Ok(())
     }
 }
 
@@ -280,6 +288,10 @@ impl Shared {
 
 #[async_trait]
 impl Jobs for Shared {
+    async fn job(&mut self, _: JobId) -> Stored<Option<JobView>> {
+        Err(StoreError::NotFound)
+    }
+
     async fn enqueue(&mut self, _: &NewJob, _: Timestamp) -> Stored<(JobId, bool)> {
         Err(StoreError::NotFound)
     }

@@ -12,7 +12,7 @@ use crate::signals::Stop;
 use crate::wiring::SAT_URL_SETTING;
 use crate::{claim, config, files};
 use fedatario_app::descarga::{plan, register, report};
-use fedatario_app::model::{Direction, Taxpayer};
+use fedatario_app::model::{Direction, Family, Taxpayer};
 use fedatario_app::ports::System;
 use fedatario_base::clock::SystemClock;
 use fedatario_base::code::Exit;
@@ -154,15 +154,16 @@ async fn whole_year(
     began: Instant,
     stop: &Stop,
 ) -> Result<Exit, Failure> {
-    let plan = plan::year(&house.app, &house.scope, taxpayer.id, stage.year, Direction::ALL, false).await?;
+    let of = plan::YearOf { taxpayer: taxpayer.id, family: Family::Cfdi, year: stage.year };
+    let plan = plan::year(&house.app, &house.scope, of, Direction::ALL, false).await?;
     screen.say("cli-planned", &[("planned", plan.planned.len().to_string()), ("held", plan.held.len().to_string())]);
-    let status = year::to_its_end(house, screen, taxpayer, stage.year).await?;
+    let status = year::to_its_end(house, screen, taxpayer, of).await?;
     if stop.is_asked() {
         screen.say("cli-interrupted", &[]);
         screen.result(&json!({ "rfc": stage.rfc, "year": stage.year, "open": status.open(), "interrupted": true }));
         return Ok(Exit::Later);
     }
-    let made = report::make(&house.app, &house.scope, taxpayer, stage.year).await?;
+    let made = report::make(&house.app, &house.scope, taxpayer, of.family, of.year).await?;
     sat::tell_year(screen, &status, &made);
     screen.say("cli-demo-lies", &[("objects", house.objects.place(""))]);
     let mut summary = sat::summary(&status, &made);

@@ -4,6 +4,7 @@ use crate::cli::{Globals, Jobs};
 use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
+use fedatario_app::descarga::handlers;
 use fedatario_app::model::{JobState, JobView};
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
@@ -24,13 +25,21 @@ async fn list(house: &House, screen: &Screen, state: Option<JobState>, limit: u3
     let jobs = house.app.store.read(&house.scope).await?.jobs(state, None, limit).await?;
     for job in &jobs {
         let error = job.error.as_deref().unwrap_or_default();
-        screen.print(&format!("{} {:10} {:9} {:.0} ×{} {error}", job.id, job.kind, job.state, job.due, job.claims));
+        screen.print(&format!(
+            "{} {:10} {:9} {:.0} ×{} {error}",
+            job.id,
+            job.kind,
+            screen.word("job", job.state.text()),
+            job.due,
+            job.claims
+        ));
     }
     screen.result(&json!({ "jobs": jobs.iter().map(view).collect::<Vec<Value>>() }));
     Ok(Exit::Good)
 }
 
-fn view(job: &JobView) -> Value {
+/// A job for programs.
+pub fn view(job: &JobView) -> Value {
     json!({
         "id": job.id.to_string(), "kind": job.kind, "key": job.key, "state": job.state, "due": job.due.to_string(),
         "claims": job.claims, "failures": job.failures, "error": job.error, "run": job.run,
@@ -42,7 +51,8 @@ async fn change(house: &House, screen: &Screen, id: &str, retry: bool) -> Result
     let now = house.app.clock.service();
     let mut tx = house.app.store.begin(&house.scope).await?;
     if retry {
-        tx.retry_job(id, now).await?
+        tx.retry_job(id, now).await?;
+        handlers::taken_up(&house.app, &house.scope, tx.as_mut(), id).await?;
     } else {
         tx.cancel_job(id).await?
     }

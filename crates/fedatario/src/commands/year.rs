@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
 use crate::signals::Stop;
+use fedatario_app::descarga::plan::{self, YearOf};
 use fedatario_app::descarga::report::{Made, settled};
 use fedatario_app::descarga::status::{self, YearStatus};
 use fedatario_app::model::{JobState, Solicitud, SolicitudState, Taxpayer};
@@ -23,9 +24,20 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Jobs of the run that are looked at.
 const JOBS_AT_MOST: u32 = 200;
 
-/// Works until no job of the run is open, or the person says stop.
-pub async fn to_its_end(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16) -> Result<YearStatus, Failure> {
-    let run = fedatario_app::descarga::plan::run_of(taxpayer.id, year);
+/// Works until no job of a year's run is open, or the person says stop.
+pub async fn to_its_end(house: &House, screen: &Screen, taxpayer: &Taxpayer, of: YearOf) -> Result<YearStatus, Failure> {
+    run_to_its_end(house, screen, taxpayer, plan::run_of(of.taxpayer, of.year, of.family), Some(of.year)).await?;
+    Ok(status::year(&house.app, &house.scope, taxpayer, Some(of.year)).await?.only(|it| of.holds(it)))
+}
+
+/// The same for any run.
+pub async fn run_to_its_end(
+    house: &House,
+    screen: &Screen,
+    taxpayer: &Taxpayer,
+    run: String,
+    year: Option<i16>,
+) -> Result<(), Failure> {
     let filter = ClaimFilter { run: Some(run.clone()), tenant: Some(house.scope.tenant()), kinds: Vec::new() };
     let (stop, stopped) = watch::channel(false);
     let worker = house.worker();
@@ -54,7 +66,7 @@ pub async fn to_its_end(house: &House, screen: &Screen, taxpayer: &Taxpayer, yea
         }
     }
     bar.finish_and_clear();
-    Ok(status::year(&house.app, &house.scope, taxpayer, Some(year)).await?)
+    Ok(())
 }
 
 /// The last failure, if every waiting job of the run waits because of one.
@@ -66,8 +78,14 @@ async fn only_failures(house: &House, run: &str) -> Result<Option<String>, Failu
     Ok(mine.into_iter().filter(|_| all_failed).find_map(|it| it.error))
 }
 
-async fn show(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16, bar: &indicatif::ProgressBar) -> Result<(), Failure> {
-    let status = status::year(&house.app, &house.scope, taxpayer, Some(year)).await?;
+async fn show(
+    house: &House,
+    screen: &Screen,
+    taxpayer: &Taxpayer,
+    year: Option<i16>,
+    bar: &indicatif::ProgressBar,
+) -> Result<(), Failure> {
+    let status = status::year(&house.app, &house.scope, taxpayer, year).await?;
     let total = status.solicitudes.len() as u64;
     bar.set_length(total);
     bar.set_position(total - status.open() as u64);
@@ -79,10 +97,15 @@ async fn show(house: &House, screen: &Screen, taxpayer: &Taxpayer, year: i16, ba
 /// What a year's state means for the shell: refused when SAT said no, later while something is open,
 /// a finding when documents are missing or a window is without an answer that could have one.
 pub fn exit_of(status: &YearStatus, made: &Made) -> Exit {
+    exit_by(status, made.totals.missing)
+}
+
+/// The same for requests that have no report: nothing is missing that nobody counts.
+pub fn exit_by(status: &YearStatus, missing: u64) -> Exit {
     let all: Vec<Solicitud> = status.solicitudes.iter().map(|(s, _)| s.clone()).collect();
     let unanswered = |it: &&Solicitud| !settled(it, &all);
     let refused = all.iter().filter(unanswered).any(|it| matches!(it.state, SolicitudState::Blocked | SolicitudState::Rejected));
-    match (status.open(), made.totals.missing) {
+    match (status.open(), missing) {
         (0, 0) if all.iter().all(|it| settled(it, &all)) => Exit::Good,
         (0, _) if refused => Exit::Refused,
         (0, _) => Exit::Finding,
@@ -90,8 +113,8 @@ pub fn exit_of(status: &YearStatus, made: &Made) -> Exit {
     }
 }
 
-/// The states of a year in words: `imported 26, empty 2`.
-pub fn states(status: &YearStatus) -> String {
-    let parts: Vec<String> = status.by_state().into_iter().map(|(state, n)| format!("{state} {n}")).collect();
+/// The states of a year in the reader's words: `imported 26, empty 2`.
+pub fn states(screen: &Screen, status: &YearStatus) -> String {
+    let parts: Vec<String> = status.by_state().into_iter().map(|(state, n)| format!("{} {n}", screen.state(state))).collect();
     parts.join(", ")
 }

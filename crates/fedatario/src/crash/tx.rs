@@ -127,6 +127,11 @@ forward!(Packages {
 forward!(Documents {
     fn add_documents(rows: &[DocumentRow]) -> Written = |it| it.whole = Some("batch");
     fn put_metadata(rows: &[MetadataRow]) -> Written = |it| it.whole = Some("batch");
+    fn put_third_parties(taxpayer: TaxpayerId, rows: &[ThirdParty]) -> u64 = |it| it.whole = Some("batch");
+    fn metadata_status(taxpayer: TaxpayerId, uuid: &str) -> Option<DocumentStatus>;
+    fn count_metadata(taxpayer: TaxpayerId, of: &CountOf, grain: Grain) -> Vec<(String, u64)>;
+    fn share_metadata(taxpayer: TaxpayerId, of: &CountOf) -> Vec<Share>;
+    fn late_cancellations(taxpayer: TaxpayerId, limit: u32) -> Vec<LateCancellation>;
     fn quarantine(row: &QuarantineRow) -> ();
     fn quarantined(taxpayer: TaxpayerId, limit: u32) -> Vec<QuarantineRow>;
     fn document(taxpayer: TaxpayerId, uuid: &str) -> Option<DocumentRow>;
@@ -135,7 +140,7 @@ forward!(Documents {
     fn metadata_lines(taxpayer: TaxpayerId, periods: (i32, i32), after: Option<&str>, limit: u32) -> Vec<MetadataRow>;
     fn document_counts(taxpayer: TaxpayerId) -> DocumentCounts;
     fn completeness(
-        taxpayer: TaxpayerId, direction: Direction, periods: (i32, i32), after: Option<&str>, limit: u32
+        taxpayer: TaxpayerId, family: Family, direction: Direction, periods: (i32, i32), after: Option<&str>, limit: u32
     ) -> Vec<CompletenessRow>;
 });
 
@@ -162,6 +167,7 @@ forward!(Jobs {
     fn fail_job(lease: LeaseProof, due: Timestamp, error: &str) -> () = |it| it.job = Some("given-back");
     fn bury_job(lease: LeaseProof, error: &str) -> () = |it| it.job = Some("given-back");
     fn jobs(state: Option<JobState>, after: Option<JobId>, limit: u32) -> Vec<JobView>;
+    fn job(id: JobId) -> Option<JobView>;
     fn retry_job(id: JobId, now: Timestamp) -> ();
     fn cancel_job(id: JobId) -> ();
     fn open_jobs(run: &str) -> u64;

@@ -8,8 +8,10 @@
 mod support;
 
 mod certificate;
+mod nights;
 mod packages;
 mod processes;
+mod requests;
 mod stage;
 mod states;
 mod time;

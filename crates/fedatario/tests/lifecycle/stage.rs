@@ -185,7 +185,8 @@ impl Stage {
     /// The sandbox's own word, and the chain's.
     pub fn assert_fair(&self) {
         let requests = self.sandbox.witness("requests");
-        let criteria: Vec<String> = requests.as_array().expect("a list").iter().map(|it| it["criteria"].to_string()).collect();
+        let criteria: Vec<String> =
+            requests.as_array().expect("a list").iter().map(|it| format!("{} {}", it["family"], it["criteria"])).collect();
         let different: BTreeSet<&String> = criteria.iter().collect();
         assert_eq!(different.len(), criteria.len(), "{criteria:#?}");
         let counts = self.sandbox.witness("counts");

@@ -17,6 +17,8 @@ use serde_json::{Map, Value, json};
 
 /// What a report's `format` says.
 pub const FORMAT: &str = "fedatario.completeness.v1";
+/// What a report of the other service says of its family.
+const RETENCIONES: &str = "retenciones";
 /// Items that a list names; beyond it only the totals count. Ten times what SAT puts into a request.
 pub const MAX_ITEMS: usize = 2_000_000;
 /// Bytes of a report that is read back.
@@ -162,6 +164,8 @@ pub struct Report {
     pub rfc: Rfc,
     /// Of which year.
     pub year: i16,
+    /// Whether it is about Retenciones; each of SAT's two services has a report of its own.
+    pub is_retenciones: bool,
     /// When the rows were read.
     pub made_at: Timestamp,
     /// What was issued.
@@ -187,7 +191,24 @@ impl Builder {
     pub fn new(rfc: Rfc, year: i16, made_at: Timestamp) -> Self {
         let totals = Totals::default();
         let (windows, missing, not_delivered, extra) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self(Report { rfc, year, made_at, issued: totals, received: totals, windows, missing, not_delivered, extra })
+        Self(Report {
+            rfc,
+            year,
+            is_retenciones: false,
+            made_at,
+            issued: totals,
+            received: totals,
+            windows,
+            missing,
+            not_delivered,
+            extra,
+        })
+    }
+
+    /// The same for Retenciones.
+    pub fn of_retenciones(mut self) -> Self {
+        self.0.is_retenciones = true;
+        self
     }
 
     /// Adds a window.
@@ -267,7 +288,7 @@ impl Report {
 
     /// The bytes to sign: keys sorted, no blanks, whole numbers and strings only.
     pub fn canonical(&self) -> Vec<u8> {
-        let value = json!({
+        let mut value = json!({
             "format": FORMAT,
             "rfc": self.rfc.as_str(),
             "year": self.year,
@@ -279,6 +300,10 @@ impl Report {
             "not_delivered": self.not_delivered.iter().map(item_value).collect::<Vec<_>>(),
             "extra": self.extra.iter().map(item_value).collect::<Vec<_>>(),
         });
+        // Only where it is not CFDI: a report that was signed before there were two says what it said.
+        if self.is_retenciones {
+            value["family"] = RETENCIONES.into();
+        }
         let mut out = Vec::new();
         write_canonical(&mut out, &value);
         out
@@ -313,6 +338,7 @@ impl Report {
         Some(Self {
             rfc: text(value, "rfc")?.parse().ok()?,
             year: value.get("year")?.as_i64()?.try_into().ok()?,
+            is_retenciones: value.get("family").is_some_and(|it| it == RETENCIONES),
             made_at: text(value, "made_at")?.parse().ok()?,
             issued: read_totals(totals.get("issued")?)?,
             received: read_totals(totals.get("received")?)?,

@@ -8,6 +8,7 @@
 pub mod abridged;
 pub mod accounts;
 mod ahead;
+pub mod asking;
 pub mod books;
 pub mod cadena;
 pub mod cfdi;
@@ -19,6 +20,7 @@ pub mod json;
 mod list_paths;
 pub mod metadata;
 pub mod package;
+pub mod planner;
 pub mod rfc;
 pub mod sat_codes;
 pub mod time;

@@ -45,6 +45,8 @@ pub enum Estado {
     Todos,
     /// Those not cancelled.
     Vigente,
+    /// Those cancelled.
+    Cancelado,
 }
 
 impl Direction {
@@ -100,6 +102,7 @@ impl Estado {
         match self {
             Estado::Todos => "Todos",
             Estado::Vigente => "Vigente",
+            Estado::Cancelado => "Cancelado",
         }
     }
 }
@@ -245,7 +248,7 @@ pub fn check(window: Window, now: DateTime) -> Result<(), WindowError> {
 /// Whether SAT would take the state that is asked for.
 pub fn check_estado(direction: Direction, content: Content, estado: Estado) -> Result<(), WindowError> {
     match (direction, content, estado) {
-        (Direction::Received, Content::Cfdi, Estado::Todos) => Err(WindowError::ReceivedCancelled),
+        (Direction::Received, Content::Cfdi, Estado::Todos | Estado::Cancelado) => Err(WindowError::ReceivedCancelled),
         _ => Ok(()),
     }
 }

@@ -363,5 +363,6 @@ pub fn request() -> SatRequest {
         estado: Estado::Todos,
         from: "2026-08-01T00:00:00".parse().unwrap(),
         to: "2026-08-31T23:59:59".parse().unwrap(),
+        filters: Default::default(),
     }
 }

@@ -31,6 +31,7 @@ const TESTS: [&str; 11] = [
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),
+    include_str!("requests.rs"),
     include_str!("sat.rs"),
     include_str!("schedules.rs"),
     include_str!("sessions.rs"),

@@ -48,6 +48,8 @@ pub fn solicitud(taxpayer: TaxpayerId, month: i8) -> Solicitud {
         direction: Direction::Issued,
         content: Content::Cfdi,
         estado: Estado::Todos,
+        filters: Filters::default(),
+        purpose: Purpose::Year,
         base_from: from,
         from,
         to: date(2025, month, 28).at(23, 59, 59, 0),
@@ -57,6 +59,7 @@ pub fn solicitud(taxpayer: TaxpayerId, month: i8) -> Solicitud {
         authority_id: None,
         codes: AuthorityCodes::default(),
         announced: None,
+        problem: None,
         replaces: None,
         relation: None,
         run: "run_1".into(),
@@ -132,6 +135,7 @@ pub fn line(package: &PackageRow, number: u32, status: DocumentStatus) -> Metada
         status,
         cancelled_at: (status == DocumentStatus::Cancelado).then(|| "2025-04-01T00:00:00".into()),
         extra: r#"{"Nueva": "x"}"#.into(),
+        family: Family::Cfdi,
         package: package.id,
     }
 }

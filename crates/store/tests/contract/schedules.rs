@@ -23,6 +23,7 @@ fn schedule(name: &str, zone: &str) -> ScheduleRow {
     ScheduleRow {
         id: ScheduleId::fresh(noon()),
         name: name.into(),
+        spread_s: 0,
         next: eleven_at_night(&expression, noon()).unwrap(),
         expression,
         kind: "sat.year".into(),

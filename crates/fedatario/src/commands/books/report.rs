@@ -6,6 +6,7 @@ use crate::house::House;
 use crate::present::Screen;
 use fedatario_app::books::sheet::{Cell, Column, Kind, SheetWriter};
 use fedatario_app::descarga::{register, report};
+use fedatario_app::model::Family;
 use fedatario_base::code::Exit;
 use fedatario_tables::{Csv, CsvOptions, Heading, Page, Section};
 use rust_decimal::Decimal;
@@ -22,12 +23,12 @@ pub async fn write(
     house: &House,
     screen: &Screen,
     rfc: &str,
-    year: i16,
+    (family, year): (Family, i16),
     format: &str,
     output: Option<&Path>,
 ) -> Result<Exit, Failure> {
     let taxpayer = register::find(&house.app, &house.scope, rfc).await?;
-    let made = report::make(&house.app, &house.scope, &taxpayer, year).await?;
+    let made = report::make(&house.app, &house.scope, &taxpayer, family, year).await?;
     let file = house.app.blobs.get(&made.path, REPORT_BYTES_AT_MOST).await?;
     let bytes = match format {
         "json" => file,
