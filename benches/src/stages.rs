@@ -131,7 +131,7 @@ fn another(uuid: &str, turn: usize) -> String {
 }
 
 fn ready_rows(path: &Path, package: &PackageRow) -> anyhow::Result<Vec<DocumentRow>> {
-    let of = Of { taxpayer: package.taxpayer, package: package.id };
+    let of = Of { taxpayer: package.taxpayer, package: package.id, family: None };
     let mut rows = Vec::new();
     reading::read(File::open(path)?, of, &mut |portion| {
         rows.append(&mut portion.rows(of, RFC).documents);
