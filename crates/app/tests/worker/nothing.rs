@@ -116,6 +116,24 @@ impl Documents for Shared {
         Err(StoreError::NotFound)
     }
 
+    async fn document_keys(
+        &mut self,
+        _: TaxpayerId,
+        _: &DocumentFilter,
+        _: Option<&DocumentKey>,
+        _: u32,
+    ) -> Stored<Vec<DocumentKey>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn documents_named(&mut self, _: TaxpayerId, _: &[&str]) -> Stored<Vec<FoundDocument>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn metadata_lines(&mut self, _: TaxpayerId, _: (i32, i32), _: Option<&str>, _: u32) -> Stored<Vec<MetadataRow>> {
+        Err(StoreError::NotFound)
+    }
+
     async fn document_counts(&mut self, _: TaxpayerId) -> Stored<DocumentCounts> {
         Err(StoreError::NotFound)
     }
