@@ -3,8 +3,8 @@
 mod common;
 
 use common::*;
-use fedatario_app::model::{Direction, Environment, Estado, Family};
-use fedatario_app::ports::Sat;
+use fedatario_app::model::{Direction, Environment, Estado, Family, Filters};
+use fedatario_app::ports::{Sat, SatRequest};
 use fedatario_base::id::{PackageId, SolicitudId};
 use fedatario_base::{Code, Secret};
 use fedatario_sat::{Addresses, Door, Endpoints};

@@ -23,7 +23,7 @@ const PORTS: [(&str, &[&str]); 4] = [
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
 ];
 
-const TESTS: [&str; 11] = [
+const TESTS: &[&str] = &[
     include_str!("audit.rs"),
     include_str!("checks.rs"),
     include_str!("documents.rs"),
