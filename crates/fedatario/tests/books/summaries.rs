@@ -6,6 +6,9 @@ use crate::{import, judge, package_of, text};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
+/// Each trace is a process of its own, so only some figures are traced.
+const TRACED_ONE_IN: usize = 4;
+
 /// A summary, with a finding or without.
 fn summary(shell: &Shell, period: &str, exit: i32) -> Value {
     let ended = shell.run(&["sat", "summary", "--rfc", RFC, "--period", period, "--json"]);
@@ -19,7 +22,7 @@ fn touched(figures: &Value) -> Map<String, Value> {
     all.into_iter().filter(|(_, amount)| !matches!(amount.as_str(), Some("0.00" | "-0.00"))).collect()
 }
 
-/// Compares every figure, month by month, and what some of them are made of.
+/// Compares every figure, month by month, and what one in [`TRACED_ONE_IN`] of them is made of.
 fn compare(shell: &Shell, dir: &Path, statuses: &Map<String, Value>, span: (&str, &str), folder: &Path, exit: i32) -> Value {
     let path = dir.join("statuses.json");
     std::fs::write(&path, Value::Object(statuses.clone()).to_string()).unwrap();
@@ -38,7 +41,7 @@ fn compare(shell: &Shell, dir: &Path, statuses: &Map<String, Value>, span: (&str
         .filter(|(_, it)| !it.as_object().unwrap().is_empty())
         .collect();
     assert_eq!(by_month, of_judge, "{span:?}");
-    for (figure, amount) in touched(&expected["figures"]) {
+    for (figure, amount) in touched(&expected["figures"]).into_iter().step_by(TRACED_ONE_IN) {
         let told = shell
             .run(&["sat", "summary", "--rfc", RFC, "--period", &format!("{}..{}", span.0, span.1), "--explain", &figure, "--json"])
             .good();
