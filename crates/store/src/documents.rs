@@ -14,6 +14,7 @@ use fedatario_app::ports::{DocumentCounts, Documents, StoreError, Stored};
 use fedatario_base::id::{PackageId, TaxpayerId};
 use sqlx::AssertSqlSafe;
 use sqlx::types::{Json, JsonRawValue};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -97,7 +98,8 @@ impl Documents for SqlTx {
             // Shared with other documents, never with metadata: one of the two sees the other.
             self.work.share(self.taxpayer_lock(taxpayer)).await?;
             let (batch, repeated) = first_of_each(batch);
-            count_document(&mut written, &repeated);
+            // A second life of an import meets them one batch later, never twice in one.
+            written.duplicates += repeated;
             let added = self.insert_documents(taxpayer, &batch).await?;
             written.new += added.len() as u64;
             let left: Vec<_> = batch.into_iter().filter(|it| !added.contains(&it.uuid)).collect();
@@ -383,24 +385,17 @@ pub(crate) fn by_taxpayer<T>(rows: &[T], whose: impl Fn(&T) -> TaxpayerId) -> BT
     parts
 }
 
-/// The first row of each UUID, in order of UUID, and the pairs (first, later one).
-fn first_of_each(rows: Vec<&DocumentRow>) -> (Vec<&DocumentRow>, Vec<(&DocumentRow, &DocumentRow)>) {
+/// The first row of each UUID, in order of UUID, and how many came again.
+fn first_of_each(rows: Vec<&DocumentRow>) -> (Vec<&DocumentRow>, u64) {
     let mut first: BTreeMap<&str, &DocumentRow> = BTreeMap::new();
-    let mut repeated = Vec::new();
+    let mut repeated = 0;
     for row in rows {
-        match first.get(row.uuid.as_str()) {
-            Some(earlier) => repeated.push((*earlier, row)),
-            None => drop(first.insert(&row.uuid, row)),
+        match first.entry(&row.uuid) {
+            Entry::Occupied(_) => repeated += 1,
+            Entry::Vacant(place) => drop(place.insert(row)),
         }
     }
     (first.into_values().collect(), repeated)
-}
-
-fn count_document(written: &mut Written, repeated: &[(&DocumentRow, &DocumentRow)]) {
-    for (first, later) in repeated {
-        let same = first.package == later.package && first.entry == later.entry;
-        if same { written.again += 1 } else { written.duplicates += 1 }
-    }
 }
 
 /// Slices of `ROWS_MOST`, then of the powers of two that the rest is made of.

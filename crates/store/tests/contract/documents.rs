@@ -38,6 +38,8 @@ async fn documents_are_kept_once_and_counted_by_who_brought_them(bench: &Bench) 
     let mut twice = [document(&second, 2_000), document(&second, 2_000)];
     twice[1].entry = "copy.xml".into();
     assert_eq!(tx.add_documents(&twice).await.unwrap(), written(1, 0, 1), "twice in one package");
+    let same_name = [document(&second, 2_001), document(&second, 2_001)];
+    assert_eq!(tx.add_documents(&same_name).await.unwrap(), written(1, 0, 1), "twice in one package under one name");
     assert_eq!(tx.add_documents(&[]).await.unwrap(), Written::default());
 
     let mut foreign = document(&second, 3_000);
@@ -49,7 +51,7 @@ async fn documents_are_kept_once_and_counted_by_who_brought_them(bench: &Bench) 
     assert_eq!(body["cfdi:Comprobante"]["@Total"], "116.00");
     assert_eq!(DocumentRow { json: rows[995].json.clone(), ..kept }, rows[995]);
     let counts = tx.document_counts(owner.id).await.unwrap();
-    assert_eq!(counts, DocumentCounts { cfdi: 1_011, foreign: 1, ..DocumentCounts::default() });
+    assert_eq!(counts, DocumentCounts { cfdi: 1_012, foreign: 1, ..DocumentCounts::default() });
     tx.commit().await.unwrap();
     fedatario_testkit::covers!("store: a document is kept once by UUID; again and duplicate are told apart");
 }
