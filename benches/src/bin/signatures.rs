@@ -124,11 +124,11 @@ fn part(name: &str, arguments: &[String]) -> anyhow::Result<()> {
         "sign" => sign(&desk, units, &document),
         "prepare" => {
             let signatory = signatory(&desk)?;
-            timed(units, || Ok(drop(prepare(Profile::Plain, &document, &signatory)?.finish(&[0; 256]))))
+            timed(units, || Ok(prepare(Profile::Plain, &document, &signatory).map(|it| drop(it.finish(&[0; 256])))?))
         }
         "seal" => {
             let (pair, now) = (desk.pair()?, SystemClock::default().wall());
-            timed(units, || Ok(drop(fedatario_vault::seal_with(&pair, Profile::Plain, &document, now)?)))
+            timed(units, || Ok(fedatario_vault::seal_with(&pair, Profile::Plain, &document, now).map(drop)?))
         }
         "raw-public" => {
             let key = KeyPair::from_pkcs8(&desk.read("key.pk8")?)?;
@@ -137,8 +137,8 @@ fn part(name: &str, arguments: &[String]) -> anyhow::Result<()> {
             timed(units, || Ok(public.verify(&document[..64], &signature)?))
         }
         "verify" => verified(&desk, units),
-        "c14n" => timed(units, || Ok(drop(canonicalize(&document, &Method::INCLUSIVE)?))),
-        "exc-c14n" => timed(units, || Ok(drop(canonicalize(&document, &Method::EXCLUSIVE)?))),
+        "c14n" => timed(units, || Ok(canonicalize(&document, &Method::INCLUSIVE).map(drop)?)),
+        "exc-c14n" => timed(units, || Ok(canonicalize(&document, &Method::EXCLUSIVE).map(drop)?)),
         other => bail!("no part `{other}`"),
     }
 }

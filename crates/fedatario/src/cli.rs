@@ -59,7 +59,7 @@ pub enum Command {
     Serve,
     Sat {
         #[command(subcommand)]
-        command: Sat,
+        command: Box<Sat>,
     },
     Sandbox {
         #[command(subcommand)]

@@ -78,7 +78,7 @@ pub fn package(bytes: &[u8]) {
             Err(error) => return assert!(refusals.contains(&error.code()), "{error}"),
             Ok(Some(Entry::Xml(mut it) | Entry::Metadata(mut it) | Entry::ThirdParty(mut it))) => match it.read_all() {
                 Ok(out) => {
-                    let most = (bytes.len() as u64 * MAX_RATIO).max(RATIO_FREE_BYTES).min(MAX_XML_BYTES);
+                    let most = (bytes.len() as u64 * MAX_RATIO).clamp(RATIO_FREE_BYTES, MAX_XML_BYTES);
                     assert!(out.len() as u64 <= most, "{} bytes came out of {}", out.len(), bytes.len());
                     cfdi(&out);
                 }

@@ -35,7 +35,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
     match arguments.command {
         Command::Demo(demo) => demo::run(globals, demo, screen).await,
         Command::Serve => serve::run(globals, screen).await,
-        Command::Sat { command } => sat::run(globals, command, screen).await,
+        Command::Sat { command } => sat::run(globals, *command, screen).await,
         Command::Sandbox { command } => sandbox::run(command, screen).await,
         Command::Audit { command } => audit::run(globals, command, screen).await,
         Command::Vault { command } => vault::run(globals, command, screen).await,

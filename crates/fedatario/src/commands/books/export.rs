@@ -41,8 +41,8 @@ pub async fn run(house: &House, screen: &Screen, export: &Export) -> Result<Exit
         rows(house, screen, &taxpayer, question, Form { name: &export.format, csv, flat: export.flat }, out.clone()).await
     };
     match done {
-        Err(_) if out.is_deserted() => return Ok(Exit::Good),
-        Err(failure) => return Err(failure),
+        Err(_) if out.is_deserted() => Ok(Exit::Good),
+        Err(failure) => Err(failure),
         Ok(archived) => {
             out.publish()?;
             Ok(tell(screen, export, &archived))
