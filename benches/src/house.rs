@@ -2,24 +2,23 @@
 //! a sandbox at an address.
 
 use anyhow::Context;
-use async_trait::async_trait;
 use fedatario_app::App;
+use fedatario_app::engine::{TokioPause, VaultSealer};
 use fedatario_app::ports::*;
 use fedatario_app::settings::Settings;
 use fedatario_app::tenancy::shell_scope;
 use fedatario_base::clock::SystemClock;
-use fedatario_base::id::{PackageId, SolicitudId};
-use fedatario_base::{Scope, Secret, SystemScope};
+use fedatario_base::{Scope, SystemScope};
 use fedatario_blobs::Folder;
 use fedatario_sat::{Addresses, Endpoints, SatClient};
 use fedatario_store::{Db, VaultStore};
-use fedatario_upstream::ports::{Pause, Sealer};
-use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
+use fedatario_upstream::{Ports, RandomJitter, Rate, Rates};
 use fedatario_vault::{RootKeys, Vault};
-use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+
+/// An address where nobody listens, for benches that ask nothing.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 /// The services, and who acts.
 pub struct House {
@@ -58,10 +57,7 @@ fn services(dir: &Path, db: &Db, sat: Option<&str>) -> anyhow::Result<App> {
     let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
     let roots = RootKeys::open_or_create_file(&dir.join("root.key"))?;
     let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
-    let sat: Arc<dyn Sat> = match sat {
-        Some(url) => Arc::new(client(url, db, vault.clone())?),
-        None => Arc::new(Nobody),
-    };
+    let sat = Arc::new(client(sat.unwrap_or(NOBODY), db, vault.clone())?);
     Ok(App {
         store: Arc::new(db.clone()),
         system: Arc::new(db.clone()),
@@ -80,40 +76,14 @@ fn client(url: &str, db: &Db, vault: Arc<Vault>) -> anyhow::Result<SatClient> {
         sessions: Arc::new(db.clone()),
         limits: Arc::new(db.clone()),
         breakers: Arc::new(db.clone()),
-        sealer: Arc::new(UnderTenant(vault.clone())),
-        pause: Arc::new(Asleep),
+        sealer: Arc::new(VaultSealer(vault.clone())),
+        pause: Arc::new(TokioPause),
         clock: Arc::new(SystemClock::default()),
         jitter: Arc::new(RandomJitter),
     };
     let fast = Rate { per_minute: 60_000, burst: 1_000 };
     let settings = fedatario_sat::Settings { rates: Rates { credential: fast, authority: fast }, ..Default::default() };
     Ok(SatClient::new(Addresses::configured(Endpoints::from_base(url)?), vault, ports, settings)?)
-}
-
-/// Sessions are sealed under the tenant's key.
-struct UnderTenant(Arc<Vault>);
-
-#[async_trait]
-impl Sealer for UnderTenant {
-    async fn seal(&self, scope: &Scope, label: &str, plain: &[u8]) -> Result<Vec<u8>, PortError> {
-        let sealed = self.0.seal_bytes(scope, label, plain).await;
-        sealed.map_err(|error| PortError::caused(error.code(), "a session could not be sealed", error))
-    }
-
-    async fn open(&self, scope: &Scope, label: &str, sealed: &[u8]) -> Result<Secret, PortError> {
-        let opened = self.0.open_bytes(scope, label, sealed).await;
-        let opened = opened.map_err(|error| PortError::caused(error.code(), "a session could not be opened", error))?;
-        Ok(Secret::new(opened.as_slice()))
-    }
-}
-
-struct Asleep;
-
-#[async_trait]
-impl Pause for Asleep {
-    async fn pause(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
 }
 
 /// A database of its own on the server that the run has started; `None` if it has none.
@@ -126,46 +96,4 @@ pub async fn fresh_postgres(name: &str) -> anyhow::Result<Option<String>> {
     }
     let (base, _) = server.rsplit_once('/').context("an address without a database")?;
     Ok(Some(format!("{base}/{name}")))
-}
-
-/// Nobody answers: nothing here asks.
-struct Nobody;
-
-#[async_trait]
-impl Sat for Nobody {
-    async fn login(&self, _: &SatAccount) -> Result<Timestamp, CallError> {
-        Err(CallError::LeaseLost)
-    }
-
-    async fn ask(&self, _: &SatAccount, _: &SatRequest, _: SolicitudId, _: Option<LeaseProof>) -> Result<SatAsked, CallError> {
-        Err(CallError::LeaseLost)
-    }
-
-    async fn verify(&self, _: &SatAccount, _: &str, _: SolicitudId, _: Option<LeaseProof>) -> Result<SatVerified, CallError> {
-        Err(CallError::LeaseLost)
-    }
-
-    async fn download(
-        &self,
-        _: &SatAccount,
-        _: &str,
-        _: PackageId,
-        _: Option<LeaseProof>,
-        _: &dyn Shelf,
-    ) -> Result<SatDownloaded, CallError> {
-        Err(CallError::LeaseLost)
-    }
-
-    async fn recall_ask(&self, _: &SatAccount, _: SolicitudId, _: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError> {
-        Err(CallError::LeaseLost)
-    }
-
-    async fn recall_download(
-        &self,
-        _: &SatAccount,
-        _: PackageId,
-        _: Option<LeaseProof>,
-    ) -> Result<Recalled<SatDownloaded>, CallError> {
-        Err(CallError::LeaseLost)
-    }
 }

@@ -8,6 +8,7 @@ pub mod audit_trail;
 pub mod books;
 pub mod custody;
 pub mod descarga;
+pub mod engine;
 pub mod error;
 pub mod jobs;
 pub mod model;

@@ -3,24 +3,23 @@
 use crate::failure::Failure;
 use crate::house::House;
 use crate::{config, files, locks};
-use async_trait::async_trait;
 use fedatario_app::Settings;
 use fedatario_app::audit_trail;
 use fedatario_app::custody::KeyStatus;
 use fedatario_app::descarga::transition::Moment;
+use fedatario_app::engine::{TokioPause, VaultSealer};
 use fedatario_app::model::{Environment, Family};
 use fedatario_app::ports::{Blobs, System};
 use fedatario_app::revision::certificates::Authorities;
 use fedatario_base::clock::SystemClock;
-use fedatario_base::{Clock, Code, Scope, Secret, SystemScope};
+use fedatario_base::{Clock, Code, Secret, SystemScope};
 use fedatario_blobs::{Folder, S3, S3Config, S3Keys};
 use fedatario_credentials::Certificate;
 use fedatario_sat::{
     Addresses, CounterSettings, Endpoints, Form, PublicAddresses, PublicDoor, PublicEndpoints, SatClient, SatCounter, Timeouts,
 };
 use fedatario_store::Db;
-use fedatario_upstream::ports::{Pause, Sealer};
-use fedatario_upstream::{PortError, Ports, RandomJitter, Rate, Rates};
+use fedatario_upstream::{Ports, RandomJitter, Rate, Rates};
 use fedatario_vault::{PassphraseParams, RootKeys, TenantKeys, Vault};
 use jiff::SignedDuration;
 use std::io::ErrorKind;
@@ -462,30 +461,4 @@ fn certificates_of(path: &Path) -> Result<Vec<Certificate>, Failure> {
     }
     let blocks = text.split_inclusive(PEM_END).filter(|it| it.ends_with(PEM_END));
     blocks.map(|it| Certificate::parse(it.as_bytes()).map_err(bad)).collect()
-}
-
-/// Sessions are sealed under the tenant's key.
-struct VaultSealer(Arc<Vault>);
-
-#[async_trait]
-impl Sealer for VaultSealer {
-    async fn seal(&self, scope: &Scope, label: &str, plain: &[u8]) -> Result<Vec<u8>, PortError> {
-        let sealed = self.0.seal_bytes(scope, label, plain).await;
-        sealed.map_err(|error| PortError::caused(error.code(), "a session could not be sealed", error))
-    }
-
-    async fn open(&self, scope: &Scope, label: &str, sealed: &[u8]) -> Result<Secret, PortError> {
-        let opened = self.0.open_bytes(scope, label, sealed).await;
-        let opened = opened.map_err(|error| PortError::caused(error.code(), "a session could not be opened", error))?;
-        Ok(Secret::new(opened.as_slice()))
-    }
-}
-
-struct TokioPause;
-
-#[async_trait]
-impl Pause for TokioPause {
-    async fn pause(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
 }

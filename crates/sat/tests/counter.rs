@@ -7,8 +7,8 @@ use fedatario_credentials::mint::{Authority, Subject};
 use fedatario_fiscal::mx::expresion::{Facts, Form, Receiver};
 use fedatario_sat::{CounterSettings, PublicAddresses, PublicEndpoints, SatCounter, Timeouts};
 use fedatario_testkit::FakeClock;
-use fedatario_upstream::memory::{FixedJitter, LabelSealer, Memory, TellingPause};
-use fedatario_upstream::{CallError, Ports, Rate};
+use fedatario_upstream::memory::{FixedJitter, Memory, TellingPause};
+use fedatario_upstream::{CallError, Rate};
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -86,16 +86,7 @@ async fn rig(rate: Rate) -> Rig {
             waits.lock().unwrap().push(wait);
         }
     };
-    let ports = Ports {
-        ledger: memory.clone(),
-        sessions: memory.clone(),
-        limits: memory.clone(),
-        breakers: memory,
-        sealer: Arc::new(LabelSealer),
-        pause: Arc::new(TellingPause(telling)),
-        clock,
-        jitter: Arc::new(FixedJitter(0.5)),
-    };
+    let ports = memory.ports(Arc::new(TellingPause(telling)), clock, Arc::new(FixedJitter(0.5)));
     let timeouts = Timeouts { connect: LIMIT, login: LIMIT, call: LIMIT, download: LIMIT, idle: LIMIT };
     let addresses = PublicAddresses::configured(Environment::Sandbox, PublicEndpoints::from_base(&base).unwrap());
     let settings = CounterSettings { rate, timeouts, ..CounterSettings::default() };
@@ -225,15 +216,8 @@ async fn a_list_goes_to_a_file_and_worlds_are_not_crossed() {
 
     // Nothing of a production taxpayer reaches a simulator that takes SAT's place.
     let mixed = PublicEndpoints::production().with(fedatario_sat::PublicDoor::Estado, &source).unwrap();
-    let ports = |memory: Arc<Memory>| Ports {
-        ledger: memory.clone(),
-        sessions: memory.clone(),
-        limits: memory.clone(),
-        breakers: memory,
-        sealer: Arc::new(LabelSealer),
-        pause: Arc::new(TellingPause(|_| ())),
-        clock: Arc::new(FakeClock::at(NOW)),
-        jitter: Arc::new(FixedJitter(0.5)),
+    let ports = |memory: Arc<Memory>| {
+        memory.ports(Arc::new(TellingPause(|_| ())), Arc::new(FakeClock::at(NOW)), Arc::new(FixedJitter(0.5)))
     };
     let addresses = PublicAddresses::configured(Environment::Production, mixed);
     let crossed = SatCounter::new(addresses, ports(Memory::new()), CounterSettings::default()).unwrap();

@@ -9,7 +9,7 @@
 
 use crate::db::Db;
 use crate::read::{Read, exactly, from_row};
-use crate::tx::{Inner, SqlTx, Work, fetch, run};
+use crate::tx::{Inner, SqlTx, Work, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{AuditLog, AuditRow, StoreError, Stored};
 use fedatario_audit::chain::GENESIS;
@@ -94,15 +94,13 @@ impl AuditLog for SqlTx {
     }
 
     async fn audit_rows(&mut self, from: u64, limit: u32) -> Stored<Vec<AuditRow>> {
-        let rows: Vec<Read<AuditRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select n, tenant_id, prev, hash, entry from audit_entries where tenant_id = $1 and n >= $2 order by n limit $3",
             self.tenant,
             i64::try_from(from).unwrap_or(i64::MAX),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn add_checkpoint(&mut self, size: u64, note: &str, anchored: bool) -> Stored<()> {

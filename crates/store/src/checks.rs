@@ -5,7 +5,7 @@
 
 use crate::documents::{in_shapes, lists, lookup, padded};
 use crate::read::{Read, civil, closed, closed_opt, from_row, instant, small};
-use crate::tx::{SqlTx, fetch, run};
+use crate::tx::{SqlTx, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::model::{DocumentStatus, Role};
 use fedatario_app::ports::Stored;
@@ -136,9 +136,8 @@ impl Checks for SqlTx {
         after: Option<PackageId>,
         limit: u32,
     ) -> Stored<Vec<ReadablePackage>> {
-        let rows: Vec<Read<ReadablePackage>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select p.id, p.path, s.from_at, s.to_at, c.knowledge, c.wanting from packages p \
              left join solicitudes s on s.tenant_id = $1 and s.id = p.solicitud_id \
              left join checked_packages c on c.tenant_id = $1 and c.package_id = p.id \
@@ -148,8 +147,7 @@ impl Checks for SqlTx {
             taxpayer.0,
             after.map_or(Uuid::nil(), |it| it.0),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn mark_package(&mut self, package: PackageId, knowledge: &str, wanting: u64) -> Stored<()> {
@@ -225,9 +223,8 @@ impl Checks for SqlTx {
     }
 
     async fn askable(&mut self, taxpayer: TaxpayerId, dates: Dates<'_>, after: &str, limit: u32) -> Stored<Vec<Askable>> {
-        let rows: Vec<Read<Askable>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select d.uuid, d.version, d.kind, d.role, d.issuer, d.receiver, d.issued_at, d.total, c.seal_tail, \
                m.package_id as metadata_package, s.asked_ms, s.estado \
              from documents d \
@@ -242,14 +239,12 @@ impl Checks for SqlTx {
             dates.0,
             dates.1,
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn suspects(&mut self, taxpayer: TaxpayerId, dates: Dates<'_>, after: &str, limit: u32) -> Stored<Vec<Suspect>> {
-        let rows: Vec<Read<Suspect>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select d.uuid, d.role, d.issuer, d.receiver, d.issued_at, d.total, d.currency, d.status, coalesce(c.stamped_at, m.stamped_at, '') as stamped_at, c.verdict, c.reason, c.trust, \
                s.codigo_estatus, s.estado, s.es_cancelable, s.estatus_cancelacion, s.validacion_efos, s.asked_ms \
              from (select uuid from seal_checks where tenant_id = $1 and taxpayer_id = $2 and uuid > $3 and verdict <> 'good' \
@@ -267,14 +262,12 @@ impl Checks for SqlTx {
             dates.0,
             dates.1,
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn seal_counts(&mut self, taxpayer: TaxpayerId, dates: Dates<'_>) -> Stored<Vec<SealCount>> {
-        let rows: Vec<Read<SealCount>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select c.verdict, c.reason, c.trust, count(*) as documents from documents d \
              left join seal_checks c on c.tenant_id = $1 and c.taxpayer_id = $2 and c.uuid = d.uuid \
              where d.tenant_id = $1 and d.taxpayer_id = $2 and d.role <> 'foreign' and d.issued_at between $3 and $4 \
@@ -283,14 +276,12 @@ impl Checks for SqlTx {
             taxpayer.0,
             dates.0,
             dates.1,
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn listed_counterparties(&mut self, taxpayer: TaxpayerId, dates: Dates<'_>) -> Stored<Vec<ListedCounterparty>> {
-        let rows: Vec<Read<ListedCounterparty>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select e.rfc, e.name, e.situation, d.role, d.currency, d.documents, d.total_e6, d.first_at, d.last_at \
              from (select case role when 'issued' then receiver else issuer end as other, role, currency, count(*) as documents, \
                  cast(sum(total_e6) as bigint) as total_e6, min(issued_at) as first_at, max(issued_at) as last_at \
@@ -302,8 +293,7 @@ impl Checks for SqlTx {
             taxpayer.0,
             dates.0,
             dates.1,
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn put_run(&mut self, it: &RunRow) -> Stored<()> {
@@ -324,15 +314,13 @@ impl Checks for SqlTx {
     }
 
     async fn runs(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<RunRow>> {
-        let rows: Vec<Read<RunRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from check_runs where tenant_id = $1 and taxpayer_id = $2 order by begun_ms desc, id desc limit $3",
             self.tenant,
             taxpayer.0,
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn add_findings(&mut self, of: RevisionId, rows: &[FindingRow]) -> Stored<()> {
@@ -352,16 +340,14 @@ impl Checks for SqlTx {
     }
 
     async fn findings(&mut self, of: RevisionId, after: u64, limit: u32) -> Stored<Vec<FindingRow>> {
-        let rows: Vec<Read<FindingRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from check_findings where tenant_id = $1 and run_id = $2 and seq > $3 order by seq limit $4",
             self.tenant,
             of.0,
             i64::try_from(after).unwrap_or(i64::MAX),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 }
 

@@ -4,7 +4,7 @@
 //! prepared; what was already there is then told apart by the package that brought it.
 
 use crate::read::{Read, closed, from_row, raw, small};
-use crate::tx::{SqlTx, fetch, lock_key, places, run};
+use crate::tx::{SqlTx, fetch, list, lock_key, places, run};
 use async_trait::async_trait;
 use fedatario_app::model::{
     CompletenessRow, CountOf, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, Family, FoundDocument, Grain,
@@ -158,15 +158,13 @@ impl Documents for SqlTx {
     }
 
     async fn quarantined(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<QuarantineRow>> {
-        let rows: Vec<Read<QuarantineRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from quarantine where tenant_id = $1 and taxpayer_id = $2 order by package_id, entry limit $3",
             self.tenant,
             taxpayer.0,
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn document(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentRow>> {
@@ -263,9 +261,8 @@ impl Documents for SqlTx {
              left join documents d on d.tenant_id = $1 and d.taxpayer_id = $2 and d.uuid = n.uuid and d.role <> 'foreign' \
              order by n.uuid"
         );
-        let rows: Vec<Read<CompletenessRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             AssertSqlSafe(sql.as_str()),
             self.tenant,
             taxpayer.0,
@@ -275,8 +272,7 @@ impl Documents for SqlTx {
             direction.text(),
             i64::from(limit),
             family.text(),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::documents::{lookup, padded};
 use crate::read::{Read, closed, from_row, raw, small};
-use crate::tx::{SqlTx, fetch};
+use crate::tx::{SqlTx, fetch, list};
 use fedatario_app::model::{
     Direction, DocumentFilter, DocumentKey, DocumentKind, DocumentRow, DocumentStatus, Family, FoundDocument, MetadataRow,
 };
@@ -73,9 +73,8 @@ impl SqlTx {
         let sql = selection(filter);
         let empty = String::new;
         let (from, to) = filter.dates.clone().unwrap_or_default();
-        let rows: Vec<Read<DocumentKey>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             AssertSqlSafe(sql.as_str()),
             self.tenant,
             taxpayer.0,
@@ -93,8 +92,7 @@ impl SqlTx {
             to.as_str(),
             filter.uuid.clone().unwrap_or_else(empty),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     pub(crate) async fn find_named(&mut self, taxpayer: TaxpayerId, uuids: &[&str]) -> Stored<Vec<FoundDocument>> {
@@ -134,9 +132,8 @@ impl SqlTx {
         after: Option<&str>,
         limit: u32,
     ) -> Stored<Vec<MetadataRow>> {
-        let rows: Vec<Read<MetadataRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from metadata where tenant_id = $1 and taxpayer_id = $2 and uuid > $3 and period between $4 and $5 \
              order by uuid limit $6",
             self.tenant,
@@ -145,8 +142,7 @@ impl SqlTx {
             i64::from(periods.0),
             i64::from(periods.1),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 }
 

@@ -4,7 +4,7 @@
 //! both, so a worker that lost its lease changes nothing, and its whole transaction falls.
 
 use crate::read::{Read, closed, from_row, instant, small};
-use crate::tx::{SqlTx, fetch, run};
+use crate::tx::{SqlTx, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::model::{JobState, JobView, NewJob};
 use fedatario_app::ports::{Jobs, LeaseProof, StoreError, Stored};
@@ -98,16 +98,14 @@ impl Jobs for SqlTx {
     }
 
     async fn jobs(&mut self, state: Option<JobState>, after: Option<JobId>, limit: u32) -> Stored<Vec<JobView>> {
-        let rows: Vec<Read<JobView>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from jobs where tenant_id = $1 and id > $2 and ($3 = '' or state = $3) order by id limit $4",
             self.tenant,
             after.map_or(Uuid::nil(), |it| it.0),
             state.map_or("", JobState::text),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn job(&mut self, id: JobId) -> Stored<Option<JobView>> {

@@ -1,7 +1,7 @@
 //! What lines of metadata tell besides themselves: how many lie where, on whose account, what changed.
 
-use crate::read::{Read, closed, from_row, instant};
-use crate::tx::{SqlTx, fetch, places, run};
+use crate::read::{closed, from_row, instant};
+use crate::tx::{SqlTx, fetch, list, places, run};
 use fedatario_app::model::{CountOf, Direction, Family, Grain, LateCancellation, Share, ThirdParty};
 use fedatario_app::ports::Stored;
 use fedatario_base::id::TaxpayerId;
@@ -92,9 +92,8 @@ impl SqlTx {
     }
 
     pub(crate) async fn cancelled_late(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<LateCancellation>> {
-        let rows: Vec<Read<LateCancellation>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select m.uuid, m.family, m.issuer, m.receiver, m.issued_at, m.amount, m.cancelled_at, m.package_id, \
              cast(case when d.uuid is null then 0 else 1 end as bigint) as has_document \
              from metadata m left join documents d \
@@ -104,8 +103,7 @@ impl SqlTx {
             self.tenant,
             taxpayer.0,
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     pub(crate) async fn note_third_parties(&mut self, taxpayer: TaxpayerId, rows: &[ThirdParty]) -> Stored<u64> {

@@ -1,7 +1,7 @@
 //! Packages of requests.
 
 use crate::read::{Read, closed, exactly, from_row};
-use crate::tx::{SqlTx, fetch, run};
+use crate::tx::{SqlTx, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::model::{Content, PackageRow, PackageState, Tally};
 use fedatario_app::ports::{Packages, Stored};
@@ -67,14 +67,12 @@ impl Packages for SqlTx {
     }
 
     async fn packages_of(&mut self, solicitud: SolicitudId) -> Stored<Vec<PackageRow>> {
-        let rows: Vec<Read<PackageRow>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from packages where tenant_id = $1 and solicitud_id = $2 order by id_paquete",
             self.tenant,
             solicitud.0,
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 
     async fn update_package(&mut self, it: &PackageRow) -> Stored<()> {

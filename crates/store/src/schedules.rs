@@ -6,7 +6,7 @@
 
 use crate::db::Db;
 use crate::read::{Read, from_row, instant, small};
-use crate::tx::{SqlTx, Work, fetch, run};
+use crate::tx::{SqlTx, Work, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::model::ScheduleRow;
 use fedatario_app::ports::{NextTime, Schedules, Stored};
@@ -72,9 +72,7 @@ impl Schedules for SqlTx {
     }
 
     async fn schedules(&mut self) -> Stored<Vec<ScheduleRow>> {
-        let rows: Vec<Read<ScheduleRow>> =
-            fetch!(self.work, fetch_all, "select * from schedules where tenant_id = $1 order by name", self.tenant)?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        list!(self.work, "select * from schedules where tenant_id = $1 order by name", self.tenant)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fiscal identities.
 
 use crate::read::{Read, closed, from_row, instant};
-use crate::tx::{SqlTx, fetch, run};
+use crate::tx::{SqlTx, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::model::{Environment, Taxpayer, TaxpayerKind};
 use fedatario_app::ports::{Stored, Taxpayers};
@@ -55,14 +55,12 @@ impl Taxpayers for SqlTx {
     }
 
     async fn taxpayers(&mut self, after: Option<TaxpayerId>, limit: u32) -> Stored<Vec<Taxpayer>> {
-        let rows: Vec<Read<Taxpayer>> = fetch!(
+        list!(
             self.work,
-            fetch_all,
             "select * from taxpayers where tenant_id = $1 and id > $2 order by id limit $3",
             self.tenant,
             after.map_or(Uuid::nil(), |it| it.0),
             i64::from(limit),
-        )?;
-        Ok(rows.into_iter().map(|it| it.0).collect())
+        )
     }
 }

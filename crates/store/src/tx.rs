@@ -59,7 +59,14 @@ macro_rules! fetch {
     }};
 }
 
-pub(crate) use {bound, fetch, run};
+/// Runs a statement and answers every row of it, as the value that the function promises.
+macro_rules! list {
+    ($work:expr, $($statement:tt)+) => {
+        $crate::tx::fetch!($work, fetch_all, $($statement)+).map(|rows: Vec<$crate::read::Read<_>>| rows.into_iter().map(|it| it.0).collect())
+    };
+}
+
+pub(crate) use {bound, fetch, list, run};
 
 /// `$from, $from+1, …` for a list of that many binds.
 pub(crate) fn places(from: usize, count: usize) -> String {

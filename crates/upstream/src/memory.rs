@@ -7,6 +7,7 @@
 
 use crate::backoff::Jitter;
 use crate::breaker::{self, Observed, Permit, State as BreakerState};
+use crate::call::Ports;
 use crate::fault::{PortError, Refusal};
 use crate::limits::{self, Rate, Take};
 use crate::operation::LeaseProof;
@@ -16,7 +17,7 @@ use crate::ports::{
 };
 use async_trait::async_trait;
 use fedatario_base::id::{ExchangeId, HolderId, JobId, TenantId};
-use fedatario_base::{Code, Scope, Secret};
+use fedatario_base::{Clock, Code, Scope, Secret};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -73,6 +74,20 @@ impl Memory {
     /// No rows.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// Everything an engine is wired to, with these rows behind it.
+    pub fn ports(self: &Arc<Self>, pause: Arc<dyn Pause>, clock: Arc<dyn Clock>, jitter: Arc<dyn Jitter>) -> Ports {
+        Ports {
+            ledger: self.clone(),
+            sessions: self.clone(),
+            limits: self.clone(),
+            breakers: self.clone(),
+            sealer: Arc::new(LabelSealer),
+            pause,
+            clock,
+            jitter,
+        }
     }
 
     /// Makes `token` the job's current lease; every other proof of that job is lost from now on.

@@ -1,8 +1,8 @@
 //! Public doors: breaker, bucket and patience, without a session and without a row for each call.
 
 use fedatario_testkit::FakeClock;
-use fedatario_upstream::memory::{FixedJitter, LabelSealer, Memory, TellingPause};
-use fedatario_upstream::{CallError, Desk, Fault, Notice, Ports, Rate, Why};
+use fedatario_upstream::memory::{FixedJitter, Memory, TellingPause};
+use fedatario_upstream::{CallError, Desk, Fault, Notice, Rate, Why};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,16 +30,7 @@ impl Rig {
                 waits.lock().unwrap().push(wait);
             }
         };
-        let ports = Ports {
-            ledger: memory.clone(),
-            sessions: memory.clone(),
-            limits: memory.clone(),
-            breakers: memory,
-            sealer: Arc::new(LabelSealer),
-            pause: Arc::new(TellingPause(telling)),
-            clock: clock.clone(),
-            jitter: Arc::new(FixedJitter(1.0)),
-        };
+        let ports = memory.ports(Arc::new(TellingPause(telling)), clock.clone(), Arc::new(FixedJitter(1.0)));
         Self { clock, desk: Desk::new("test.desk", rate, ports), waits, answers: Mutex::default(), asked: Mutex::new(0) }
     }
 

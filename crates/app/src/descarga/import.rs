@@ -36,6 +36,31 @@ struct Unreadable {
     text: String,
 }
 
+/// How often a package was read before this time: what its rows in the tables mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Never: a row that is there already stands twice in the archive.
+    First,
+    /// In part, by a reader that died: rows of this package are what it left.
+    Resumed,
+    /// To its end: every row of it is there already.
+    Again,
+}
+
+impl Reading {
+    fn of_job(lease: LeaseProof) -> Self {
+        if lease.token > 1 { Self::Resumed } else { Self::First }
+    }
+
+    /// Rows counted as brought by this reading, and rows counted as duplicates.
+    fn share(self, it: Written) -> (u64, u64) {
+        match self {
+            Self::Resumed => (it.new + it.again, it.duplicates),
+            Self::First | Self::Again => (it.new, it.duplicates + it.again),
+        }
+    }
+}
+
 /// The job `sat.import`.
 pub async fn import(app: &App, scope: &Scope, id: PackageId, lease: LeaseProof) -> Result<(), JobFailure> {
     let mut tx = app.store.read(scope).await?;
@@ -49,7 +74,7 @@ pub async fn import(app: &App, scope: &Scope, id: PackageId, lease: LeaseProof) 
     let taxpayer = tx.taxpayer(package.taxpayer).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
     drop(tx);
     let archive = app.blobs.open(&path).await.map_err(AppError::from)?;
-    let outcome = read(app, scope, &package, &taxpayer.tax_id, archive).await?;
+    let outcome = read(app, scope, (&package, Reading::of_job(lease)), &taxpayer.tax_id, archive).await?;
     Ok(settle(app, scope, package, outcome, lease).await?)
 }
 
@@ -57,7 +82,7 @@ pub async fn import(app: &App, scope: &Scope, id: PackageId, lease: LeaseProof) 
 async fn read(
     app: &App,
     scope: &Scope,
-    package: &PackageRow,
+    (package, reading): (&PackageRow, Reading),
     rfc: &str,
     archive: Box<dyn ReadSeek>,
 ) -> AppResult<(Tally, Option<Unreadable>)> {
@@ -66,9 +91,8 @@ async fn read(
     let (archive, outage) = Watched::new(archive);
     let (mut batches, reader) = batches(archive, outage.clone(), of, rfc);
     let mut tally = Tally::default();
-    let given_again = package.state == PackageState::Imported;
     while let Some(batch) = batches.recv().await {
-        write(app, scope, joined(batch.await)?, given_again, &mut tally).await?;
+        write(app, scope, joined(batch.await)?, reading, &mut tally).await?;
     }
     let ended = joined(reader.await)?;
     outage.ended()?;
@@ -103,9 +127,8 @@ async fn family_of(app: &App, scope: &Scope, package: &PackageRow) -> AppResult<
     Ok(app.store.read(scope).await?.solicitud(id).await?.map(|it| it.family))
 }
 
-/// Writes one batch in one transaction. Rows that this very package brought before are its own when
-/// an import that a crash cut is done again, and duplicates when the package is given a second time.
-async fn write(app: &App, scope: &Scope, batch: Batch, given_again: bool, tally: &mut Tally) -> AppResult<()> {
+/// Writes one batch in one transaction.
+async fn write(app: &App, scope: &Scope, batch: Batch, reading: Reading, tally: &mut Tally) -> AppResult<()> {
     let mut tx = app.store.begin(scope).await?;
     let documents = tx.add_documents(&batch.documents).await?;
     let foreign = tx.add_documents(&batch.foreign).await?;
@@ -121,13 +144,12 @@ async fn write(app: &App, scope: &Scope, batch: Batch, given_again: bool, tally:
     tally.files += batch.files;
     tally.ignored += batch.ignored;
     tally.quarantined += batch.quarantine.len() as u64;
-    let mine = |it: Written| if given_again { it.new } else { it.new + it.again };
-    let elsewhere = |it: Written| if given_again { it.duplicates + it.again } else { it.duplicates };
-    tally.cfdi += mine(documents);
-    tally.foreign += mine(foreign);
-    tally.metadata += mine(metadata);
     tally.cancelled += metadata.cancelled;
-    tally.duplicates += elsewhere(documents) + elsewhere(foreign) + elsewhere(metadata);
+    for (kept, written) in [(&mut tally.cfdi, documents), (&mut tally.foreign, foreign), (&mut tally.metadata, metadata)] {
+        let (mine, duplicates) = reading.share(written);
+        *kept += mine;
+        tally.duplicates += duplicates;
+    }
     Ok(())
 }
 
@@ -205,9 +227,9 @@ pub async fn by_hand(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppRes
     let rfc: Rfc = rfc.parse().map_err(|_| AppError::RfcFormat(rfc.to_owned()))?;
     let seen = survey(file).await?;
     let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
-    let package = keep(app, scope, &taxpayer, file, &seen).await?;
+    let (package, reading) = keep(app, scope, &taxpayer, file, &seen).await?;
     let archive = app.blobs.open(package.path.as_deref().unwrap_or_default()).await?;
-    let (mut tally, unreadable) = read(app, scope, &package, &taxpayer.tax_id, archive).await?;
+    let (mut tally, unreadable) = read(app, scope, (&package, reading), &taxpayer.tax_id, archive).await?;
     tally.quarantined += u64::from(unreadable.is_some());
     finish(app, scope, package, tally, &unreadable).await?;
     Ok(tally)
@@ -260,7 +282,13 @@ fn not_read(file: &Path, error: &std::io::Error) -> AppError {
 }
 
 /// Copies the file under `import-{sha256}.zip`, in the year of its earliest document.
-async fn keep(app: &App, scope: &Scope, taxpayer: &Taxpayer, file: &Path, seen: &reading::Survey) -> AppResult<PackageRow> {
+async fn keep(
+    app: &App,
+    scope: &Scope,
+    taxpayer: &Taxpayer,
+    file: &Path,
+    seen: &reading::Survey,
+) -> AppResult<(PackageRow, Reading)> {
     let year =
         seen.earliest_year.unwrap_or_else(|| transition::mexico(app.clock.service()).map(|it| it.year()).unwrap_or_default());
     let content = if seen.cfdi > 0 || seen.metadata == 0 { Content::Cfdi } else { Content::Metadata };
@@ -269,7 +297,7 @@ async fn keep(app: &App, scope: &Scope, taxpayer: &Taxpayer, file: &Path, seen: 
         app.blobs.slot(&folder, Box::new(|sha256| format!("import-{sha256}.zip")), super::fetch::PACKAGE_BYTES_AT_MOST).await?;
     copy(file, slot.as_mut()).await?;
     let kept = slot.keep().await?;
-    let mut package = PackageRow {
+    let package = PackageRow {
         id: PackageId::fresh(app.clock.wall()),
         solicitud: None,
         taxpayer: taxpayer.id,
@@ -284,12 +312,14 @@ async fn keep(app: &App, scope: &Scope, taxpayer: &Taxpayer, file: &Path, seen: 
         revision: 0,
     };
     let mut tx = app.store.begin(scope).await?;
-    if !tx.add_package(&package).await? {
-        let earlier = tx.package_by_id_paquete(taxpayer.id, &package.id_paquete).await?;
-        package = earlier.ok_or_else(|| AppError::Internal("a package that is there is not found".to_owned()))?;
+    if tx.add_package(&package).await? {
+        tx.commit().await?;
+        return Ok((package, Reading::First));
     }
-    tx.commit().await?;
-    Ok(package)
+    let earlier = tx.package_by_id_paquete(taxpayer.id, &package.id_paquete).await?;
+    let earlier = earlier.ok_or_else(|| AppError::Internal("a package that is there is not found".to_owned()))?;
+    let reading = if earlier.state == PackageState::Imported { Reading::Again } else { Reading::Resumed };
+    Ok((earlier, reading))
 }
 
 async fn copy(file: &Path, slot: &mut dyn Slot) -> AppResult<()> {

@@ -1,11 +1,12 @@
 //! What these tests share: a sandbox with generated documents, a registered taxpayer, and the
 //! things that must hold whatever went wrong.
 
+pub use crate::support::begun::Begun;
 use crate::support::{Ended, SandboxSat, Shell, sandbox};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
 /// Whose documents.
@@ -146,8 +147,7 @@ impl Stage {
     /// Starts the year in a process that will be interrupted.
     pub fn begin(&self) -> Begun {
         let year = self.year.to_string();
-        let mut command = self.shell.command(&["sat", "year", "--rfc", RFC, "--year", &year, "--issued", "--json"]);
-        Begun(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts"))
+        Begun::of(self.shell.command(&["sat", "year", "--rfc", RFC, "--year", &year, "--issued", "--json"]))
     }
 
     /// Starts `serve` and answers when it works.
@@ -212,32 +212,6 @@ fn whole_year() -> (u64, u64) {
         let summary = Stage::past().year().good();
         (summary["cfdi"].as_u64().expect("a number"), summary["metadata"].as_u64().expect("a number"))
     })
-}
-
-/// A command that runs beside the test.
-pub struct Begun(pub Child);
-
-impl Begun {
-    /// Signals it, and waits for its end; answers its exit code, -1 for one that a signal ended.
-    pub fn signal(mut self, name: &str) -> i32 {
-        let told = Command::new("kill").args([format!("-{name}"), self.0.id().to_string()]).status();
-        assert!(told.expect("kill(1) runs").success());
-        self.0.wait().expect("a child can be waited for").code().unwrap_or(-1)
-    }
-
-    /// Waits for its end; what it printed.
-    pub fn ended(mut self) -> Ended {
-        let mut stdout = String::new();
-        std::io::Read::read_to_string(&mut self.0.stdout.take().expect("piped"), &mut stdout).expect("text");
-        Ended { exit: self.0.wait().expect("a child can be waited for").code().unwrap_or(-1), stdout, stderr: String::new() }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Checks each case on a stage of its own, beside the others: most of their time is waiting.

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub use crate::support::begun::Begun;
 use crate::support::{Ended, Shell};
 use fedatario_base::Clock;
 use fedatario_base::clock::SystemClock;
@@ -10,10 +11,9 @@ use fedatario_sandbox::sat::{Corpus, Fault, Sandbox, SatConfig, Seals, Target, W
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tokio::task::JoinHandle;
@@ -24,8 +24,6 @@ pub const RFC: &str = "EKU9003173C9";
 const DOCUMENTS: u32 = 30;
 /// Looks at a state before a test that waits for one gives up: minutes, on any machine.
 const LOOKS_AT_MOST: usize = 2_000;
-/// What the log says when an exchange was closed.
-const CLOSED: &str = "update exchanges set closed_ms";
 
 /// One runtime for every sandbox.
 static RUNTIME: LazyLock<tokio::runtime::Runtime> =
@@ -221,47 +219,6 @@ impl Drop for Here {
         if let Some(serving) = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take() {
             serving.abort();
         }
-    }
-}
-
-/// A command that runs beside the test.
-pub struct Begun(pub Child);
-
-impl Begun {
-    /// Starts a command.
-    pub fn of(mut command: Command) -> Self {
-        Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts"))
-    }
-
-    /// Waits until it has recorded the end of so many exchanges.
-    pub fn closes(&mut self, exchanges: usize) {
-        let log = BufReader::new(self.0.stderr.take().expect("piped"));
-        let mut lines = log.lines().map_while(Result::ok);
-        let seen = lines.by_ref().filter(|it| it.contains(CLOSED)).take(exchanges).count();
-        assert_eq!(seen, exchanges, "it ended before");
-        // What is not read would stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-    }
-
-    /// Signals it, and waits for its end; its exit code, -1 for one that a signal ended.
-    pub fn signal(mut self, name: &str) -> i32 {
-        let told = Command::new("kill").args([format!("-{name}"), self.0.id().to_string()]).status();
-        assert!(told.expect("kill(1) runs").success());
-        self.0.wait().expect("a child can be waited for").code().unwrap_or(-1)
-    }
-
-    /// Waits for its end; what it printed.
-    pub fn ended(mut self) -> Ended {
-        let mut stdout = String::new();
-        std::io::Read::read_to_string(&mut self.0.stdout.take().expect("piped"), &mut stdout).expect("text");
-        Ended { exit: self.0.wait().expect("a child can be waited for").code().unwrap_or(-1), stdout, stderr: String::new() }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -7,6 +7,7 @@
 use super::answer::{Operation, Status};
 use super::corpus::{Estado, Family};
 use super::package::Tipo;
+use fedatario_fiscal::mx::asking::{CFDI_COMPLEMENTS, RETENCIONES_COMPLEMENTS};
 use jiff::ToSpan;
 use jiff::civil::DateTime;
 use uuid::Uuid;
@@ -15,63 +16,6 @@ use uuid::Uuid;
 const MAX_RECEIVERS: usize = 5;
 /// Years back that a request may reach, counted from midnight today.
 const HISTORY_YEARS: i64 = 6;
-
-const CFDI_COMPLEMENTS: [&str; 38] = [
-    "acreditamientoieps10",
-    "aerolineas",
-    "certificadodedestruccion",
-    "cfdiregistrofiscal",
-    "comercioexterior10",
-    "comercioexterior11",
-    "comprobante",
-    "consumodecombustibles",
-    "consumodecombustibles11",
-    "detallista",
-    "divisas",
-    "donat11",
-    "ecc11",
-    "ecc12",
-    "gastoshidrocarburos10",
-    "iedu",
-    "implocal",
-    "ine11",
-    "ingresoshidrocarburos",
-    "leyendasfisc",
-    "nomina11",
-    "nomina12",
-    "notariospublicos",
-    "obrasarteantiguedades",
-    "pagoenespecie",
-    "pagos10",
-    "pfic",
-    "renovacionysustitucionvehiculos",
-    "servicioparcialconstruccion",
-    "spei",
-    "terceros11",
-    "turistapasajeroextranjero",
-    "valesdedespensa",
-    "vehiculousado",
-    "ventavehiculos11",
-    "cartaporte10",
-    "cartaporte20",
-    "pagos20",
-];
-const RETENCIONES_COMPLEMENTS: [&str; 14] = [
-    "arrendamientoenfideicomiso",
-    "dividendos",
-    "enajenaciondeacciones",
-    "fideicomisonoempresarial",
-    "intereses",
-    "intereseshipotecarios",
-    "operacionesconderivados",
-    "pagosaextranjeros",
-    "planesderetiro",
-    "planesderetiro11",
-    "premios",
-    "retencionpago1",
-    "sectorfinanciero",
-    "serviciosplataformastecnologicas10",
-];
 
 /// `[A-ZÑ&]{3,4}\d{6}[A-Z0-9]{2}[A0-9]`.
 pub(super) fn is_rfc(text: &str) -> bool {
@@ -253,8 +197,8 @@ fn check_names(it: &Criteria, family: Family) -> Result<(), Flaw> {
         return Err(refused("El TipoComprobante no es válido."));
     }
     let known: &[&str] = match family {
-        Family::Cfdi => &CFDI_COMPLEMENTS,
-        Family::Retenciones => &RETENCIONES_COMPLEMENTS,
+        Family::Cfdi => CFDI_COMPLEMENTS,
+        Family::Retenciones => RETENCIONES_COMPLEMENTS,
     };
     if it.complemento.as_deref().is_some_and(|name| !known.contains(&name)) {
         return Err(refused("El Complemento no es válido."));

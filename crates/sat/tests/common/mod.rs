@@ -8,8 +8,8 @@ use fedatario_base::Scope;
 use fedatario_base::id::{CredentialId, TenantId};
 use fedatario_sat::{Addresses, Door, Endpoints, SatClient, Settings, Signer, Timeouts};
 use fedatario_testkit::FakeClock;
-use fedatario_upstream::memory::{FixedJitter, LabelSealer, Memory, TellingPause};
-use fedatario_upstream::{PortError, Ports};
+use fedatario_upstream::PortError;
+use fedatario_upstream::memory::{FixedJitter, Memory, TellingPause};
 use fedatario_xmlsig::Profile;
 use jiff::Timestamp;
 use std::collections::{HashMap, VecDeque};
@@ -329,16 +329,7 @@ pub fn rig_at(addresses: Addresses, memory: Arc<Memory>, limit: Duration) -> Rig
 pub fn rig_with(addresses: Addresses, memory: Arc<Memory>, limit: Duration, signer: Arc<dyn Signer>) -> Rig {
     let clock = Arc::new(FakeClock::at(NOW));
     let timeouts = Timeouts { connect: limit, login: limit, call: limit, download: limit, idle: limit };
-    let ports = Ports {
-        ledger: memory.clone(),
-        sessions: memory.clone(),
-        limits: memory.clone(),
-        breakers: memory.clone(),
-        sealer: Arc::new(LabelSealer),
-        pause: Arc::new(TellingPause(|_| ())),
-        clock: clock.clone(),
-        jitter: Arc::new(FixedJitter(0.5)),
-    };
+    let ports = memory.ports(Arc::new(TellingPause(|_| ())), clock.clone(), Arc::new(FixedJitter(0.5)));
     let settings = Settings { timeouts, ..Settings::default() };
     let client = SatClient::new(addresses, signer, ports, settings).unwrap();
     Rig { client, memory, clock, account: account(TenantId::fresh(NOW.parse().unwrap())) }

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use fedatario_base::id::{CredentialId, TenantId};
 use fedatario_base::{Clock, Scope, Secret};
 use fedatario_testkit::FakeClock;
-use fedatario_upstream::memory::{FixedJitter, LabelSealer, Memory};
+use fedatario_upstream::memory::{FixedJitter, Memory};
 use fedatario_upstream::ports::{Outcome, Pause};
 use fedatario_upstream::{
-    Account, Authority, Call, CallError, Done, Effects, Fault, Lease, Notice, Operation, Ports, Rate, Rates, Reply, Upstream,
+    Account, Authority, Call, CallError, Done, Effects, Fault, Lease, Notice, Operation, Rate, Rates, Reply, Upstream,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
@@ -179,16 +179,7 @@ pub fn account(clock: &VirtualClock) -> Account<()> {
 }
 
 fn engine(clock: &Arc<VirtualClock>, sim: &Arc<Sim>, memory: &Arc<Memory>, rates: Rates) -> Arc<Upstream<TestAuthority>> {
-    let ports = Ports {
-        ledger: memory.clone(),
-        sessions: memory.clone(),
-        limits: memory.clone(),
-        breakers: memory.clone(),
-        sealer: Arc::new(LabelSealer),
-        pause: Arc::new(VirtualPause),
-        clock: clock.clone(),
-        jitter: Arc::new(FixedJitter(0.0)),
-    };
+    let ports = memory.ports(Arc::new(VirtualPause), clock.clone(), Arc::new(FixedJitter(0.0)));
     Arc::new(Upstream::new(TestAuthority { sim: sim.clone(), clock: clock.clone() }, rates, ports))
 }
 
