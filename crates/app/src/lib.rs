@@ -10,6 +10,7 @@ pub mod custody;
 pub mod descarga;
 pub mod engine;
 pub mod error;
+pub mod identity;
 pub mod jobs;
 pub mod model;
 pub mod ports;

@@ -119,6 +119,26 @@ ids! {
     HolderId = "hld";
     /// A person.
     UserId = "usr";
+    /// A line of tokens that began with one login.
+    SessionId = "ses";
+    /// A key that a program shows.
+    ApiKeyId = "key";
+    /// A second factor of a person.
+    FactorId = "fac";
+    /// An invitation into a tenant.
+    InvitationId = "inv";
+    /// A role that a tenant defined.
+    RoleId = "rol";
+    /// An address outside that is told of events.
+    WebhookId = "whk";
+    /// One event.
+    EventId = "evt";
+    /// One event on its way to one address.
+    DeliveryId = "dlv";
+    /// A message that is to be mailed.
+    MailId = "eml";
+    /// One request over HTTP, as its answer names it.
+    RequestId = "req";
 }
 
 #[cfg(test)]

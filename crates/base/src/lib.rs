@@ -14,5 +14,5 @@ pub mod text;
 
 pub use clock::Clock;
 pub use code::Code;
-pub use scope::{Actor, Permission, Scope, SystemScope};
+pub use scope::{Actor, Permission, PlatformScope, Scope, SystemScope};
 pub use secret::Secret;
