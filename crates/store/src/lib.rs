@@ -16,6 +16,7 @@ mod documents;
 mod error;
 mod exchanges;
 mod find;
+mod identity;
 mod jobs;
 mod limits;
 mod metadata;
