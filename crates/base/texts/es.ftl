@@ -31,6 +31,84 @@ id_format = El identificador no tiene la forma esperada.
     .fix = Cópielo completo, con su prefijo y sus 26 caracteres.
     .example = job_01k3zvh8m2e4ttx0n5sw2b9qrc
 
+## API
+
+unauthenticated = Falta una credencial válida.
+    .fix = Entre de nuevo con POST /api/auth/login, o mande una clave de API vigente en la cabecera Authorization.
+    .example = Authorization: Bearer fed_live_…
+tenant_mismatch = La credencial es de otra organización que la nombrada.
+    .fix = Quite la cabecera X-Tenant-ID, o cambie de organización con POST /api/auth/switch.
+    .example = X-Tenant-ID
+step_up_required = Este acto pide probar de nuevo el segundo factor.
+    .fix = Mande un código a POST /api/auth/step-up y repita la llamada antes de cinco minutos.
+    .example = POST /api/auth/step-up
+rate_limited = Son demasiadas llamadas en un minuto.
+    .fix = Espere lo que dice Retry-After; GET /api/limits dice cuántas quedan.
+    .example = Retry-After: 42
+method_not_allowed = Esa dirección no admite ese método.
+    .fix = Use uno de los métodos que nombra la cabecera Allow.
+    .example = Allow: GET, POST
+target_too_long = La dirección es demasiado larga.
+    .fix = Acorte los filtros; una página se continúa con su cursor.
+    .example = ?cursor=…
+header_invalid = Una cabecera no es válida o está repetida.
+    .fix = Mande una sola vez cada una de Content-Type, Idempotency-Key, If-Match y X-Tenant-ID.
+    .example = Content-Type: application/json
+query_invalid = Los parámetros de la dirección no son los esperados.
+    .fix = Compruebe sus nombres y valores en la referencia; cada nombre puede estar una sola vez.
+    .example = ?limit=50
+cursor_invalid = El cursor no es de esta lista.
+    .fix = Empiece sin cursor, y use el que trae cada página con los mismos filtros.
+    .example = ?limit=50
+media_type = El cuerpo no es del tipo que se espera.
+    .fix = Mande el tipo que nombra «accepts» en la cabecera Content-Type.
+    .example = Content-Type: application/json
+body_too_large = El cuerpo es demasiado grande.
+    .fix = Mande a lo más los bytes que dice «at_most_bytes»; lo mayor va en partes.
+    .example = at_most_bytes: 65536
+body_slow = El cuerpo tardó demasiado en llegar.
+    .fix = Repita la llamada con una línea más rápida.
+    .example = curl --data-binary @archivo
+body_broken = El cuerpo no llegó completo.
+    .fix = Repita la llamada.
+    .example = Content-Length
+json_malformed = El cuerpo no es JSON.
+    .fix = Compruébelo con una herramienta de JSON; debe ser UTF-8 y un solo valor.
+    .example = {"{"}"tax_id": "EKU9003173C9"{"}"}
+field_invalid = Un campo falta o no tiene la forma esperada.
+    .fix = Corrija los campos que lista «errors»; cada uno dice dónde está.
+    .example = /tax_id
+field_unknown = Ese nombre no se conoce aquí.
+    .fix = Quítelo, o compruebe en la referencia cómo se escribe.
+    .example = ?limit
+field_missing = Falta un campo.
+    .fix = Añada el campo que nombra «pointer».
+    .example = /email
+precondition_required = Falta decir qué versión se cambia.
+    .fix = Lea el recurso y mande su ETag en la cabecera If-Match.
+    .example = If-Match: "3"
+precondition_failed = Alguien cambió el recurso después de que usted lo leyó.
+    .fix = Léalo otra vez, compruebe su cambio y repítalo con el ETag nuevo.
+    .example = If-Match: "4"
+idempotency_key = Falta la cabecera Idempotency-Key, o no tiene la forma esperada.
+    .fix = Mande un valor propio de esta llamada, como un UUID, y el mismo si la repite.
+    .example = Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324
+idempotency_reused = Esa Idempotency-Key ya se usó con otro contenido.
+    .fix = Use otra clave para otra llamada; repita la misma solo con el mismo contenido.
+    .example = Idempotency-Key
+idempotency_in_flight = La primera llamada con esa Idempotency-Key no ha terminado.
+    .fix = Espere lo que dice Retry-After y repita la misma llamada.
+    .example = Retry-After: 1
+idempotency_interrupted = La primera llamada con esa Idempotency-Key se interrumpió y quizá se hizo.
+    .fix = Compruebe el recurso antes de repetir el acto con otra clave.
+    .example = GET /api/jobs
+already_created = Eso ya se creó con esa Idempotency-Key, y su secreto no se muestra dos veces.
+    .fix = El recurso es el que nombra «id»; si el secreto se perdió, haga otro.
+    .example = id: key_…
+shutting_down = Este proceso está por terminar y no recibe más trabajo.
+    .fix = Repita la llamada; otro proceso, o el mismo cuando vuelva, la atiende.
+    .example = Retry-After: 1
+
 ## Contribuyentes
 
 rfc_format = El RFC no tiene la forma de un RFC.
