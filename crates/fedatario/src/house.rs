@@ -173,6 +173,7 @@ impl Premises {
         let settings = wiring::settings(environment)?;
         let app = App {
             store: Arc::new(db.clone()),
+            people: Arc::new(db.clone()),
             system: Arc::new(db.clone()),
             blobs,
             sat: sat.clone(),

@@ -1,0 +1,90 @@
+//! Identity, wired: what its acts share.
+//!
+//! One per process. It holds nothing that another process would miss: keys and standings are read
+//! again after a second or a minute, everything else lies in storage.
+
+use super::hasher::Hasher;
+use super::keys::Keys;
+use super::ports::{Chain, IdentityStore, IdentityTx};
+use super::programs::Programs;
+use super::settings::IdentitySettings;
+use super::standing::Standings;
+use crate::App;
+use crate::error::AppResult;
+use fedatario_audit::Event;
+use fedatario_base::id::{TenantId, UserId};
+use fedatario_base::{Actor, Clock, PlatformScope};
+use fedatario_vault::Vault;
+use jiff::Timestamp;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The tenant that what belongs to none is sealed and scoped under.
+pub const NO_TENANT: TenantId = TenantId(Uuid::nil());
+
+/// Who people are, how they come in, and what their tokens are worth.
+pub struct Identity {
+    pub(super) store: Arc<dyn IdentityStore>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: IdentitySettings,
+    pub(super) hasher: Hasher,
+    pub(super) keys: Keys,
+    pub(super) standings: Standings,
+    pub(super) programs: Option<Arc<dyn Programs>>,
+}
+
+impl Identity {
+    /// Over the services, as an operator set it up. Nothing is read yet.
+    pub fn new(app: &App, settings: IdentitySettings) -> Self {
+        Self {
+            store: app.people.clone(),
+            vault: app.vault.clone(),
+            clock: app.clock.clone(),
+            hasher: Hasher::new(settings.cost, settings.cores),
+            keys: Keys::default(),
+            standings: Standings::default(),
+            programs: None,
+            settings,
+        }
+    }
+
+    /// With programs that show keys.
+    pub fn with_programs(self, programs: Arc<dyn Programs>) -> Self {
+        Self { programs: Some(programs), ..self }
+    }
+
+    /// What an operator set up.
+    pub fn settings(&self) -> &IdentitySettings {
+        &self.settings
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
+    /// A transaction that writes, for whoever is not known yet, or for an act of authentication.
+    pub(super) async fn writing(&self) -> AppResult<Box<dyn IdentityTx>> {
+        Ok(self.store.begin(&PlatformScope::for_authentication()).await?)
+    }
+
+    /// The same in the name of somebody.
+    pub(super) async fn writing_as(&self, user: UserId) -> AppResult<Box<dyn IdentityTx>> {
+        Ok(self.store.begin(&PlatformScope::of(Actor::User(user))).await?)
+    }
+
+    /// A transaction that reads.
+    pub(super) async fn reading(&self) -> AppResult<Box<dyn IdentityTx>> {
+        Ok(self.store.read(&PlatformScope::for_authentication()).await?)
+    }
+}
+
+/// An act of somebody, before it has a place in a chain.
+pub(super) fn act(now: Timestamp, user: UserId, action: &str) -> Event {
+    Event::new(now, &Actor::User(user), action).object(user)
+}
+
+/// The chain of a tenant, or the platform's where there is none.
+pub(super) fn chain_of(tenant: Option<TenantId>) -> Chain {
+    tenant.map_or(Chain::Platform, Chain::Tenant)
+}
