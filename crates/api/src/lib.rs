@@ -79,6 +79,7 @@ pub mod pipeline;
 pub mod problem;
 pub mod routes;
 pub mod routing;
+pub mod server;
 pub mod settings;
 pub mod testing;
 
