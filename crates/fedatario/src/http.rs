@@ -87,6 +87,7 @@ pub async fn api(premises: &Premises) -> Result<Api, Failure> {
     let parts = Parts {
         app: premises.app.clone(),
         door: Arc::new(Shut),
+        replays: Arc::new(premises.db.clone()),
         cursors: CursorKey::new(&cursor_key(premises).await?),
         settings: settings()?,
     };

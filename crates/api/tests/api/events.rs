@@ -41,9 +41,10 @@ async fn a_stream_is_resumed_after_the_last_event_that_was_seen() {
     fedatario_testkit::covers!("api: a stream of events is resumed after the last one that was seen");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_stream_ends_when_its_reader_loses_the_right_to_it() {
     let stage = Stage::of(&catalog()).await;
+    tokio::time::pause(); // Only now: a database takes the time that it takes.
     stage.api.knows("us", person(stage.ours, &[]));
     let mut body = stage.api.get("/test/silence").bearer("us").open().await.into_body().into_data_stream();
     assert_eq!(body.next().await.expect("a frame").expect("bytes"), "retry: 1000\n\n");
@@ -55,9 +56,10 @@ async fn a_stream_ends_when_its_reader_loses_the_right_to_it() {
     fedatario_testkit::covers!("api: an open stream ends within a second of losing the right to it");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_stream_lets_go_when_the_process_leaves() {
     let stage = Stage::of(&catalog()).await;
+    tokio::time::pause(); // Only now: a database takes the time that it takes.
     stage.api.knows("us", person(stage.ours, &[]));
     let response = stage.api.get("/test/silence").bearer("us").open().await;
     stage.api.api.leave();

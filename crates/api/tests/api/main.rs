@@ -1,7 +1,9 @@
 //! The API over a real database in a folder, without a network.
 
+mod bodies;
 mod declarations;
 mod edge;
 mod events;
 mod limits;
+mod repeats;
 mod support;

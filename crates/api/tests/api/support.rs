@@ -23,6 +23,8 @@ pub struct Stage {
     pub api: TestApi,
     /// The services.
     pub app: App,
+    /// The database.
+    pub db: Db,
     /// Time, moved by hand.
     pub clock: Arc<FakeClock>,
     /// The tenant of most tests.
@@ -47,8 +49,8 @@ impl Stage {
         let hands = SystemScope::for_this_process();
         let [ours, theirs] = [tenant(&db, &hands, &clock, "ours").await, tenant(&db, &hands, &clock, "theirs").await];
         let app = app(&db, &dir, clock.clone());
-        let api = TestApi::new(app.clone(), catalog);
-        Self { api, app, clock, ours, theirs, _dir: dir }
+        let api = TestApi::new(app.clone(), Arc::new(db.clone()), catalog);
+        Self { api, app, db, clock, ours, theirs, _dir: dir }
     }
 
     /// The actions in a tenant's audit chain, in order.
