@@ -77,6 +77,7 @@ pub mod openapi;
 pub mod operation;
 pub mod pipeline;
 pub mod problem;
+pub mod reference;
 pub mod routes;
 pub mod routing;
 pub mod server;

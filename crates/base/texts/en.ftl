@@ -109,6 +109,13 @@ shutting_down = This process is about to end and takes no more work.
     .fix = Repeat the call; another process, or this one when it is back, serves it.
     .example = Retry-After: 1
 
+reference-title = The API of Fedatario
+reference-about = Each operation with what it asks for, what it answers and an example. For programs:
+reference-contents = Themes
+reference-permission = Permission
+reference-step-up = a recent second factor
+reference-audit = Audit
+
 ## Taxpayers
 
 rfc_format = The RFC does not have the form of an RFC.

@@ -109,6 +109,13 @@ shutting_down = Este proceso está por terminar y no recibe más trabajo.
     .fix = Repita la llamada; otro proceso, o el mismo cuando vuelva, la atiende.
     .example = Retry-After: 1
 
+reference-title = La API de Fedatario
+reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
+reference-contents = Temas
+reference-permission = Permiso
+reference-step-up = segundo factor reciente
+reference-audit = Auditoría
+
 ## Contribuyentes
 
 rfc_format = El RFC no tiene la forma de un RFC.

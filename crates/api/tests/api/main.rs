@@ -5,5 +5,7 @@ mod declarations;
 mod edge;
 mod events;
 mod limits;
+mod pages;
 mod repeats;
+mod sockets;
 mod support;
