@@ -9,7 +9,7 @@ use crate::describe::Description;
 use crate::extract::Page;
 use crate::problem::ApiError;
 use axum::body::Body;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, LOCATION};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use fedatario_base::Code;
@@ -204,6 +204,30 @@ impl Answer for Download {
         let mut response = Response::new(self.body);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media));
         with(response, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
+    }
+}
+
+/// A page or a style of ours, with what it may load.
+#[derive(Debug, Clone)]
+pub struct Asset {
+    /// Its media type.
+    pub media: &'static str,
+    /// What a browser may load for it.
+    pub policy: &'static str,
+    /// The text.
+    pub body: String,
+}
+
+impl Answer for Asset {
+    fn describe(description: &mut Description) {
+        description.answers(200, "The page.", Some(("text/html", json!({ "type": "string" }))));
+    }
+
+    fn answer(self, _: &Call) -> Result<Response, ApiError> {
+        let mut response = Response::new(Body::from(self.body));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media));
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
+        Ok(response)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::limits::Limiter;
 use crate::settings::Settings;
 use fedatario_app::App;
 use fedatario_app::identity::door::Door;
+use fedatario_app::replay::Replays;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,8 @@ pub struct Parts {
     pub app: App,
     /// Who lets in.
     pub door: Arc<dyn Door>,
+    /// Keeps the answers of calls that name themselves.
+    pub replays: Arc<dyn Replays>,
     /// Signs the cursors of pages.
     pub cursors: CursorKey,
     /// Bounds and addresses.

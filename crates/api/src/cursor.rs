@@ -27,7 +27,14 @@ impl std::fmt::Debug for CursorKey {
 }
 
 impl CursorKey {
-    /// From 32 random bytes.
+    /// The text of a fresh secret: 32 random bytes.
+    pub fn fresh_text() -> Result<String, ApiError> {
+        let mut bytes = [0; 32];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| ApiError::new(Code::CryptoFailed))?;
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// From a secret of at least 32 random bytes, or its text.
     pub fn new(secret: &Secret) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
     }

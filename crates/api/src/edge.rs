@@ -8,7 +8,7 @@ use crate::problem::ApiError;
 use crate::settings::Network;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, VARY};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, TRANSFER_ENCODING, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -19,7 +19,8 @@ use fedatario_base::text::Language;
 use futures_util::FutureExt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tower_http::cors::CorsLayer;
 
 /// The longest user agent that is kept, in characters.
 pub const USER_AGENT_CHARS: usize = 256;
@@ -52,13 +53,45 @@ const ALWAYS: &[(&str, &str)] = &[
 /// The policy of whatever is not a page: nothing may be loaded, nothing may frame it.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
 
+/// Headers that pages of other sites may send.
+const ASKED_HEADERS: &[&str] = &[
+    "accept-language", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id", "traceparent",
+    "x-tenant-id", "x-trace-id",
+];
+
+/// Headers that pages of other sites may read.
+const TOLD_HEADERS: &[&str] = &[
+    "etag", "fedatario-version", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy", "retry-after",
+    "traceparent", "x-request-id", "x-trace-id",
+];
+
+/// How long a browser remembers what it may.
+const CORS_AGE: Duration = Duration::from_secs(600);
+
 /// The address of whoever holds the other end of the connection, set by the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
 /// Puts the edge around a router.
 pub fn surround(router: Router, api: Api) -> Router {
-    router.fallback(nowhere).method_not_allowed_fallback(not_so).layer(from_fn_with_state(api, around))
+    let router = router.fallback(nowhere).method_not_allowed_fallback(not_so);
+    let router = match cors(&api.settings.origins) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    router.layer(from_fn_with_state(api, around))
+}
+
+/// Pages of these sites may call, with a credential of their own in the header and never with cookies.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|it| HeaderValue::from_str(it).ok()).collect();
+    let names = |all: &[&'static str]| all.iter().map(|it| HeaderName::from_static(it)).collect::<Vec<_>>();
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(names(ASKED_HEADERS))
+        .expose_headers(names(TOLD_HEADERS))
+        .max_age(CORS_AGE);
+    (!origins.is_empty()).then(|| layer.allow_origin(origins))
 }
 
 async fn nowhere(request: Request) -> Response {
@@ -79,12 +112,17 @@ async fn around(State(api): State<Api>, mut request: Request, next: Next) -> Res
     let asked = asked(&api, &request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let trace = trace_of(request.headers(), &asked);
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     request.extensions_mut().insert(asked.clone());
     let mut response = match bounded(request.method(), request.uri(), request.headers()) {
         Ok(()) => guarded(next.run(request), &asked).await,
         Err(error) => error.render(&asked),
     };
     finish(&mut response, &asked, trace);
+    if is_chunked {
+        // Where a proxy in front saw another end of this body, what follows is not a request of its own.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     tell(&method, &path, &asked, &response, began);
     response
 }

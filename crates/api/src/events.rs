@@ -6,6 +6,7 @@
 //! closing a quiet line. A stream ends after an hour, and the reader resumes.
 
 use crate::answer::Answer;
+use crate::api::Api;
 use crate::call::Call;
 use crate::describe::Description;
 use crate::problem::ApiError;
@@ -14,13 +15,12 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
-use fedatario_app::identity::door::{Door, Principal};
+use fedatario_app::identity::door::Principal;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde::Serialize;
 use serde_json::json;
 use std::convert::Infallible;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -78,7 +78,7 @@ impl Answer for Events {
     }
 
     fn answer(self, call: &Call) -> Result<Response, ApiError> {
-        let watch = call.principal.clone().map(|it| (call.api.door.clone(), it));
+        let watch = Watch { api: call.api.clone(), principal: call.principal.clone() };
         let mut response = Response::new(Body::from_stream(frames(self.0, watch)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -88,7 +88,11 @@ impl Answer for Events {
     }
 }
 
-type Watch = Option<(Arc<dyn Door>, Principal)>;
+/// Who reads, and what says whether they still may.
+struct Watch {
+    api: Api,
+    principal: Option<Principal>,
+}
 
 struct Stream {
     events: BoxStream<'static, Event>,
@@ -131,11 +135,11 @@ impl Stream {
     /// Each second: is the caller still in, is the stream too old, was it quiet for too long?
     async fn look(&mut self) -> Option<Bytes> {
         let now = Instant::now();
-        let still_in = match &self.watch {
-            Some((door, principal)) => door.still_in(principal).await,
+        let still_in = match &self.watch.principal {
+            Some(principal) => self.watch.api.door.still_in(principal).await,
             None => true,
         };
-        if !still_in || now >= self.ends {
+        if !still_in || now >= self.ends || self.watch.api.is_leaving() {
             self.over = true;
             let why = if still_in { "resume" } else { "refused" };
             return Some(Event { id: None, name: "end", data: json!({ "why": why }) }.text());

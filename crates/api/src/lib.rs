@@ -77,8 +77,10 @@ pub mod openapi;
 pub mod operation;
 pub mod pipeline;
 pub mod problem;
+pub mod reference;
 pub mod routes;
 pub mod routing;
+pub mod server;
 pub mod settings;
 pub mod testing;
 

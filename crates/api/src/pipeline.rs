@@ -1,12 +1,13 @@
 //! The way of a call through its operation's declaration, in this order:
 //!
 //! the door → limits → the permission → the step-up → the query's names → the body within its bound and
-//! time → the handler. What is refused to somebody known goes into their tenant's audit chain before
+//! time → the `Idempotency-Key` → the handler. What is refused to somebody known goes into their tenant's audit chain before
 //! the answer leaves. Nothing here knows an operation by name.
 
 use crate::api::Api;
 use crate::call::{Asked, Call, Content};
 use crate::content;
+use crate::idempotency;
 use crate::limits::{self, Standing};
 use crate::operation::{Access, Operation};
 use crate::problem::{ApiError, Finding};
@@ -84,7 +85,7 @@ async fn admit(entry: &Entry, api: &Api, asked: &Asked, mut request: Request, pr
     };
     known_names(&call)?;
     call.content = content::read(&call, body).await?;
-    (entry.serve)(call).await
+    idempotency::once(call, &entry.serve).await
 }
 
 /// Who calls: counted by address where nobody needs to be known, else let in and counted by name.

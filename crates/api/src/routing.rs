@@ -134,7 +134,8 @@ impl Catalog {
     }
 
     /// What is declared wrongly: two of one name or place, an open operation whose handler wants to
-    /// know who calls, path parts that nobody reads, bodies that take unknown fields. Empty in a
+    /// know who calls, path parts that nobody reads, bodies that take unknown fields or
+    /// show no example. Empty in a
     /// program that passes its tests.
     pub fn faults(&self) -> Vec<String> {
         let (mut names, mut places, mut found) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
@@ -179,6 +180,9 @@ fn fault_of(entry: &Entry) -> Option<String> {
         return Some("it never answers".into());
     }
     let body = description.body.as_ref().filter(|it| it.media == "application/json")?;
+    if operation.example.is_none_or(|it| serde_json::from_str::<serde_json::Value>(it).is_err()) {
+        return Some("it takes JSON, and shows no example of it".into());
+    }
     let name = body.schema.get("$ref")?.as_str()?.rsplit('/').next()?;
     let schema = description.schemas.get(name)?;
     let open = schema.get("properties").is_some() && schema.get("additionalProperties") != Some(&serde_json::json!(false));

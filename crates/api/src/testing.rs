@@ -18,6 +18,7 @@ use bytes::Bytes;
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
 use fedatario_app::App;
+use fedatario_app::replay::Replays;
 use fedatario_base::id::{ApiKeyId, SessionId, TenantId, UserId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
 use http_body_util::BodyExt;
@@ -99,9 +100,9 @@ pub struct TestApi {
 
 impl TestApi {
     /// These operations over these services, with a [`MapDoor`].
-    pub fn new(app: App, catalog: &Catalog) -> Self {
+    pub fn new(app: App, replays: Arc<dyn Replays>, catalog: &Catalog) -> Self {
         let door = Arc::new(MapDoor::default());
-        let mut made = Self::over(parts(app, door.clone()), catalog);
+        let mut made = Self::over(parts(app, replays, door.clone()), catalog);
         made.door = Some(door);
         made
     }
@@ -136,8 +137,8 @@ impl TestApi {
 }
 
 /// What [`TestApi`] wires when nothing else is said.
-pub fn parts(app: App, door: Arc<dyn Door>) -> Parts {
-    Parts { app, door, cursors: CursorKey::new(&Secret::new([7; 32])), settings: Settings::default() }
+pub fn parts(app: App, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts {
+    Parts { app, door, replays, cursors: CursorKey::new(&Secret::new([7; 32])), settings: Settings::default() }
 }
 
 /// A request on its way.

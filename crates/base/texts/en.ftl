@@ -150,6 +150,12 @@ too_many_attempts = There were too many failed attempts; there is a wait.
 busy = Too many people are signing in at once.
     .fix = Repeat after what Retry-After says.
     .example = Retry-After: 4
+reference-title = The API of Fedatario
+reference-about = Each operation with what it asks for, what it answers and an example. For programs:
+reference-contents = Themes
+reference-permission = Permission
+reference-step-up = a recent second factor
+reference-audit = Audit
 
 ## Taxpayers
 
@@ -608,6 +614,9 @@ cli-demo-begin = Demo: { $rfc }, year { $year }. The simulator of SAT is at { $u
 cli-demo-lies = Documents, packages and the report lie in { $objects }.
 cli-demo-serving = Ready. The simulator stays at { $url } and the work in { $dir }. End it with Ctrl+C.
 cli-serving = Working on { $dir }. End it with Ctrl+C.
+cli-serving-api = Working on { $dir }, with the API at { $url }. End it with Ctrl+C.
+cli-listen = That address cannot be served.
+    .fix = Another program has it, or it is not of this machine: choose another with --listen or FEDATARIO_LISTEN.
 cli-sandbox-serving = Simulator of SAT at { $url }, with { $documents } documents. End it with Ctrl+C.
 
 ## Questions, exports and summaries
@@ -735,6 +744,7 @@ cli-report-foot = The signed report is the JSON ({ $sha256 }), with the key { $k
 cli = Downloads, keeps and checks every CFDI of your clients.
 cli-demo = Shows the whole way against a simulator of SAT, without credentials or network.
 cli-serve = Works on jobs and schedules until it is told to stop.
+cli-openapi = Writes the description of the API (OpenAPI 3.1).
 cli-sat = SAT's mass download.
 cli-sat-register = Registers a taxpayer with its e.firma.
 cli-sat-auth = Checks that SAT accepts the e.firma.
@@ -888,6 +898,9 @@ cli-sat-summary--output = File to write; standard output if not given
 cli-sat-report--format = Format of the report: json (signed), csv or html (to print)
 cli-sat-report--output = File to write; standard output if not given
 cli-tenant-add--name = Name of the organisation
+cli-serve--roles = What this process does
+cli-serve--listen = Address and port of the API
+cli-serve--metrics-listen = Address and port of /metrics; otherwise nowhere
 cli-sandbox-sat--listen = Address and port to serve at
 cli-sandbox-sat--rfc = RFC of the documents made up
 cli-sandbox-sat--year = Year of the documents made up

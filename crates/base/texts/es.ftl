@@ -150,6 +150,12 @@ too_many_attempts = Hubo demasiados intentos fallidos; hay que esperar.
 busy = Hay demasiadas personas entrando a la vez.
     .fix = Repita después de lo que dice Retry-After.
     .example = Retry-After: 4
+reference-title = La API de Fedatario
+reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
+reference-contents = Temas
+reference-permission = Permiso
+reference-step-up = segundo factor reciente
+reference-audit = Auditoría
 
 ## Contribuyentes
 
@@ -608,6 +614,9 @@ cli-demo-begin = Demostración: { $rfc }, año { $year }. El simulador del SAT e
 cli-demo-lies = Los documentos, los paquetes y el reporte están en { $objects }.
 cli-demo-serving = Listo. El simulador sigue en { $url } y el trabajo en { $dir }. Termine con Ctrl+C.
 cli-serving = Trabajando con { $dir }. Termine con Ctrl+C.
+cli-serving-api = Trabajando con { $dir }, y la API en { $url }. Termine con Ctrl+C.
+cli-listen = No se puede atender en esa dirección.
+    .fix = Otro programa la ocupa, o no es de esta máquina: elija otra con --listen o FEDATARIO_LISTEN.
 cli-sandbox-serving = Simulador del SAT en { $url }, con { $documents } documentos. Termine con Ctrl+C.
 
 ## Consultas, exportaciones y resúmenes
@@ -735,6 +744,7 @@ cli-report-foot = El reporte firmado es el JSON ({ $sha256 }), con la llave { $k
 cli = Descarga, guarda y comprueba todos los CFDI de sus clientes.
 cli-demo = Muestra todo el camino contra un simulador del SAT, sin credenciales ni conexión.
 cli-serve = Atiende los trabajos y los horarios hasta que se le diga basta.
+cli-openapi = Escribe la descripción de la API (OpenAPI 3.1).
 cli-sat = Descarga masiva del SAT.
 cli-sat-register = Registra a un contribuyente con su e.firma.
 cli-sat-auth = Comprueba que el SAT acepta la e.firma.
@@ -888,6 +898,9 @@ cli-sat-summary--output = Archivo que se escribe; si no, la salida estándar
 cli-sat-report--format = Formato del reporte: json (firmado), csv o html (para imprimir)
 cli-sat-report--output = Archivo que se escribe; si no, la salida estándar
 cli-tenant-add--name = Nombre de la organización
+cli-serve--roles = Lo que hace este proceso
+cli-serve--listen = Dirección y puerto en que atiende la API
+cli-serve--metrics-listen = Dirección y puerto de /metrics; si no, en ninguno
 cli-sandbox-sat--listen = Dirección y puerto en que atiende
 cli-sandbox-sat--rfc = RFC de los documentos inventados
 cli-sandbox-sat--year = Año de los documentos inventados
