@@ -150,6 +150,7 @@ too_many_attempts = There were too many failed attempts; there is a wait.
 busy = Too many people are signing in at once.
     .fix = Repeat after what Retry-After says.
     .example = Retry-After: 4
+
 reference-title = The API of Fedatario
 reference-about = Each operation with what it asks for, what it answers and an example. For programs:
 reference-contents = Themes

@@ -150,6 +150,7 @@ too_many_attempts = Hubo demasiados intentos fallidos; hay que esperar.
 busy = Hay demasiadas personas entrando a la vez.
     .fix = Repita después de lo que dice Retry-After.
     .example = Retry-After: 4
+
 reference-title = La API de Fedatario
 reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
 reference-contents = Temas

@@ -82,7 +82,7 @@ impl RefreshToken {
         let mut body = child.text().expose().to_vec();
         let sealed = self.child_key()?.seal_in_place_append_tag(Aad::from(self.session.bytes()), &mut body);
         let nonce = sealed.map_err(|_| IdentityError::Crypto("sealing a token"))?;
-        Ok([nonce.as_ref(), &body].concat())
+        Ok([&nonce.as_ref()[..], &body].concat())
     }
 
     /// Opens the child that was sealed for this one.

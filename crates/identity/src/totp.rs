@@ -4,7 +4,7 @@
 //! the last one.
 
 use crate::{IdentityError, random};
-use fast_qr::convert::{Builder as _, svg::SvgBuilder};
+use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::{ECL, QRBuilder};
 use fedatario_base::Secret;
 use jiff::Timestamp;
