@@ -97,7 +97,7 @@ mod tests {
             (ACCOUNT, 7, 0, Some(2)),
             (ACCOUNT, 9, 3, Some(5)),
             (ACCOUNT, 16, 0, Some(900)),
-            (ACCOUNT, u32::MAX, 0, Some(900)),
+            (ACCOUNT, u32::MAX - 1, 0, Some(900)),
             (DEVICE, 10, 0, None),
             (DEVICE, 11, 0, Some(1)),
             (FACTOR, 5, 0, None),

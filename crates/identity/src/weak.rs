@@ -15,8 +15,8 @@ const WORDS_MOST: usize = 32;
 /// Longest unit of a repetition that is looked for.
 const UNIT_MOST: usize = 64;
 
-/// Rows along which fingers run.
-const ROWS: &[&str] = &["1234567890", "qwertyuiop", "asdfghjklñ", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn7ujm", "qazwsxedcrfvtgbyhnujm"];
+/// Rows along which fingers run, folded.
+const ROWS: &[&str] = &["qwertyuiop", "asdfghjkl", "zxcvbnm", "iqaz2wsxeedcarfvstgb6yhntujm", "qazwsxedcrfvtgbyhnujm"];
 
 /// Words that are tried first, folded: Spanish, English, our own trade.
 const COMMON: &[&str] = &[
@@ -51,7 +51,9 @@ pub(crate) fn is_weak(password: &str, context: &[&str]) -> bool {
 /// Lower case without accents, and the digits and signs that stand for letters as those letters.
 fn fold(text: &str) -> Vec<char> {
     let plain = text.nfd().filter(|it| !('\u{300}'..='\u{36f}').contains(it)).flat_map(char::to_lowercase);
-    plain
+    let plain: Vec<char> = plain.collect();
+    without_years(&plain)
+        .into_iter()
         .map(|it| match it {
             '@' | '4' => 'a',
             '3' => 'e',
@@ -63,6 +65,22 @@ fn fold(text: &str) -> Vec<char> {
         })
         .collect()
 }
+
+/// A year of our times is one thing, not four digits.
+fn without_years(text: &[char]) -> Vec<char> {
+    let (mut out, mut place) = (Vec::with_capacity(text.len()), 0);
+    while place < text.len() {
+        let is_year = text.get(place..place + 4).is_some_and(|it| {
+            matches!(it[..2], ['1', '9'] | ['2', '0']) && it[2..].iter().all(char::is_ascii_digit)
+        });
+        out.push(if is_year { YEAR } else { text[place] });
+        place += if is_year { 4 } else { 1 };
+    }
+    out
+}
+
+/// What stands for a year: a character that nobody types.
+const YEAR: char = '\u{1}';
 
 /// Names, and the parts of addresses, that surround somebody.
 fn context_words(context: &[&str]) -> Vec<Vec<char>> {

@@ -2,6 +2,8 @@
 //!
 //! A new module is a file beside this one with `pub fn routes() -> Routes`, and a line in [`all`].
 
+pub mod auth;
+pub mod auth_account;
 pub mod health;
 pub mod limits;
 pub mod me;
@@ -11,5 +13,5 @@ use crate::routing::Catalog;
 
 /// Every operation there is.
 pub fn all() -> Catalog {
-    Catalog::new(vec![health::routes(), limits::routes(), me::routes(), published::routes()])
+    Catalog::new(vec![auth::routes(), auth_account::routes(), health::routes(), limits::routes(), me::routes(), published::routes()])
 }

@@ -73,6 +73,7 @@ fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {
     let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
     App {
         store: Arc::new(db.clone()),
+        people: Arc::new(db.clone()),
         system: Arc::new(db.clone()),
         blobs,
         sat: Arc::new(Nowhere),
