@@ -122,7 +122,14 @@ fn listed<T: FromStr>(name: &str) -> Result<Vec<T>, Failure> {
 async fn cursor_key(premises: &Premises) -> Result<Secret, Failure> {
     let kept = || premises.db.setting(&premises.hands, CURSOR_KEY);
     if kept().await?.is_none() {
-        premises.db.set_setting(&premises.hands, CURSOR_KEY, &CursorKey::fresh_text().map_err(|error| Failure::new(error.code(), error.log()))?).await?;
+        premises
+            .db
+            .set_setting(
+                &premises.hands,
+                CURSOR_KEY,
+                &CursorKey::fresh_text().map_err(|error| Failure::new(error.code(), error.log()))?,
+            )
+            .await?;
     }
     Ok(Secret::new(kept().await?.unwrap_or_default()))
 }
