@@ -1,9 +1,9 @@
 //! Bodies, within their bound and their time.
 
-use crate::call::{Call, Content};
+use crate::call::Content;
 use crate::problem::ApiError;
+use crate::routing::Entry;
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
 use fedatario_base::Code;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -18,14 +18,14 @@ pub const BODY_WITHIN: Duration = Duration::from_secs(15);
 pub const STREAM_IDLE: Duration = Duration::from_secs(30);
 
 /// Reads the body as the operation wants it.
-pub async fn read(call: &Call, body: Body) -> Result<Content, ApiError> {
-    let Some(wanted) = &call.description.body else { return Ok(Content::Nothing) };
-    let at_most = call.operation.body_bytes;
+pub async fn read(entry: &Entry, media: Option<String>, body: Body) -> Result<Content, ApiError> {
+    let Some(wanted) = &entry.description.body else { return Ok(Content::Nothing) };
+    let at_most = entry.operation.body_bytes;
     // What says itself that it is too large is not read at all.
     if body.size_hint().lower() > at_most as u64 {
         return Err(too_large(at_most));
     }
-    if wanted.media == "application/json" && !is_json(call.header(CONTENT_TYPE.as_str())) {
+    if wanted.media == "application/json" && !is_json(media.as_deref()) {
         return Err(ApiError::new(Code::MediaType).member("accepts", wanted.media));
     }
     let limited = Limited::new(body, at_most);
@@ -48,5 +48,6 @@ fn too_large(at_most: usize) -> ApiError {
 /// JSON is UTF-8 by definition; another charset is another type.
 fn is_json(value: Option<&str>) -> bool {
     let mut parts = value.unwrap_or_default().split(';').map(|it| it.trim().to_ascii_lowercase());
-    parts.next().is_some_and(|it| it == "application/json") && parts.all(|it| matches!(it.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\""))
+    parts.next().is_some_and(|it| it == "application/json")
+        && parts.all(|it| matches!(it.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\""))
 }

@@ -55,14 +55,31 @@ const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; f
 
 /// Headers that pages of other sites may send.
 const ASKED_HEADERS: &[&str] = &[
-    "accept-language", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id", "traceparent",
-    "x-tenant-id", "x-trace-id",
+    "accept-language",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "x-tenant-id",
+    "x-trace-id",
 ];
 
 /// Headers that pages of other sites may read.
 const TOLD_HEADERS: &[&str] = &[
-    "etag", "fedatario-version", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy", "retry-after",
-    "traceparent", "x-request-id", "x-trace-id",
+    "etag",
+    "fedatario-version",
+    "idempotency-replayed",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "traceparent",
+    "x-request-id",
+    "x-trace-id",
 ];
 
 /// How long a browser remembers what it may.
@@ -211,7 +228,9 @@ fn user_agent(headers: &HeaderMap) -> String {
 fn trace_id(headers: &HeaderMap) -> Option<String> {
     let parent = headers.get(TRACEPARENT).and_then(|it| it.to_str().ok()).and_then(parent_trace);
     let named = headers.get(TRACE_ID).and_then(|it| it.to_str().ok());
-    let harmless = |it: &&str| (1..=TRACE_BYTES).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let harmless = |it: &&str| {
+        (1..=TRACE_BYTES).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
     parent.or(named.filter(harmless)).map(str::to_owned)
 }
 

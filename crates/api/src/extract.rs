@@ -112,8 +112,28 @@ macro_rules! segments {
 }
 
 segments!(
-    TenantId, TaxpayerId, CredentialId, SolicitudId, PackageId, JobId, ScheduleId, ExchangeId, QuarantineId, RevisionId, ListId,
-    UserId, SessionId, ApiKeyId, FactorId, InvitationId, RoleId, WebhookId, EventId, DeliveryId, MailId, RequestId,
+    TenantId,
+    TaxpayerId,
+    CredentialId,
+    SolicitudId,
+    PackageId,
+    JobId,
+    ScheduleId,
+    ExchangeId,
+    QuarantineId,
+    RevisionId,
+    ListId,
+    UserId,
+    SessionId,
+    ApiKeyId,
+    FactorId,
+    InvitationId,
+    RoleId,
+    WebhookId,
+    EventId,
+    DeliveryId,
+    MailId,
+    RequestId,
 );
 
 impl Segment for String {

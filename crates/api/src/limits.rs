@@ -102,10 +102,13 @@ impl Limiter {
         let mut windows = self.windows.lock().unwrap_or_else(|it| it.into_inner());
         make_room(&mut windows, now);
         let known = |windows: &HashMap<Who, Window>, who| windows.get(who).copied().filter(|it| it.ends_ms > now);
-        let found: Vec<(Who, u32, Window)> = wanted.iter().map(|(who, quota)| {
-            let fresh = Window { ends_ms: now + WINDOW_S as i64 * 1_000, used: 0 };
-            (*who, *quota, known(&windows, who).unwrap_or(fresh))
-        }).collect();
+        let found: Vec<(Who, u32, Window)> = wanted
+            .iter()
+            .map(|(who, quota)| {
+                let fresh = Window { ends_ms: now + WINDOW_S as i64 * 1_000, used: 0 };
+                (*who, *quota, known(&windows, who).unwrap_or(fresh))
+            })
+            .collect();
         let passes = windows.len() < CALLERS_AT_MOST && found.iter().all(|(_, quota, window)| window.used < *quota);
         let mut standings = Vec::with_capacity(found.len());
         for (who, quota, mut window) in found {
@@ -143,7 +146,8 @@ pub fn tell(standings: &[Standing], headers: &mut HeaderMap) {
         return;
     }
     let policy: Vec<String> = standings.iter().map(|it| format!("\"{}\";q={};w={WINDOW_S}", it.policy, it.quota)).collect();
-    let left: Vec<String> = standings.iter().map(|it| format!("\"{}\";r={};t={}", it.policy, it.remaining, it.resets_in_s)).collect();
+    let left: Vec<String> =
+        standings.iter().map(|it| format!("\"{}\";r={};t={}", it.policy, it.remaining, it.resets_in_s)).collect();
     for (name, items) in [(POLICY, policy), (LIMIT, left)] {
         if let Ok(value) = HeaderValue::from_str(&items.join(", ")) {
             headers.insert(name, value);

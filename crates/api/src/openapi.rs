@@ -106,10 +106,12 @@ fn responses(operation: &Operation, description: &Description) -> Value {
     }
     for (status, slugs) in by_status {
         let slugs: Vec<&str> = slugs.into_iter().collect();
-        told.entry(status.to_string()).or_insert_with(|| json!({
-            "description": format!("`{}`", slugs.join("`, `")),
-            "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-        }));
+        told.entry(status.to_string()).or_insert_with(|| {
+            json!({
+                "description": format!("`{}`", slugs.join("`, `")),
+                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            })
+        });
     }
     json!(told)
 }
@@ -161,7 +163,8 @@ fn refusals(operation: &Operation, description: &Description) -> Vec<Code> {
 /// The shape of every refusal (RFC 9457 and ours).
 fn problem() -> Value {
     let slugs: Vec<&str> = Code::ALL.iter().map(|it| it.slug()).collect();
-    let sources = [fedatario_base::code::Source::Caller, fedatario_base::code::Source::Authority, fedatario_base::code::Source::Installation];
+    let sources =
+        [fedatario_base::code::Source::Caller, fedatario_base::code::Source::Authority, fedatario_base::code::Source::Installation];
     json!({
         "type": "object",
         "required": ["type", "title", "status", "detail", "code", "source", "retryable", "outcome", "request_id"],

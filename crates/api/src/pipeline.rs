@@ -15,7 +15,7 @@ use crate::routing::Entry;
 use axum::RequestExt;
 use axum::extract::{RawPathParams, Request};
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::response::Response;
 use fedatario_app::identity::door::Principal;
 use fedatario_audit::{Event, Outcome as Ended};
@@ -60,7 +60,13 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
     response
 }
 
-async fn admit(entry: &Entry, api: &Api, asked: &Asked, mut request: Request, progress: &mut Progress) -> Result<Response, ApiError> {
+async fn admit(
+    entry: &Entry,
+    api: &Api,
+    asked: &Asked,
+    mut request: Request,
+    progress: &mut Progress,
+) -> Result<Response, ApiError> {
     let operation = &entry.operation;
     let principal = who(operation, api, asked, request.headers(), progress).await?;
     if let Some(principal) = &principal
@@ -84,7 +90,8 @@ async fn admit(entry: &Entry, api: &Api, asked: &Asked, mut request: Request, pr
         next_path: 0,
     };
     known_names(&call)?;
-    call.content = content::read(&call, body).await?;
+    let media = call.header(CONTENT_TYPE.as_str()).map(str::to_owned);
+    call.content = content::read(entry, media, body).await?;
     idempotency::once(call, &entry.serve).await
 }
 
@@ -128,7 +135,8 @@ fn shown(headers: &HeaderMap) -> Result<(&str, Option<TenantId>), ApiError> {
 /// Whether the declaration lets this principal pass.
 fn allowed(operation: &Operation, principal: &Principal) -> Result<(), ApiError> {
     if let Access::Needs(permission) = operation.access {
-        let holds = if permission.is_platform() { principal.platform.contains(&permission) } else { principal.scope.may(permission) };
+        let holds =
+            if permission.is_platform() { principal.platform.contains(&permission) } else { principal.scope.may(permission) };
         if !holds {
             return Err(ApiError::new(Code::PermissionDenied).member("permission", permission.text()));
         }

@@ -57,7 +57,7 @@ impl Routes {
 
     /// Adds an operation with its handler: an `async fn` of up to seven extractors that answers
     /// `Result<impl Answer, ApiError>`.
-    pub fn add<Ins, E: Endpoint<Ins>>(mut self, operation: Operation, endpoint: E) -> Self {
+    pub fn add<Ins: 'static, E: Endpoint<Ins>>(mut self, operation: Operation, endpoint: E) -> Self {
         let mut description = Description::default();
         E::describe(&mut description);
         let serve: Serve = Arc::new(move |call| Box::pin(endpoint.clone().run(call)));

@@ -55,6 +55,10 @@ pub const PORTS: &[(&str, &[&str])] = &[
     ),
     ("crates/app/src/revision/ports.rs", &["Checks", "Registry"]),
     ("crates/app/src/replay.rs", &["Replays"]),
+    (
+        "crates/app/src/identity/ports.rs",
+        &["IdentityStore", "IdentityTx", "Users", "Factors", "Sessions", "OneTimes", "SigningKeys", "Throttles", "Members"],
+    ),
     ("crates/upstream/src/ports.rs", &["Ledger", "Sessions", "Limits", "Breakers"]),
     ("crates/vault/src/ports.rs", &["TenantKeys", "CredentialStore"]),
 ];

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 /// The operations of this module.
 pub fn routes() -> Routes {
-    Routes::of("identity").add(Operation::get("/api/principal", "principal.read", "Who the caller is, and what it may do").signed_in(), read)
+    Routes::of("identity")
+        .add(Operation::get("/api/principal", "principal.read", "Who the caller is, and what it may do").signed_in(), read)
 }
 
 /// Who the caller is.

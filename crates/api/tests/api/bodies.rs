@@ -123,7 +123,13 @@ async fn bodies_are_bounded_whether_or_not_they_say_so() {
     let text = format!(r#"{{"name":"{}","parts":[]}}"#, "a".repeat(200));
     let told = stage.api.post("/test/forms").bearer("us").body("application/json", text.clone()).send().await;
     let pieces = text.into_bytes().chunks(50).map(|it| Ok::<_, Infallible>(Bytes::copy_from_slice(it))).collect::<Vec<_>>();
-    let untold = stage.api.post("/test/forms").bearer("us").body("application/json", RawBody::from_stream(stream::iter(pieces))).send().await;
+    let untold = stage
+        .api
+        .post("/test/forms")
+        .bearer("us")
+        .body("application/json", RawBody::from_stream(stream::iter(pieces)))
+        .send()
+        .await;
     for answer in [told, untold] {
         let problem = answer.is(413);
         assert_eq!((problem["code"].as_str(), problem["at_most_bytes"].as_u64()), (Some("body_too_large"), Some(200)));

@@ -35,7 +35,10 @@ async fn a_stream_is_resumed_after_the_last_event_that_was_seen() {
     let headers: &HeaderMap = &all.headers;
     assert_eq!(headers["content-type"], "text/event-stream");
     let text = String::from_utf8_lossy(&all.bytes).into_owned();
-    assert_eq!(text, "retry: 1000\n\nid: 1\nevent: count\ndata: 1\n\nid: 2\nevent: count\ndata: 2\n\nid: 3\nevent: count\ndata: 3\n\n");
+    assert_eq!(
+        text,
+        "retry: 1000\n\nid: 1\nevent: count\ndata: 1\n\nid: 2\nevent: count\ndata: 2\n\nid: 3\nevent: count\ndata: 3\n\n"
+    );
     let rest = stage.api.get("/test/counts").bearer("us").header("last-event-id", "2").send().await;
     assert_eq!(String::from_utf8_lossy(&rest.bytes), "retry: 1000\n\nid: 3\nevent: count\ndata: 3\n\n");
     fedatario_testkit::covers!("api: a stream of events is resumed after the last one that was seen");

@@ -103,7 +103,10 @@ async fn a_secret_is_told_once() {
     let (stage, done) = stage().await;
     post(&stage, "us", "/test/keys", "k", r#"{"name":"a"}"#).await.is(201);
     let again = post(&stage, "us", "/test/keys", "k", r#"{"name":"a"}"#).await.is(409);
-    assert_eq!((again["code"].as_str(), again["id"].as_str(), again["outcome"].as_str()), (Some("already_created"), Some("key_1"), Some("done")));
+    assert_eq!(
+        (again["code"].as_str(), again["id"].as_str(), again["outcome"].as_str()),
+        (Some("already_created"), Some("key_1"), Some("done"))
+    );
     let bare = stage.api.post("/test/keys").bearer("us").json(&json!({"name": "a"})).send().await;
     assert_eq!(bare.is(400)["code"], "idempotency_key");
     for key in ["", "with space", "ñ", &"k".repeat(129)] {

@@ -8,11 +8,11 @@ use fedatario_api::problem::ApiError;
 use fedatario_api::routing::{Catalog, Routes};
 use fedatario_api::server;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use std::sync::Arc;
 
 struct Serving {
     address: SocketAddr,

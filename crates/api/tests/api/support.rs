@@ -57,7 +57,14 @@ impl Stage {
     pub async fn chained(&self, tenant: TenantId) -> Vec<String> {
         let mut tx = self.app.store.read(&Scope::system(tenant)).await.expect("a transaction");
         let rows = tx.audit_rows(1, 1_000).await.expect("its rows");
-        rows.iter().map(|it| serde_json::from_slice::<serde_json::Value>(&it.entry).expect("JSON")["action"].as_str().unwrap_or_default().to_owned()).collect()
+        rows.iter()
+            .map(|it| {
+                serde_json::from_slice::<serde_json::Value>(&it.entry).expect("JSON")["action"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect()
     }
 }
 

@@ -37,10 +37,15 @@ pub struct Identity {
 impl Identity {
     /// Over the services, as an operator set it up. Nothing is read yet.
     pub fn new(app: &App, settings: IdentitySettings) -> Self {
+        Self::over(app.people.clone(), app.vault.clone(), app.clock.clone(), settings)
+    }
+
+    /// The same, over what it needs of them.
+    pub fn over(store: Arc<dyn IdentityStore>, vault: Arc<Vault>, clock: Arc<dyn Clock>, settings: IdentitySettings) -> Self {
         Self {
-            store: app.people.clone(),
-            vault: app.vault.clone(),
-            clock: app.clock.clone(),
+            store,
+            vault,
+            clock,
             hasher: Hasher::new(settings.cost, settings.cores),
             keys: Keys::default(),
             standings: Standings::default(),

@@ -32,7 +32,11 @@ async fn of_many_that_claim_one_goes_on(bench: &Bench) {
     assert_eq!(claims.iter().filter(|it| **it == Claim::Ours).count(), 1);
     assert_eq!(claims.iter().filter(|it| **it == Claim::UnderWay).count(), 15);
     bench.db.give_back(&bench.ours, &named).await.expect("given back");
-    assert_eq!(bench.db.claim(&bench.ours, &named, &[2; 32], noon()).await.expect("a claim"), Claim::Ours, "nothing was done before");
+    assert_eq!(
+        bench.db.claim(&bench.ours, &named, &[2; 32], noon()).await.expect("a claim"),
+        Claim::Ours,
+        "nothing was done before"
+    );
     methods!(bench; "Replays::claim", "Replays::give_back");
 }
 
