@@ -74,7 +74,11 @@ fn parse(text: &str) -> Option<ShownKey> {
     let (id, secret) = body[environment.prefix().len()..].split_once('_')?;
     let id = ApiKeyId(Uuid::from_u128(decode(id)?));
     let (left, right) = secret.split_at_checked(HALF)?;
-    (decode(left).is_some() && decode(right).is_some() && checksum(body) == check).then(|| ShownKey { environment, id, digest: kept(body) })
+    (decode(left).is_some() && decode(right).is_some() && checksum(body) == check).then(|| ShownKey {
+        environment,
+        id,
+        digest: kept(body),
+    })
 }
 
 fn kept(body: &str) -> [u8; 32] {
@@ -104,7 +108,11 @@ mod tests {
             let (another, other) = fresh(environment, id).unwrap();
             assert!(other != kept && another.expose() != text.expose());
             // A test key renamed to a live one is no key: the side is part of checksum and digest.
-            let renamed = if environment == KeyEnvironment::Test { shown.replace("fed_test_", "fed_live_") } else { shown.replace("fed_live_", "fed_test_") };
+            let renamed = if environment == KeyEnvironment::Test {
+                shown.replace("fed_test_", "fed_live_")
+            } else {
+                shown.replace("fed_live_", "fed_test_")
+            };
             assert_eq!(read(&renamed), Err(IdentityError::ApiKey));
         }
         fedatario_testkit::covers!("identity: an API key tells its environment and id, and renaming it makes it none");
@@ -123,7 +131,8 @@ mod tests {
             assert!(read(&shown[..place]).is_err());
         }
         let long = shown.repeat(20_000);
-        for bad in ["", "fed_live_", &long, &format!("{shown}0"), &format!("{}ñ", &shown[..shown.len() - 2]), &format!(" {shown}")] {
+        for bad in ["", "fed_live_", &long, &format!("{shown}0"), &format!("{}ñ", &shown[..shown.len() - 2]), &format!(" {shown}")]
+        {
             assert!(read(bad).is_err(), "{} bytes", bad.len());
         }
         fedatario_testkit::covers!("identity: a mistyped, cut or padded API key is refused unasked");

@@ -173,14 +173,19 @@ mod tests {
         }
         assert_ne!(hash(&same, CHEAP).unwrap(), stored, "each hash has its own salt");
         assert_eq!(verify(&secret("anything at all"), &decoy(CHEAP).unwrap(), CHEAP), Ok(Verdict::Wrong));
-        fedatario_testkit::covers!("identity: a raised cost is noticed at the next login, and a hash knows its password in either normal form");
+        fedatario_testkit::covers!(
+            "identity: a raised cost is noticed at the next login, and a hash knows its password in either normal form"
+        );
     }
 
     #[test]
     fn what_lies_in_the_database_is_bounded_too() {
         let bombs = [
-            "", "plain", "$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
-            "$argon2id$v=19$m=64,t=4000000000,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA", "$2b$12$abcdefghijklmnopqrstuv",
+            "",
+            "plain",
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+            "$argon2id$v=19$m=64,t=4000000000,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+            "$2b$12$abcdefghijklmnopqrstuv",
         ];
         for stored in bombs {
             assert_eq!(verify(&secret("whatever it was"), stored, CHEAP), Err(IdentityError::Stored("password hash")), "{stored}");

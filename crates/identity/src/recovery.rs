@@ -68,7 +68,13 @@ mod tests {
         for (code, kept) in &set {
             let shown = code.expose_str().unwrap();
             assert_eq!(shown.len(), CHARACTERS + CHARACTERS / GROUP - 1);
-            let typed = [shown.to_owned(), shown.to_uppercase(), shown.replace('-', ""), shown.replace('-', " "), shown.replace('1', "l").replace('0', "O")];
+            let typed = [
+                shown.to_owned(),
+                shown.to_uppercase(),
+                shown.replace('-', ""),
+                shown.replace('-', " "),
+                shown.replace('1', "l").replace('0', "O"),
+            ];
             for typed in typed {
                 assert_eq!(read(ana, &typed), Some(*kept), "{typed}");
             }

@@ -132,7 +132,15 @@ mod tests {
         assert!(!format!("{token:?} {text:?}").contains(&shown[30..]));
         let zero = RefreshToken { session: token.session, generation: 0, secret: random().unwrap() }.text();
         let long = format!("{shown}{}", "A".repeat(1 << 20));
-        for bad in ["", "fed_rt_", &shown[..shown.len() - 1], &long, &shown[1..], &shown.replace("fed_rt_", "fed_at_"), zero.expose_str().unwrap()] {
+        for bad in [
+            "",
+            "fed_rt_",
+            &shown[..shown.len() - 1],
+            &long,
+            &shown[1..],
+            &shown.replace("fed_rt_", "fed_at_"),
+            zero.expose_str().unwrap(),
+        ] {
             assert!(RefreshToken::read(bad).is_none(), "{} bytes", bad.len());
         }
         fedatario_testkit::covers!("identity: a refresh token is read whole and bounded, or not at all");

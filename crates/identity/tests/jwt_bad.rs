@@ -99,8 +99,8 @@ impl Forge {
 
 fn algorithms(forge: &mut Forge) {
     let others = [
-        "none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "RS256", "RS512", "PS256", "ES256", "ES384", "eddsa", "EDDSA", "Ed25519",
-        "Ed448", "", " EdDSA", "EdDSA\0",
+        "none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "RS256", "RS512", "PS256", "ES256", "ES384", "eddsa", "EDDSA",
+        "Ed25519", "Ed448", "", " EdDSA", "EdDSA\0",
     ];
     for alg in others {
         forge.bad_header(&format!("alg {alg:?}"), |it| it["alg"] = json!(alg));
@@ -117,10 +117,13 @@ fn algorithms(forge: &mut Forge) {
     let x509 = [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &forge.public].concat();
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(&x509));
     let kid = forge.kid.clone().into_bytes();
-    for (name, secret) in [("raw key", forge.public.to_vec()), ("DER", x509), ("PEM", pem.into_bytes()), ("kid", kid), ("nothing", vec![])] {
+    for (name, secret) in
+        [("raw key", forge.public.to_vec()), ("DER", x509), ("PEM", pem.into_bytes()), ("kid", kid), ("nothing", vec![])]
+    {
         for (alg, with) in [("HS256", hmac::HMAC_SHA256), ("HS512", hmac::HMAC_SHA512)] {
             let header = json!({ "alg": alg, "typ": "at+jwt", "kid": forge.kid });
-            let input = format!("{}.{}", B64.encode(header.to_string().as_bytes()), B64.encode(forge.claims().to_string().as_bytes()));
+            let input =
+                format!("{}.{}", B64.encode(header.to_string().as_bytes()), B64.encode(forge.claims().to_string().as_bytes()));
             let tag = hmac::sign(&hmac::Key::new(with, &secret), input.as_bytes());
             forge.bad(format!("{alg} with the {name}"), format!("{input}.{}", B64.encode(tag.as_ref())));
         }
@@ -133,9 +136,22 @@ fn headers(forge: &mut Forge) {
     }
     let kid = forge.kid.clone();
     let kids = [
-        "", "../../../../dev/null", "/dev/null", "' or 1=1 --", "'; drop table signing_keys; --", "https://evil.example/key", "0", "*",
-        &format!("{kid} "), &format!(" {kid}"), &format!("{kid}\0"), &kid.to_uppercase(), &kid[..kid.len() - 1], &kid.repeat(50),
-        &kid_of(&seeded(2).1), &kid_of(&[0; 32]),
+        "",
+        "../../../../dev/null",
+        "/dev/null",
+        "' or 1=1 --",
+        "'; drop table signing_keys; --",
+        "https://evil.example/key",
+        "0",
+        "*",
+        &format!("{kid} "),
+        &format!(" {kid}"),
+        &format!("{kid}\0"),
+        &kid.to_uppercase(),
+        &kid[..kid.len() - 1],
+        &kid.repeat(50),
+        &kid_of(&seeded(2).1),
+        &kid_of(&[0; 32]),
     ]
     .map(str::to_owned);
     for kid in kids {
@@ -200,7 +216,15 @@ fn claims(forge: &mut Forge) {
     }
     for name in ["exp", "nbf", "iat", "auth_time", "epoch"] {
         let good = forge.claims()[name].clone();
-        let odd = [json!(good.to_string()), json!(1.8e9 + 0.5), json!(true), json!([good]), json!(1e300), json!(u64::MAX), json!("2027-01-15T08:00:00Z")];
+        let odd = [
+            json!(good.to_string()),
+            json!(1.8e9 + 0.5),
+            json!(true),
+            json!([good]),
+            json!(1e300),
+            json!(u64::MAX),
+            json!("2027-01-15T08:00:00Z"),
+        ];
         for value in odd {
             forge.bad_claims(&format!("{name} {value}"), |it| it[name] = value.clone());
         }
@@ -296,7 +320,10 @@ fn shapes(forge: &mut Forge) {
         ("signature of zeros", format!("{head}.{body}.{}", B64.encode(&[0; 64]))),
         ("a point of small order", format!("{head}.{body}.{}", B64.encode(&[&[1u8][..], &[0; 63]].concat()))),
         ("S plus the order", format!("{head}.{body}.{}", B64.encode(&malleated(&signature)))),
-        ("a foreign signature", format!("{head}.{body}.{}", B64.encode(forge.foreign.sign(format!("{head}.{body}").as_bytes()).as_ref()))),
+        (
+            "a foreign signature",
+            format!("{head}.{body}.{}", B64.encode(forge.foreign.sign(format!("{head}.{body}").as_bytes()).as_ref())),
+        ),
         ("signed without its header", format!("{head}.{body}.{}", B64.encode(forge.pair.sign(body.as_bytes()).as_ref()))),
         ("JSON instead", json!({ "protected": head, "payload": body, "signature": seal }).to_string()),
         ("letters of another script", good.replace('a', "а")),
@@ -331,7 +358,10 @@ fn shapes(forge: &mut Forge) {
     forge.bad("a megabyte of dots", ".".repeat(1 << 20));
     forge.bad("a megabyte", "e".repeat(1 << 20));
     let pair = &seeded(3).0;
-    let input = format!("{}.{body}", B64.encode(json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid_of(&seeded(3).1) }).to_string().as_bytes()));
+    let input = format!(
+        "{}.{body}",
+        B64.encode(json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid_of(&seeded(3).1) }).to_string().as_bytes())
+    );
     let retired = format!("{input}.{}", B64.encode(pair.sign(input.as_bytes()).as_ref()));
     forge.bad("a key that was retired", retired);
 }
@@ -350,8 +380,8 @@ fn loose_end(text: &str) -> String {
 /// The signature with the group's order added to S: the same equation, another text.
 fn malleated(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0x10,
     ];
     let (mut out, mut carry) = (signature.to_vec(), 0u16);
     for (byte, order) in out[32..].iter_mut().zip(ORDER) {
@@ -370,8 +400,12 @@ fn none_of_the_bad_tokens_passes() {
     shapes(&mut forge);
     // The forge itself is sound: what it makes unchanged is good.
     assert!(forge.table.verify(&forge.good(), forge.now).is_ok());
-    let passed: Vec<&str> =
-        forge.vectors.iter().filter(|it| forge.table.verify(&it.1, forge.now) != Err(IdentityError::Token)).map(|it| it.0.as_str()).collect();
+    let passed: Vec<&str> = forge
+        .vectors
+        .iter()
+        .filter(|it| forge.table.verify(&it.1, forge.now) != Err(IdentityError::Token))
+        .map(|it| it.0.as_str())
+        .collect();
     assert_eq!(passed, Vec::<&str>::new());
     assert!(forge.vectors.len() >= FEWEST, "{} vectors", forge.vectors.len());
     fedatario_testkit::covers!("identity: none of more than 150 bad access tokens passes, and all are refused alike");
@@ -400,7 +434,8 @@ fn a_token_is_good_for_its_time_and_for_the_time_of_its_key() {
     let until = |second: i64| KeyTable::new(to.clone(), &[(key.public(), at(second))]);
     assert_eq!(until(2_000).verify(token, now), Ok(access.clone()));
     // (end of the key, instant, whether it is good)
-    let table = [(2_000, -6, false), (2_000, -5, true), (2_000, 899, true), (2_000, 900, false), (500, 499, true), (500, 500, false)];
+    let table =
+        [(2_000, -6, false), (2_000, -5, true), (2_000, 899, true), (2_000, 900, false), (500, 499, true), (500, 500, false)];
     for (end, second, good) in table {
         assert_eq!(until(end).verify(token, at(second)).is_ok(), good, "{end} {second}");
     }

@@ -347,7 +347,12 @@ async fn switch(api: Api, Caller(caller): Caller, Body(form): Body<SwitchForm>) 
 }
 
 /// `POST /api/auth/step-up`
-async fn step_up(api: Api, asked: Asked, Caller(caller): Caller, Body(form): Body<ProofForm>) -> Result<Json<AccessView>, ApiError> {
+async fn step_up(
+    api: Api,
+    asked: Asked,
+    Caller(caller): Caller,
+    Body(form): Body<ProofForm>,
+) -> Result<Json<AccessView>, ApiError> {
     let proof = proof(form.code, form.recovery_code)?;
     Ok(Json(AccessView::of(&api.identity.step_up(&caller, proof, &asked.origin).await?)?))
 }
@@ -370,7 +375,9 @@ impl Answer for PublishedKeys {
     fn answer(self, _: &Call) -> Result<Response, ApiError> {
         let mut response = json_response(StatusCode::OK, &self.0)?;
         let kept = format!("public, max-age={}", CACHE_PERIOD.as_secs() / 2);
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::try_from(kept).map_err(|error| ApiError::new(Code::Internal).because(error))?);
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::try_from(kept).map_err(|error| ApiError::new(Code::Internal).because(error))?);
         Ok(response)
     }
 }

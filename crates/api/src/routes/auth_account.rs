@@ -43,21 +43,25 @@ pub fn routes() -> Routes {
             ask_reset,
         )
         .add(
-            Operation::post("/api/auth/password/reset/confirm", "auth.password.reset", "Sets a password by a mailed link; all sessions end")
-                .anyone()
-                .notes("Whoever has a second factor is asked for it here too. Nobody is let in by this.")
-                .audits("auth.password.reset")
-                .refuses(&[
-                    Code::OneTimeRefused,
-                    Code::MfaRequired,
-                    Code::MfaRefused,
-                    Code::TooManyAttempts,
-                    Code::PasswordShort,
-                    Code::PasswordLong,
-                    Code::PasswordWeak,
-                    Code::Busy,
-                ])
-                .example(r#"{"token":"fed_reset_…","password":"mañana pasa otro a las seis","code":"123456"}"#),
+            Operation::post(
+                "/api/auth/password/reset/confirm",
+                "auth.password.reset",
+                "Sets a password by a mailed link; all sessions end",
+            )
+            .anyone()
+            .notes("Whoever has a second factor is asked for it here too. Nobody is let in by this.")
+            .audits("auth.password.reset")
+            .refuses(&[
+                Code::OneTimeRefused,
+                Code::MfaRequired,
+                Code::MfaRefused,
+                Code::TooManyAttempts,
+                Code::PasswordShort,
+                Code::PasswordLong,
+                Code::PasswordWeak,
+                Code::Busy,
+            ])
+            .example(r#"{"token":"fed_reset_…","password":"mañana pasa otro a las seis","code":"123456"}"#),
             reset,
         )
         .add(
@@ -106,11 +110,15 @@ fn sessions(routes: Routes) -> Routes {
             close_session,
         )
         .add(
-            Operation::post("/api/auth/sessions/close-others", "auth.sessions.close_others", "Ends all of one's own sessions but this one")
-                .signed_in()
-                .idempotency_ignored()
-                .audits("auth.session.others_closed")
-                .refuses(&[Code::SessionRequired]),
+            Operation::post(
+                "/api/auth/sessions/close-others",
+                "auth.sessions.close_others",
+                "Ends all of one's own sessions but this one",
+            )
+            .signed_in()
+            .idempotency_ignored()
+            .audits("auth.session.others_closed")
+            .refuses(&[Code::SessionRequired]),
             close_others,
         )
         .add(
@@ -140,22 +148,30 @@ fn factors(routes: Routes) -> Routes {
             begin_totp,
         )
         .add(
-            Operation::post("/api/auth/factors/{factor}/confirm", "auth.factors.confirm", "Proves a factor that was begun; other sessions end")
-                .signed_in()
-                .notes("With the first factor come ten recovery codes, which are shown this once.")
-                .idempotency_ignored()
-                .answers_secret()
-                .audits("auth.factor.added")
-                .refuses(&[Code::SessionRequired, Code::MfaRefused, Code::TooManyAttempts, Code::NotFound, Code::IdFormat])
-                .example(r#"{"code":"123456"}"#),
+            Operation::post(
+                "/api/auth/factors/{factor}/confirm",
+                "auth.factors.confirm",
+                "Proves a factor that was begun; other sessions end",
+            )
+            .signed_in()
+            .notes("With the first factor come ten recovery codes, which are shown this once.")
+            .idempotency_ignored()
+            .answers_secret()
+            .audits("auth.factor.added")
+            .refuses(&[Code::SessionRequired, Code::MfaRefused, Code::TooManyAttempts, Code::NotFound, Code::IdFormat])
+            .example(r#"{"code":"123456"}"#),
             confirm_factor,
         )
         .add(
-            Operation::delete("/api/auth/factors/{factor}", "auth.factors.remove", "Takes one of one's own factors away; other sessions end")
-                .signed_in()
-                .step_up()
-                .audits("auth.factor.removed")
-                .refuses(&[Code::SessionRequired, Code::FactorState, Code::NotFound, Code::IdFormat]),
+            Operation::delete(
+                "/api/auth/factors/{factor}",
+                "auth.factors.remove",
+                "Takes one of one's own factors away; other sessions end",
+            )
+            .signed_in()
+            .step_up()
+            .audits("auth.factor.removed")
+            .refuses(&[Code::SessionRequired, Code::FactorState, Code::NotFound, Code::IdFormat]),
             remove_factor,
         )
         .add(
@@ -448,7 +464,12 @@ struct PasswordForm {
 }
 
 /// `POST /api/auth/password`
-async fn change_password(api: Api, asked: Asked, Caller(caller): Caller, Body(form): Body<PasswordForm>) -> Result<Nothing, ApiError> {
+async fn change_password(
+    api: Api,
+    asked: Asked,
+    Caller(caller): Caller,
+    Body(form): Body<PasswordForm>,
+) -> Result<Nothing, ApiError> {
     let (current, new) = (Secret::new(form.current), Secret::new(form.new));
     api.identity.change_password(&caller, &current, &new, &asked.origin).await?;
     Ok(Nothing)
@@ -490,7 +511,12 @@ async fn reset(api: Api, asked: Asked, Body(form): Body<ResetForm>) -> Result<No
 }
 
 /// `POST /api/auth/email`
-async fn ask_email_change(api: Api, asked: Asked, Caller(caller): Caller, Body(form): Body<EmailForm>) -> Result<Nothing, ApiError> {
+async fn ask_email_change(
+    api: Api,
+    asked: Asked,
+    Caller(caller): Caller,
+    Body(form): Body<EmailForm>,
+) -> Result<Nothing, ApiError> {
     api.identity.request_email_change(&caller, &form.email, &asked.origin).await?;
     Ok(Nothing)
 }

@@ -13,5 +13,12 @@ use crate::routing::Catalog;
 
 /// Every operation there is.
 pub fn all() -> Catalog {
-    Catalog::new(vec![auth::routes(), auth_account::routes(), health::routes(), limits::routes(), me::routes(), published::routes()])
+    Catalog::new(vec![
+        auth::routes(),
+        auth_account::routes(),
+        health::routes(),
+        limits::routes(),
+        me::routes(),
+        published::routes(),
+    ])
 }

@@ -105,7 +105,8 @@ impl Identity {
         let me = Myself::of(principal)?;
         let now = self.now();
         let mut tx = self.writing_as(me.user).await?;
-        let mut user = tx.user(me.user).await?.filter(|it| it.state == UserState::Active).ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let mut user =
+            tx.user(me.user).await?.filter(|it| it.state == UserState::Active).ok_or(AppError::Refused(Code::Unauthenticated))?;
         if !tx.memberships(me.user).await?.iter().any(|it| it.tenant == tenant) {
             return Err(AppError::NotFound(tenant.to_string()));
         }
@@ -145,7 +146,8 @@ impl Identity {
         tries.count(tx.as_mut(), now).await?;
         tx.void_one_times(Purpose::EmailChange, Some(me.user), now).await?;
         let (purpose, expires, detail) = (Purpose::EmailChange, now + EMAIL_TOKEN_FOR, json!({ "email": address }));
-        let row = OneTime { digest, purpose, user: Some(me.user), tenant: None, detail, created: now, expires, attempts: 0, used: None };
+        let row =
+            OneTime { digest, purpose, user: Some(me.user), tenant: None, detail, created: now, expires, attempts: 0, used: None };
         tx.add_one_time(&row).await?;
         self.send(tx.as_mut(), &user, letter, now).await?;
         tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.email.change_asked"), None).await?;

@@ -44,7 +44,18 @@ impl Identity {
         tx.void_one_times(Purpose::Bootstrap, None, now).await?;
         let (expires, detail) = (now + OWNER_TOKEN_FOR, serde_json::Value::Null);
         let purpose = Purpose::Bootstrap;
-        tx.add_one_time(&OneTime { digest, purpose, user: None, tenant: None, detail, created: now, expires, attempts: 0, used: None }).await?;
+        tx.add_one_time(&OneTime {
+            digest,
+            purpose,
+            user: None,
+            tenant: None,
+            detail,
+            created: now,
+            expires,
+            attempts: 0,
+            used: None,
+        })
+        .await?;
         tx.append(Chain::Platform, Event::new(now, &actor, "auth.owner_link.made"), None).await?;
         tx.commit().await?;
         Ok(token)

@@ -78,15 +78,31 @@ impl Identity {
         let label: String = label.chars().filter(|it| !it.is_control()).take(LABEL_MOST).collect();
         let state = FactorState::Pending;
         let (kind, secret_row) = (FactorKind::Totp, Hidden(sealed));
-        let factor =
-            Factor { id, user: me.user, kind, label, state, secret: secret_row, last_step: 0, created: now, confirmed: None, used: None };
+        let factor = Factor {
+            id,
+            user: me.user,
+            kind,
+            label,
+            state,
+            secret: secret_row,
+            last_step: 0,
+            created: now,
+            confirmed: None,
+            used: None,
+        };
         tx.add_factor(&factor).await?;
         tx.commit().await?;
         Ok(BegunFactor { id, enrolment: totp::enrolment(&secret, &self.settings.product, &user.email)? })
     }
 
     /// Proves a factor that was begun: from now on it is asked for. Other lines of the person end.
-    pub async fn confirm_totp(&self, principal: &Principal, id: FactorId, code: &Secret, origin: &Origin) -> AppResult<ConfirmedFactor> {
+    pub async fn confirm_totp(
+        &self,
+        principal: &Principal,
+        id: FactorId,
+        code: &Secret,
+        origin: &Origin,
+    ) -> AppResult<ConfirmedFactor> {
         let me = Myself::of(principal)?;
         let now = self.now();
         let tries = Tries::factor(me.user, None, origin);
@@ -165,7 +181,8 @@ impl Identity {
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
         tx.record_login(me.user, &record(now, LoginEvent::FactorRemoved, origin, Some(me.session))).await?;
         self.notify(tx.as_mut(), &user, Notice::FactorRemoved, now).await?;
-        tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.factor.removed").field("factor", id.to_string()), None).await?;
+        tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.factor.removed").field("factor", id.to_string()), None)
+            .await?;
         tx.commit().await?;
         self.standings.forget_all();
         Ok(())

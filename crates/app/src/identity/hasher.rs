@@ -91,11 +91,19 @@ mod tests {
     async fn one_runs_sixteen_wait_and_the_rest_come_back() {
         let hasher = Arc::new(Hasher::new(CHEAP, 2));
         let (hold, held) = std::sync::mpsc::channel::<()>();
-        let running = { let hasher = hasher.clone(); tokio::spawn(async move { hasher.run(move || held.recv().is_ok()).await }) };
+        let running = {
+            let hasher = hasher.clone();
+            tokio::spawn(async move { hasher.run(move || held.recv().is_ok()).await })
+        };
         while hasher.permits.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let waiting: Vec<_> = (0..QUEUE).map(|_| { let hasher = hasher.clone(); tokio::spawn(async move { hasher.run(|| true).await }) }).collect();
+        let waiting: Vec<_> = (0..QUEUE)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.run(|| true).await })
+            })
+            .collect();
         while hasher.inside.load(Ordering::Acquire) < 1 + QUEUE {
             tokio::task::yield_now().await;
         }

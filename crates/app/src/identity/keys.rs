@@ -136,7 +136,8 @@ impl Identity {
         tx.add_signing_key(&row).await?;
         tx.prune_signing_keys(now).await?;
         let from = row.signs_from.as_second();
-        tx.append(Chain::Platform, Event::new(now, &actor, "auth.key.announced").object(&row.kid).field("signs_from", from), None).await?;
+        tx.append(Chain::Platform, Event::new(now, &actor, "auth.key.announced").object(&row.kid).field("signs_from", from), None)
+            .await?;
         tx.commit().await?;
         self.read_keys().await.map(|_| ())
     }
@@ -145,7 +146,15 @@ impl Identity {
         let (key, secret) = SigningKey::fresh()?;
         let sealed = self.vault.seal_bytes(&Scope::system(NO_TENANT), &label(key.kid()), secret.expose()).await?;
         let (kid, public) = (key.kid().to_owned(), key.public());
-        Ok(SigningKeyRow { kid, public, sealed: Hidden(sealed), created: now, signs_from: now, signs_until: now, verifies_until: now })
+        Ok(SigningKeyRow {
+            kid,
+            public,
+            sealed: Hidden(sealed),
+            created: now,
+            signs_from: now,
+            signs_until: now,
+            verifies_until: now,
+        })
     }
 
     async fn read_keys(&self) -> AppResult<Arc<Ring>> {

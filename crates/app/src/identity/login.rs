@@ -213,7 +213,12 @@ impl Identity {
     }
 
     /// A wrong password is counted, and told to its person's history or counted by address and minute.
-    pub(super) async fn refuse_password(&self, user: Option<(UserId, Option<TenantId>)>, tries: &Tries, origin: &Origin) -> AppResult<()> {
+    pub(super) async fn refuse_password(
+        &self,
+        user: Option<(UserId, Option<TenantId>)>,
+        tries: &Tries,
+        origin: &Origin,
+    ) -> AppResult<()> {
         let now = self.now();
         let mut tx = self.writing().await?;
         tries.count(tx.as_mut(), now).await?;
@@ -240,7 +245,13 @@ impl Identity {
     }
 
     /// A wrong second factor is counted, and told to its person's history and chain.
-    pub(super) async fn refuse_factor(&self, mut tx: Box<dyn IdentityTx>, user: &User, tries: &Tries, origin: &Origin) -> AppResult<()> {
+    pub(super) async fn refuse_factor(
+        &self,
+        mut tx: Box<dyn IdentityTx>,
+        user: &User,
+        tries: &Tries,
+        origin: &Origin,
+    ) -> AppResult<()> {
         let now = self.now();
         tries.count(tx.as_mut(), now).await?;
         tx.record_login(user.id, &record(now, LoginEvent::FactorRefused, origin, None)).await?;

@@ -79,7 +79,8 @@ impl Identity {
     pub(super) async fn notify(&self, tx: &mut dyn IdentityTx, user: &User, notice: Notice, now: Timestamp) -> AppResult<()> {
         let Some(tenant) = mail_tenant(tx, user).await? else { return Ok(()) };
         let id = MailId::fresh(now);
-        let payload = json!({ "template": notice.template(), "to": user.email, "language": user.language, "name": user.name, "at": now });
+        let payload =
+            json!({ "template": notice.template(), "to": user.email, "language": user.language, "name": user.name, "at": now });
         self.enqueue_mail(tx, tenant, id, payload, now).await
     }
 

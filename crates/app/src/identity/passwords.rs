@@ -56,7 +56,8 @@ impl Identity {
         }
         let hash = self.hasher.hash(new).await?;
         let mut tx = self.writing_as(me.user).await?;
-        let mut now_there = tx.user(me.user).await?.filter(|it| it.password == user.password).ok_or(AppError::Refused(Code::LoginRefused))?;
+        let mut now_there =
+            tx.user(me.user).await?.filter(|it| it.password == user.password).ok_or(AppError::Refused(Code::LoginRefused))?;
         set_password(&mut now_there, hash, now);
         tx.update_user(&now_there).await?;
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
@@ -88,7 +89,17 @@ impl Identity {
             tx.void_one_times(Purpose::Reset, id, now).await?;
         }
         let (expires, detail) = (now + RESET_TOKEN_FOR, serde_json::Value::Null);
-        let row = OneTime { digest, purpose: Purpose::Reset, user: id, tenant: None, detail, created: now, expires, attempts: 0, used: None };
+        let row = OneTime {
+            digest,
+            purpose: Purpose::Reset,
+            user: id,
+            tenant: None,
+            detail,
+            created: now,
+            expires,
+            attempts: 0,
+            used: None,
+        };
         tx.add_one_time(&row).await?;
         if let Some(user) = &user {
             self.send(tx.as_mut(), user, letter, now).await?;

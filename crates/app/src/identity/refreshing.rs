@@ -74,7 +74,13 @@ impl Identity {
     }
 }
 
-async fn judge(tx: &mut dyn IdentityTx, session: &Session, shown: &RefreshToken, origin: &Origin, now: Timestamp) -> AppResult<Verdict> {
+async fn judge(
+    tx: &mut dyn IdentityTx,
+    session: &Session,
+    shown: &RefreshToken,
+    origin: &Origin,
+    now: Timestamp,
+) -> AppResult<Verdict> {
     if shown.generation == session.generation {
         return Ok(if same(&shown.digest(), &session.digest) { Verdict::Alive } else { Verdict::Foreign });
     }

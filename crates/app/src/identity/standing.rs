@@ -178,7 +178,9 @@ mod tests {
         let recovered = Standing { signing_from: Some(at(50)), ..standing() };
         assert_eq!(recovered.permissions_now(at(49)), [Permission::DocumentRead, Permission::UserManage]);
         assert_eq!(recovered.permissions_now(at(50)).len(), 3);
-        fedatario_testkit::covers!("identity: without a second factor nobody signs or administers, and nobody signs just after a recovery");
+        fedatario_testkit::covers!(
+            "identity: without a second factor nobody signs or administers, and nobody signs just after a recovery"
+        );
     }
 
     #[test]

@@ -111,7 +111,10 @@ impl Identity {
             user.last_tenant = tenant;
             tx.update_user(&user).await?;
         }
-        let event = act(now, id, "auth.session.started").object(session.id).field("methods", methods).field("known_device", device.is_none());
+        let event = act(now, id, "auth.session.started")
+            .object(session.id)
+            .field("methods", methods)
+            .field("known_device", device.is_none());
         tx.append(chain_of(tenant), event, None).await?;
         Ok(Begun { session, epoch, refresh, tenants, device })
     }

@@ -57,7 +57,8 @@ impl Tries {
     pub(super) async fn check(&self, tx: &mut dyn IdentityTx, now: Timestamp) -> AppResult<()> {
         let names: Vec<String> = self.names.iter().map(|it| it.0.clone()).collect();
         let counts = tx.counts(&names).await?;
-        let waits = self.names.iter().zip(counts).filter_map(|((_, rule), it)| throttle::wait(*rule, it.failures, it.first, it.last, now));
+        let waits =
+            self.names.iter().zip(counts).filter_map(|((_, rule), it)| throttle::wait(*rule, it.failures, it.first, it.last, now));
         match waits.max() {
             None => Ok(()),
             // Up to whole seconds, as `Retry-After` tells them.

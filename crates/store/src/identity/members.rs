@@ -109,7 +109,12 @@ impl Members for IdTx {
 
 impl IdTx {
     /// What the roles in force of a member allow; none for whoever is no member of an open tenant.
-    pub(super) async fn permissions_in(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<Option<Vec<Permission>>> {
+    pub(super) async fn permissions_in(
+        &mut self,
+        tenant: TenantId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Stored<Option<Vec<Permission>>> {
         let member: Option<(String,)> = fetch!(
             self.tx.work,
             fetch_optional,

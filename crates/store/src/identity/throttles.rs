@@ -21,12 +21,8 @@ impl Throttles for IdTx {
     async fn counts(&mut self, names: &[String]) -> Stored<Vec<Count>> {
         let mut counts = Vec::with_capacity(names.len());
         for name in names {
-            let row: Option<Read<Count>> = fetch!(
-                self.tx.work,
-                fetch_optional,
-                "select failures, first_ms, last_ms from throttles where name = $1",
-                name,
-            )?;
+            let row: Option<Read<Count>> =
+                fetch!(self.tx.work, fetch_optional, "select failures, first_ms, last_ms from throttles where name = $1", name,)?;
             counts.push(row.map(|it| it.0).unwrap_or_default());
         }
         Ok(counts)

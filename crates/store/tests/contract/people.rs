@@ -110,7 +110,13 @@ async fn a_person_is_found_by_id_and_by_address(bench: &Bench) {
     let mut tx = writing(bench).await;
     assert!(matches!(tx.add_user(&person("ana@example.mx")).await, Err(StoreError::Conflict(_))));
     assert!(tx.commit().await.is_err());
-    let changed = User { email: "ana.n@example.mx".into(), state: UserState::Disabled, epoch: 4, signing_from: Some(later(9)), ..ana.clone() };
+    let changed = User {
+        email: "ana.n@example.mx".into(),
+        state: UserState::Disabled,
+        epoch: 4,
+        signing_from: Some(later(9)),
+        ..ana.clone()
+    };
     let mut tx = writing(bench).await;
     tx.update_user(&changed).await.unwrap();
     tx.commit().await.unwrap();
@@ -145,7 +151,11 @@ async fn history_and_machines_are_of_one_person(bench: &Bench) {
     assert_eq!(tx.login_history(beto.id, 10).await.unwrap(), []);
     let known = [(0, false), (1, true), (3, true)];
     for (device, expected) in known {
-        assert_eq!(tx.is_known_device(ana.id, &[device; 32]).await.unwrap(), expected, "{device}: the oldest beyond three is forgotten");
+        assert_eq!(
+            tx.is_known_device(ana.id, &[device; 32]).await.unwrap(),
+            expected,
+            "{device}: the oldest beyond three is forgotten"
+        );
         assert!(!tx.is_known_device(beto.id, &[device; 32]).await.unwrap());
     }
     tx.forget_devices(beto.id).await.unwrap();
@@ -284,7 +294,8 @@ async fn a_standing_tells_what_is_in_force(bench: &Bench) {
         in_place_of: Some(beto.id),
         granted_by: "os:0".into(),
     };
-    let mut grants = vec![grant("viewer", noon(), None), grant("auditor", later(10), Some(later(20))), grant("platform_admin", noon(), None)];
+    let mut grants =
+        vec![grant("viewer", noon(), None), grant("auditor", later(10), Some(later(20))), grant("platform_admin", noon(), None)];
     for it in &grants {
         tx.grant_role(ours, it).await.unwrap();
     }
@@ -393,14 +404,16 @@ async fn failures_are_counted_in_their_window(bench: &Bench) {
     assert_eq!((tx.prune_throttles(later(1), 9).await.unwrap(), tx.prune_throttles(later(2), 9).await.unwrap()), (0, 1));
     tx.commit().await.unwrap();
     // Many at once lose none.
-    let all = (0..16).map(|_| async {
-        let mut tx = writing(bench).await;
-        tx.count_failure("crowd", later(5), 60_000).await.unwrap();
-        tx.commit().await.unwrap();
-    });
-    for it in all.collect::<Vec<_>>() {
-        it.await;
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let db = bench.db.clone();
+        all.spawn(async move {
+            let mut tx = IdentityStore::begin(&db, &PlatformScope::for_authentication()).await.unwrap();
+            tx.count_failure("crowd", later(5), 60_000).await.unwrap();
+            tx.commit().await.unwrap();
+        });
     }
+    all.join_all().await;
     assert_eq!(reading(bench).await.counts(&["crowd".into()]).await.unwrap()[0].failures, 16);
     methods!(bench; "Throttles::counts", "Throttles::count_failure", "Throttles::forget_failures", "Throttles::prune_throttles");
 }

@@ -10,7 +10,7 @@ use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_base::{Actor, Clock, Code, Secret};
 use fedatario_identity::password::Cost;
 use fedatario_testkit::FakeClock;
-use fedatario_vault::{RootKeys, Vault};
+use fedatario_vault::RootKeys;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -39,8 +39,7 @@ impl Stage {
     async fn new(bench: &Bench) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let roots = RootKeys::open_or_create_file(&dir.path().join("root.key")).unwrap();
-        let (_, custody) = fedatario_vault::memory::Memory::vault(RootKeys::open_file(&dir.path().join("root.key")).unwrap());
-        let vault = Arc::new(Vault::new(roots, Arc::new(bench.db.clone()), custody));
+        let vault = Arc::new(fedatario_vault::memory::Memory::vault(roots).0);
         let clock = Arc::new(FakeClock::at("2026-09-01T12:00:00Z"));
         let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
         let settings = IdentitySettings { cost, cores: 64, ..IdentitySettings::default() };
