@@ -14,6 +14,7 @@ pub mod identity;
 pub mod jobs;
 pub mod model;
 pub mod ports;
+pub mod replay;
 pub mod revision;
 pub mod settings;
 pub mod tenancy;

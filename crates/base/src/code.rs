@@ -69,6 +69,32 @@ codes! {
     PermissionDenied = "permission_denied", 403, Usage, Caller, false;
     NotFound = "not_found", 404, Usage, Caller, false;
     IdFormat = "id_format", 400, Usage, Caller, false;
+    // The API.
+    Unauthenticated = "unauthenticated", 401, Usage, Caller, false;
+    TenantMismatch = "tenant_mismatch", 403, Usage, Caller, false;
+    StepUpRequired = "step_up_required", 403, Usage, Caller, false;
+    RateLimited = "rate_limited", 429, Later, Caller, true;
+    MethodNotAllowed = "method_not_allowed", 405, Usage, Caller, false;
+    TargetTooLong = "target_too_long", 414, Usage, Caller, false;
+    HeaderInvalid = "header_invalid", 400, Usage, Caller, false;
+    QueryInvalid = "query_invalid", 400, Usage, Caller, false;
+    CursorInvalid = "cursor_invalid", 400, Usage, Caller, false;
+    MediaType = "media_type", 415, Usage, Caller, false;
+    BodyTooLarge = "body_too_large", 413, Usage, Caller, false;
+    BodySlow = "body_slow", 408, Later, Caller, true;
+    BodyBroken = "body_broken", 400, Usage, Caller, false;
+    JsonMalformed = "json_malformed", 400, Usage, Caller, false;
+    FieldInvalid = "field_invalid", 422, Usage, Caller, false;
+    FieldUnknown = "field_unknown", 422, Usage, Caller, false;
+    FieldMissing = "field_missing", 422, Usage, Caller, false;
+    PreconditionRequired = "precondition_required", 428, Usage, Caller, false;
+    PreconditionFailed = "precondition_failed", 412, Usage, Caller, false;
+    IdempotencyKey = "idempotency_key", 400, Usage, Caller, false;
+    IdempotencyReused = "idempotency_reused", 422, Usage, Caller, false;
+    IdempotencyInFlight = "idempotency_in_flight", 409, Later, Caller, true;
+    IdempotencyInterrupted = "idempotency_interrupted", 409, Finding, Installation, false;
+    AlreadyCreated = "already_created", 409, Usage, Caller, false;
+    ShuttingDown = "shutting_down", 503, Later, Installation, true;
     // Identities of taxpayers.
     RfcFormat = "rfc_format", 422, Usage, Caller, false;
     TaxpayerUnknown = "taxpayer_unknown", 404, Usage, Caller, false;

@@ -31,6 +31,91 @@ id_format = The id does not have the expected form.
     .fix = Copy it whole, with its prefix and its 26 characters.
     .example = job_01k3zvh8m2e4ttx0n5sw2b9qrc
 
+## API
+
+unauthenticated = A valid credential is missing.
+    .fix = Sign in again with POST /api/auth/login, or send a current API key in the Authorization header.
+    .example = Authorization: Bearer fed_live_…
+tenant_mismatch = The credential belongs to another organisation than the one named.
+    .fix = Leave the X-Tenant-ID header out, or change organisation with POST /api/auth/switch.
+    .example = X-Tenant-ID
+step_up_required = This act asks for the second factor again.
+    .fix = Send a code to POST /api/auth/step-up and repeat the call within five minutes.
+    .example = POST /api/auth/step-up
+rate_limited = These are too many calls in a minute.
+    .fix = Wait for as long as Retry-After says; GET /api/limits says how many are left.
+    .example = Retry-After: 42
+method_not_allowed = That address does not take that method.
+    .fix = Use one of the methods that the Allow header names.
+    .example = Allow: GET, POST
+target_too_long = The address is too long.
+    .fix = Use fewer filters; a page is continued by its cursor.
+    .example = ?cursor=…
+header_invalid = A header is not valid, or is there twice.
+    .fix = Send each of Content-Type, Idempotency-Key, If-Match and X-Tenant-ID once.
+    .example = Content-Type: application/json
+query_invalid = The parameters of the address are not the expected ones.
+    .fix = Check their names and values in the reference; each name may be there once.
+    .example = ?limit=50
+cursor_invalid = The cursor is not of this list.
+    .fix = Begin without a cursor, and use the one that each page brings, with the same filters.
+    .example = ?limit=50
+media_type = The body is not of the expected type.
+    .fix = Send the type that "accepts" names in the Content-Type header.
+    .example = Content-Type: application/json
+body_too_large = The body is too large.
+    .fix = Send at most as many bytes as "at_most_bytes" says; what is larger goes in parts.
+    .example = at_most_bytes: 65536
+body_slow = The body took too long to arrive.
+    .fix = Repeat the call over a faster line.
+    .example = curl --data-binary @file
+body_broken = The body did not arrive whole.
+    .fix = Repeat the call.
+    .example = Content-Length
+json_malformed = The body is not JSON.
+    .fix = Check it with a JSON tool; it must be UTF-8 and one value.
+    .example = {"{"}"tax_id": "EKU9003173C9"{"}"}
+field_invalid = A field is missing or does not have the expected form.
+    .fix = Correct the fields that "errors" lists; each says where it is.
+    .example = /tax_id
+field_unknown = That name is not known here.
+    .fix = Leave it out, or look up in the reference how it is written.
+    .example = ?limit
+field_missing = A field is missing.
+    .fix = Add the field that "pointer" names.
+    .example = /email
+precondition_required = It is not said which version is changed.
+    .fix = Read the resource and send its ETag in the If-Match header.
+    .example = If-Match: "3"
+precondition_failed = Somebody changed the resource after you read it.
+    .fix = Read it again, check your change and repeat it with the new ETag.
+    .example = If-Match: "4"
+idempotency_key = The Idempotency-Key header is missing or does not have the expected form.
+    .fix = Send a value of this call's own, such as a UUID, and the same one if you repeat it.
+    .example = Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324
+idempotency_reused = That Idempotency-Key was used with other content.
+    .fix = Use another key for another call; repeat the same one with the same content only.
+    .example = Idempotency-Key
+idempotency_in_flight = The first call with that Idempotency-Key has not ended.
+    .fix = Wait for as long as Retry-After says and repeat the same call.
+    .example = Retry-After: 1
+idempotency_interrupted = The first call with that Idempotency-Key was interrupted and may have been done.
+    .fix = Look at the resource before you repeat the act with another key.
+    .example = GET /api/jobs
+already_created = That was created with this Idempotency-Key before, and its secret is not shown twice.
+    .fix = The resource is the one that "id" names; if the secret is lost, make another.
+    .example = id: key_…
+shutting_down = This process is about to end and takes no more work.
+    .fix = Repeat the call; another process, or this one when it is back, serves it.
+    .example = Retry-After: 1
+
+reference-title = The API of Fedatario
+reference-about = Each operation with what it asks for, what it answers and an example. For programs:
+reference-contents = Themes
+reference-permission = Permission
+reference-step-up = a recent second factor
+reference-audit = Audit
+
 ## Taxpayers
 
 rfc_format = The RFC does not have the form of an RFC.
@@ -488,6 +573,9 @@ cli-demo-begin = Demo: { $rfc }, year { $year }. The simulator of SAT is at { $u
 cli-demo-lies = Documents, packages and the report lie in { $objects }.
 cli-demo-serving = Ready. The simulator stays at { $url } and the work in { $dir }. End it with Ctrl+C.
 cli-serving = Working on { $dir }. End it with Ctrl+C.
+cli-serving-api = Working on { $dir }, with the API at { $url }. End it with Ctrl+C.
+cli-listen = That address cannot be served.
+    .fix = Another program has it, or it is not of this machine: choose another with --listen or FEDATARIO_LISTEN.
 cli-sandbox-serving = Simulator of SAT at { $url }, with { $documents } documents. End it with Ctrl+C.
 
 ## Questions, exports and summaries
@@ -615,6 +703,7 @@ cli-report-foot = The signed report is the JSON ({ $sha256 }), with the key { $k
 cli = Downloads, keeps and checks every CFDI of your clients.
 cli-demo = Shows the whole way against a simulator of SAT, without credentials or network.
 cli-serve = Works on jobs and schedules until it is told to stop.
+cli-openapi = Writes the description of the API (OpenAPI 3.1).
 cli-sat = SAT's mass download.
 cli-sat-register = Registers a taxpayer with its e.firma.
 cli-sat-auth = Checks that SAT accepts the e.firma.
@@ -768,6 +857,9 @@ cli-sat-summary--output = File to write; standard output if not given
 cli-sat-report--format = Format of the report: json (signed), csv or html (to print)
 cli-sat-report--output = File to write; standard output if not given
 cli-tenant-add--name = Name of the organisation
+cli-serve--roles = What this process does
+cli-serve--listen = Address and port of the API
+cli-serve--metrics-listen = Address and port of /metrics; otherwise nowhere
 cli-sandbox-sat--listen = Address and port to serve at
 cli-sandbox-sat--rfc = RFC of the documents made up
 cli-sandbox-sat--year = Year of the documents made up

@@ -31,6 +31,91 @@ id_format = El identificador no tiene la forma esperada.
     .fix = Cópielo completo, con su prefijo y sus 26 caracteres.
     .example = job_01k3zvh8m2e4ttx0n5sw2b9qrc
 
+## API
+
+unauthenticated = Falta una credencial válida.
+    .fix = Entre de nuevo con POST /api/auth/login, o mande una clave de API vigente en la cabecera Authorization.
+    .example = Authorization: Bearer fed_live_…
+tenant_mismatch = La credencial es de otra organización que la nombrada.
+    .fix = Quite la cabecera X-Tenant-ID, o cambie de organización con POST /api/auth/switch.
+    .example = X-Tenant-ID
+step_up_required = Este acto pide probar de nuevo el segundo factor.
+    .fix = Mande un código a POST /api/auth/step-up y repita la llamada antes de cinco minutos.
+    .example = POST /api/auth/step-up
+rate_limited = Son demasiadas llamadas en un minuto.
+    .fix = Espere lo que dice Retry-After; GET /api/limits dice cuántas quedan.
+    .example = Retry-After: 42
+method_not_allowed = Esa dirección no admite ese método.
+    .fix = Use uno de los métodos que nombra la cabecera Allow.
+    .example = Allow: GET, POST
+target_too_long = La dirección es demasiado larga.
+    .fix = Acorte los filtros; una página se continúa con su cursor.
+    .example = ?cursor=…
+header_invalid = Una cabecera no es válida o está repetida.
+    .fix = Mande una sola vez cada una de Content-Type, Idempotency-Key, If-Match y X-Tenant-ID.
+    .example = Content-Type: application/json
+query_invalid = Los parámetros de la dirección no son los esperados.
+    .fix = Compruebe sus nombres y valores en la referencia; cada nombre puede estar una sola vez.
+    .example = ?limit=50
+cursor_invalid = El cursor no es de esta lista.
+    .fix = Empiece sin cursor, y use el que trae cada página con los mismos filtros.
+    .example = ?limit=50
+media_type = El cuerpo no es del tipo que se espera.
+    .fix = Mande el tipo que nombra «accepts» en la cabecera Content-Type.
+    .example = Content-Type: application/json
+body_too_large = El cuerpo es demasiado grande.
+    .fix = Mande a lo más los bytes que dice «at_most_bytes»; lo mayor va en partes.
+    .example = at_most_bytes: 65536
+body_slow = El cuerpo tardó demasiado en llegar.
+    .fix = Repita la llamada con una línea más rápida.
+    .example = curl --data-binary @archivo
+body_broken = El cuerpo no llegó completo.
+    .fix = Repita la llamada.
+    .example = Content-Length
+json_malformed = El cuerpo no es JSON.
+    .fix = Compruébelo con una herramienta de JSON; debe ser UTF-8 y un solo valor.
+    .example = {"{"}"tax_id": "EKU9003173C9"{"}"}
+field_invalid = Un campo falta o no tiene la forma esperada.
+    .fix = Corrija los campos que lista «errors»; cada uno dice dónde está.
+    .example = /tax_id
+field_unknown = Ese nombre no se conoce aquí.
+    .fix = Quítelo, o compruebe en la referencia cómo se escribe.
+    .example = ?limit
+field_missing = Falta un campo.
+    .fix = Añada el campo que nombra «pointer».
+    .example = /email
+precondition_required = Falta decir qué versión se cambia.
+    .fix = Lea el recurso y mande su ETag en la cabecera If-Match.
+    .example = If-Match: "3"
+precondition_failed = Alguien cambió el recurso después de que usted lo leyó.
+    .fix = Léalo otra vez, compruebe su cambio y repítalo con el ETag nuevo.
+    .example = If-Match: "4"
+idempotency_key = Falta la cabecera Idempotency-Key, o no tiene la forma esperada.
+    .fix = Mande un valor propio de esta llamada, como un UUID, y el mismo si la repite.
+    .example = Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324
+idempotency_reused = Esa Idempotency-Key ya se usó con otro contenido.
+    .fix = Use otra clave para otra llamada; repita la misma solo con el mismo contenido.
+    .example = Idempotency-Key
+idempotency_in_flight = La primera llamada con esa Idempotency-Key no ha terminado.
+    .fix = Espere lo que dice Retry-After y repita la misma llamada.
+    .example = Retry-After: 1
+idempotency_interrupted = La primera llamada con esa Idempotency-Key se interrumpió y quizá se hizo.
+    .fix = Compruebe el recurso antes de repetir el acto con otra clave.
+    .example = GET /api/jobs
+already_created = Eso ya se creó con esa Idempotency-Key, y su secreto no se muestra dos veces.
+    .fix = El recurso es el que nombra «id»; si el secreto se perdió, haga otro.
+    .example = id: key_…
+shutting_down = Este proceso está por terminar y no recibe más trabajo.
+    .fix = Repita la llamada; otro proceso, o el mismo cuando vuelva, la atiende.
+    .example = Retry-After: 1
+
+reference-title = La API de Fedatario
+reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
+reference-contents = Temas
+reference-permission = Permiso
+reference-step-up = segundo factor reciente
+reference-audit = Auditoría
+
 ## Contribuyentes
 
 rfc_format = El RFC no tiene la forma de un RFC.
@@ -488,6 +573,9 @@ cli-demo-begin = Demostración: { $rfc }, año { $year }. El simulador del SAT e
 cli-demo-lies = Los documentos, los paquetes y el reporte están en { $objects }.
 cli-demo-serving = Listo. El simulador sigue en { $url } y el trabajo en { $dir }. Termine con Ctrl+C.
 cli-serving = Trabajando con { $dir }. Termine con Ctrl+C.
+cli-serving-api = Trabajando con { $dir }, y la API en { $url }. Termine con Ctrl+C.
+cli-listen = No se puede atender en esa dirección.
+    .fix = Otro programa la ocupa, o no es de esta máquina: elija otra con --listen o FEDATARIO_LISTEN.
 cli-sandbox-serving = Simulador del SAT en { $url }, con { $documents } documentos. Termine con Ctrl+C.
 
 ## Consultas, exportaciones y resúmenes
@@ -615,6 +703,7 @@ cli-report-foot = El reporte firmado es el JSON ({ $sha256 }), con la llave { $k
 cli = Descarga, guarda y comprueba todos los CFDI de sus clientes.
 cli-demo = Muestra todo el camino contra un simulador del SAT, sin credenciales ni conexión.
 cli-serve = Atiende los trabajos y los horarios hasta que se le diga basta.
+cli-openapi = Escribe la descripción de la API (OpenAPI 3.1).
 cli-sat = Descarga masiva del SAT.
 cli-sat-register = Registra a un contribuyente con su e.firma.
 cli-sat-auth = Comprueba que el SAT acepta la e.firma.
@@ -768,6 +857,9 @@ cli-sat-summary--output = Archivo que se escribe; si no, la salida estándar
 cli-sat-report--format = Formato del reporte: json (firmado), csv o html (para imprimir)
 cli-sat-report--output = Archivo que se escribe; si no, la salida estándar
 cli-tenant-add--name = Nombre de la organización
+cli-serve--roles = Lo que hace este proceso
+cli-serve--listen = Dirección y puerto en que atiende la API
+cli-serve--metrics-listen = Dirección y puerto de /metrics; si no, en ninguno
 cli-sandbox-sat--listen = Dirección y puerto en que atiende
 cli-sandbox-sat--rfc = RFC de los documentos inventados
 cli-sandbox-sat--year = Año de los documentos inventados

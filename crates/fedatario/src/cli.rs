@@ -56,7 +56,8 @@ fn rfc(text: &str) -> Result<String, std::convert::Infallible> {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Demo(Demo),
-    Serve,
+    Serve(Serve),
+    Openapi,
     Sat {
         #[command(subcommand)]
         command: Box<Sat>,
@@ -101,6 +102,24 @@ pub enum Command {
     Explain {
         slug: String,
     },
+}
+
+/// What a process that serves does.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Api,
+    Worker,
+    Scheduler,
+}
+
+#[derive(Args, Debug)]
+pub struct Serve {
+    #[arg(long, value_enum, value_delimiter = ',', env = "FEDATARIO_ROLES", default_values = ["api", "worker", "scheduler"])]
+    pub roles: Vec<Role>,
+    #[arg(long, env = "FEDATARIO_LISTEN", value_name = "ADDRESS", default_value = crate::http::LISTEN)]
+    pub listen: String,
+    #[arg(long, env = "FEDATARIO_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<String>,
 }
 
 #[derive(Args, Debug)]

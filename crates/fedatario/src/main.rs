@@ -12,7 +12,9 @@ mod crash;
 mod failure;
 mod files;
 mod house;
+mod http;
 mod locks;
+mod logging;
 mod pins;
 mod present;
 mod signals;
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return cli::refuse(error, language),
     };
-    logging(&arguments.globals);
+    logging::begin(&arguments);
     let screen = Screen::new(language, arguments.globals.json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {
@@ -45,12 +47,4 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => screen.fail(&failure),
     }
-}
-
-/// Logs go to standard error; `FEDATARIO_LOG` chooses, warnings by default, JSON when serving.
-fn logging(globals: &cli::Globals) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FEDATARIO_LOG").unwrap_or_else(|_| "warn".into());
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    if globals.log_json { base.json().init() } else { base.compact().init() }
 }

@@ -24,6 +24,7 @@ mod packages;
 mod presence;
 mod read;
 mod registry;
+mod replays;
 mod schedules;
 mod sessions;
 mod solicitudes;

@@ -54,6 +54,7 @@ pub const PORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("crates/app/src/revision/ports.rs", &["Checks", "Registry"]),
+    ("crates/app/src/replay.rs", &["Replays"]),
     ("crates/upstream/src/ports.rs", &["Ledger", "Sessions", "Limits", "Breakers"]),
     ("crates/vault/src/ports.rs", &["TenantKeys", "CredentialStore"]),
 ];

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod jobs;
+mod openapi;
 mod pipe;
 mod request;
 mod revision;
@@ -34,7 +35,8 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
     let globals = &arguments.globals;
     match arguments.command {
         Command::Demo(demo) => demo::run(globals, demo, screen).await,
-        Command::Serve => serve::run(globals, screen).await,
+        Command::Serve(serve) => serve::run(globals, serve, screen).await,
+        Command::Openapi => openapi::run(),
         Command::Sat { command } => sat::run(globals, *command, screen).await,
         Command::Sandbox { command } => sandbox::run(command, screen).await,
         Command::Audit { command } => audit::run(globals, command, screen).await,

@@ -1,8 +1,11 @@
-//! `serve`: works on everybody's jobs and ticks the schedules, until it is told to stop.
+//! `serve`: answers the API, works on everybody's jobs and ticks the schedules, until it is told to stop.
+//!
+//! Each role can run in a process of its own. Sockets are bound first: who cannot have them does nothing.
 
-use crate::cli::Globals;
+use crate::cli::{Globals, Role, Serve};
 use crate::failure::Failure;
 use crate::house::{Opening, Premises};
+use crate::http::{self, Bound};
 use crate::present::Screen;
 use crate::signals::Stop;
 use fedatario_app::jobs::schedule;
@@ -17,18 +20,57 @@ use tokio::sync::watch;
 const TICK: Duration = Duration::from_secs(5);
 
 /// Serves until SIGINT or SIGTERM; what has begun is let end.
-pub async fn run(globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+pub async fn run(globals: &Globals, serve: Serve, screen: &Screen) -> Result<Exit, Failure> {
+    let is = |role| serve.roles.contains(&role);
+    let bound = match is(Role::Api) {
+        true => Some(Bound::to(&serve.listen, serve.metrics_listen.as_deref()).await?),
+        false => None,
+    };
     let premises = Premises::open(globals, Opening::making()).await?;
     let stop = Stop::listen(screen)?;
+    if is(Role::Worker) {
+        sweep(&premises).await?;
+    }
+    let api = http::api(&premises).await?;
+    tell(&premises, bound.as_ref(), screen)?;
+    let answer = async {
+        if let Some(bound) = bound {
+            bound.serve(api, stop.receiver()).await;
+        }
+    };
+    let work = async {
+        if is(Role::Worker) {
+            work(&premises, stop.receiver()).await;
+        }
+    };
+    let tick = async {
+        if is(Role::Scheduler) {
+            tick(&premises, stop.receiver()).await;
+        }
+    };
+    tokio::join!(answer, work, tick);
+    Ok(Exit::Good)
+}
+
+/// What an earlier life left open at SAT is settled before anything new is sent.
+async fn sweep(premises: &Premises) -> Result<(), Failure> {
     for (tenant, _) in premises.db.tenants(&premises.hands).await? {
         let swept = premises.sat.sweep(&Scope::system(tenant)).await;
         swept.map_err(|error| Failure::new(error.code(), error.to_string()))?;
     }
+    Ok(())
+}
+
+fn tell(premises: &Premises, bound: Option<&Bound>, screen: &Screen) -> Result<(), Failure> {
     let dir = premises.dir.display().to_string();
-    screen.say("cli-serving", &[("dir", dir.clone())]);
-    screen.result(&json!({ "serving": dir }));
-    until_told(&premises, &stop).await;
-    Ok(Exit::Good)
+    let api = bound.map(|it| it.address().map(|it| format!("http://{it}"))).transpose()?;
+    let figures = bound.map(Bound::figures).transpose()?.flatten().map(|it| format!("http://{it}/metrics"));
+    match &api {
+        Some(url) => screen.say("cli-serving-api", &[("dir", dir.clone()), ("url", url.clone())]),
+        None => screen.say("cli-serving", &[("dir", dir.clone())]),
+    }
+    screen.result(&json!({ "serving": dir, "api": api, "metrics": figures }));
+    Ok(())
 }
 
 /// Works and ticks until somebody asks to stop. A database that is away for a while ends nothing:

@@ -67,6 +67,7 @@ impl Shell {
             command.env_remove(name);
         }
         command.env("LANG", "es_MX.UTF-8").env_remove("LC_ALL").env("FEDATARIO_DATA", &self.dir).args(arguments);
+        command.env("FEDATARIO_LISTEN", "127.0.0.1:0"); // Whoever serves beside others takes what is free.
         command.envs(self.environment.iter().cloned()).stdin(Stdio::null());
         command
     }

@@ -1,0 +1,222 @@
+//! What tests of routes stand on: a door that knows its visitors by heart, and a caller that needs no
+//! network.
+//!
+//! [`MapDoor`] lets in whoever shows a text that it was given. [`TestApi`] sends requests through the
+//! whole edge, in this process, and reads what comes back. The services under them are whatever the
+//! test wires: see `crates/api/tests/api/support.rs` for one over a real database in a folder.
+
+use crate::api::{Api, Parts};
+use crate::cursor::CursorKey;
+use crate::edge::Peer;
+use crate::routing::Catalog;
+use crate::settings::Settings;
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use bytes::Bytes;
+use fedatario_app::App;
+use fedatario_app::error::{AppError, AppResult};
+use fedatario_app::identity::door::{Door, Means, Origin, Principal};
+use fedatario_app::replay::Replays;
+use fedatario_base::id::{ApiKeyId, SessionId, TenantId, UserId};
+use fedatario_base::{Actor, Code, Permission, Scope, Secret};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use tower::ServiceExt;
+
+/// A door that lets in whoever shows a text that it knows.
+#[derive(Default)]
+pub struct MapDoor(Mutex<HashMap<String, Principal>>);
+
+impl MapDoor {
+    /// From now on, `bearer` is this principal.
+    pub fn knows(&self, bearer: &str, principal: Principal) {
+        self.0.lock().expect("no holder panics").insert(bearer.to_owned(), principal);
+    }
+
+    /// From now on, nobody comes in with this; open streams of theirs end.
+    pub fn forgets(&self, bearer: &str) {
+        self.0.lock().expect("no holder panics").remove(bearer);
+    }
+}
+
+#[async_trait]
+impl Door for MapDoor {
+    async fn enter(&self, bearer: &str, tenant: Option<TenantId>, _: &Origin) -> AppResult<Principal> {
+        let refused = |code, text: &str| AppError::Input { code, text: text.to_owned() };
+        let known = self.0.lock().expect("no holder panics").get(bearer).cloned();
+        let principal = known.ok_or_else(|| refused(Code::Unauthenticated, "not known here"))?;
+        let same = tenant.is_none_or(|it| it == principal.scope.tenant());
+        if same { Ok(principal) } else { Err(refused(Code::TenantMismatch, "another tenant was named")) }
+    }
+
+    async fn still_in(&self, principal: &Principal) -> bool {
+        let known = self.0.lock().expect("no holder panics");
+        known.values().any(|it| it.scope.actor() == principal.scope.actor())
+    }
+}
+
+/// A signed-in person with these permissions in a tenant, freshly stepped up.
+pub fn person(tenant: TenantId, permissions: &[Permission]) -> Principal {
+    let (user, session) = (UserId::fresh(Timestamp::UNIX_EPOCH), SessionId::fresh(Timestamp::UNIX_EPOCH));
+    let (platform, own): (Vec<Permission>, Vec<Permission>) = permissions.iter().partition(|it| it.is_platform());
+    Principal {
+        scope: Scope::signed_in(tenant, Actor::User(user), own),
+        means: Means::Session { session, user },
+        platform,
+        authenticated: Timestamp::UNIX_EPOCH,
+        is_stepped_up: true,
+        calls_a_minute: None,
+    }
+}
+
+/// A program with these permissions in a tenant, and a limit of its own if there is one.
+pub fn program(tenant: TenantId, permissions: &[Permission], calls_a_minute: Option<u32>) -> Principal {
+    let key = ApiKeyId::fresh(Timestamp::UNIX_EPOCH);
+    Principal {
+        scope: Scope::signed_in(tenant, Actor::ApiKey(key), permissions.to_vec()),
+        means: Means::Key { key, is_test: true },
+        platform: Vec::new(),
+        authenticated: Timestamp::UNIX_EPOCH,
+        is_stepped_up: false,
+        calls_a_minute,
+    }
+}
+
+/// The API without a network.
+#[derive(Clone)]
+pub struct TestApi {
+    /// The services, for a look behind.
+    pub api: Api,
+    /// Who is let in; `None` if the test brought a door of its own.
+    pub door: Option<Arc<MapDoor>>,
+    router: Router,
+}
+
+impl TestApi {
+    /// These operations over these services, with a [`MapDoor`].
+    pub fn new(app: App, replays: Arc<dyn Replays>, catalog: &Catalog) -> Self {
+        let door = Arc::new(MapDoor::default());
+        let mut made = Self::over(parts(app, replays, door.clone()), catalog);
+        made.door = Some(door);
+        made
+    }
+
+    /// These operations over these parts, whatever their door.
+    pub fn over(parts: Parts, catalog: &Catalog) -> Self {
+        let api = Api::new(parts);
+        Self { router: catalog.router(api.clone()), api, door: None }
+    }
+
+    /// From now on, `bearer` is this principal.
+    pub fn knows(&self, bearer: &str, principal: Principal) {
+        self.door.as_ref().expect("a door made of a map").knows(bearer, principal);
+    }
+
+    /// A request that is not sent yet.
+    pub fn call(&self, method: Method, target: &str) -> TestCall {
+        let builder = Request::builder().method(method).uri(target);
+        let peer = Peer(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
+        TestCall { router: self.router.clone(), builder: builder.extension(peer), body: Body::empty() }
+    }
+
+    /// A GET.
+    pub fn get(&self, target: &str) -> TestCall {
+        self.call(Method::GET, target)
+    }
+
+    /// A POST.
+    pub fn post(&self, target: &str) -> TestCall {
+        self.call(Method::POST, target)
+    }
+}
+
+/// What [`TestApi`] wires when nothing else is said.
+pub fn parts(app: App, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts {
+    Parts { app, door, replays, cursors: CursorKey::new(&Secret::new([7; 32])), settings: Settings::default() }
+}
+
+/// A request on its way.
+pub struct TestCall {
+    router: Router,
+    builder: axum::http::request::Builder,
+    body: Body,
+}
+
+impl TestCall {
+    /// Shows this at the door.
+    pub fn bearer(self, text: &str) -> Self {
+        self.header("authorization", &format!("Bearer {text}"))
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    /// A JSON body.
+    pub fn json(self, value: &Value) -> Self {
+        self.body("application/json", value.to_string())
+    }
+
+    /// Any body.
+    pub fn body(mut self, media: &str, bytes: impl Into<Body>) -> Self {
+        self.body = bytes.into();
+        self.header("content-type", media)
+    }
+
+    /// Sends it and reads the whole answer.
+    pub async fn send(self) -> TestAnswer {
+        let response = self.open().await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("the body of an answer").to_bytes();
+        TestAnswer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// Sends it; the body is left to be read, as a stream is.
+    pub async fn open(self) -> axum::response::Response {
+        let request = self.builder.body(self.body).expect("a request");
+        self.router.oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct TestAnswer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub bytes: Bytes,
+}
+
+impl TestAnswer {
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    }
+
+    /// The code of a refusal, or the empty text.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A header as text, or the empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as JSON, of an answer with this status.
+    #[track_caller]
+    pub fn is(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
+        self.json()
+    }
+}

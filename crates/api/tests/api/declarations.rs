@@ -1,0 +1,112 @@
+//! What operations declare is what they do, all of them.
+
+use crate::support::Stage;
+use axum::http::Method;
+use fedatario_api::operation::Access;
+use fedatario_api::routes;
+use fedatario_api::routing::Entry;
+use fedatario_api::testing::{MapDoor, person};
+use fedatario_base::Permission;
+
+/// Texts that have the form of each part of a path, and name nothing.
+fn filled(entry: &Entry) -> String {
+    let schemas = entry.description.parameters.iter().filter(|it| it.name.is_empty());
+    let mut path = entry.operation.path.to_owned();
+    for (name, part) in entry.operation.path_names().zip(schemas) {
+        let prefix = part.schema["pattern"].as_str().and_then(|it| it.strip_prefix('^')?.split('_').next());
+        let text = match (prefix, part.schema["type"].as_str()) {
+            (Some(prefix), _) => format!("{prefix}_01h455vb4pex5vsknk084sn02q"),
+            (None, Some("integer")) => "2025".to_owned(),
+            (None, _) => "XAXX010101000".to_owned(),
+        };
+        path = path.replace(&format!("{{{name}}}"), &text);
+    }
+    path
+}
+
+#[test]
+fn nothing_is_declared_wrongly() {
+    assert_eq!(routes::all().faults(), Vec::<String>::new());
+    fedatario_testkit::covers!("api: every declaration is whole, and bodies take no unknown field");
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_a_credential() {
+    let stage = Stage::new().await;
+    for entry in routes::all().entries().iter().filter(|it| it.operation.access != Access::Anyone) {
+        let method: Method = entry.operation.method.clone();
+        let answer = stage.api.call(method, &filled(entry)).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "unauthenticated"), "{entry:?}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer", "{entry:?}");
+    }
+    assert!(stage.chained(stage.ours).await.is_empty(), "nobody was known, so nothing is chained");
+    fedatario_testkit::covers!("api: every operation refuses whoever shows no credential");
+}
+
+#[tokio::test]
+async fn whoever_lacks_the_permission_is_refused_and_the_chain_says_so() {
+    let stage = Stage::new().await;
+    for entry in routes::all().entries() {
+        let Some(permission) = entry.operation.permission() else { continue };
+        let others: Vec<Permission> = Permission::ALL.iter().copied().filter(|it| *it != permission).collect();
+        stage.api.knows("others", person(stage.ours, &others));
+        let before = stage.chained(stage.ours).await.len();
+        let answer = stage.api.call(entry.operation.method.clone(), &filled(entry)).bearer("others").send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "permission_denied"), "{entry:?}");
+        assert_eq!(answer.json()["permission"], permission.text(), "{entry:?}");
+        assert_eq!(stage.chained(stage.ours).await[before..], ["api.refused"], "{entry:?}");
+        stage.clock.advance(jiff::SignedDuration::from_secs(61));
+    }
+    assert!(stage.chained(stage.theirs).await.is_empty());
+    fedatario_testkit::covers!("api: every operation refuses whoever lacks its permission, and chains it");
+}
+
+#[tokio::test]
+async fn the_document_says_what_is_declared() {
+    let stage = Stage::new().await;
+    let document = stage.api.get("/api/openapi.json").send().await.is(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut seen = 0;
+    for entry in routes::all().entries() {
+        let operation = &entry.operation;
+        let told = &document["paths"][operation.path][operation.method.as_str().to_ascii_lowercase()];
+        assert_eq!(told["operationId"], operation.id, "{entry:?}");
+        assert_eq!(told["x-permission"], operation.permission_text(), "{entry:?}");
+        assert_eq!(told["x-idempotency"], operation.idempotency.text(), "{entry:?}");
+        assert_eq!(told["security"].as_array().map(Vec::is_empty), Some(operation.access == Access::Anyone), "{entry:?}");
+        seen += 1;
+    }
+    let all: usize = document["paths"].as_object().expect("paths").values().map(|it| it.as_object().map_or(0, |it| it.len())).sum();
+    assert_eq!(all, seen);
+    references_resolve(&document, &document);
+    fedatario_testkit::covers!("api: the OpenAPI document is written from the declarations");
+}
+
+/// Every `$ref` of the document leads somewhere in it.
+fn references_resolve(document: &serde_json::Value, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            if let Some(target) = map.get("$ref").and_then(|it| it.as_str()) {
+                assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+            }
+            map.values().for_each(|it| references_resolve(document, it));
+        }
+        serde_json::Value::Array(all) => all.iter().for_each(|it| references_resolve(document, it)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn a_door_of_another_kind_is_asked_the_same_way() {
+    let stage = Stage::new().await;
+    let door = std::sync::Arc::new(MapDoor::default());
+    door.knows("us", person(stage.ours, &[]));
+    let parts = fedatario_api::testing::parts(stage.app.clone(), std::sync::Arc::new(stage.db.clone()), door);
+    let api = fedatario_api::testing::TestApi::over(parts, &routes::all());
+    assert_eq!(api.get("/api/principal").bearer("us").send().await.is(200)["tenant_id"], stage.ours.to_string());
+    let named = |tenant: String| api.get("/api/principal").bearer("us").header("x-tenant-id", &tenant).send();
+    named(stage.ours.to_string()).await.is(200);
+    assert_eq!(named(stage.theirs.to_string()).await.is(403)["code"], "tenant_mismatch");
+    assert_eq!(named("ten_x".to_owned()).await.is(400)["code"], "id_format");
+    fedatario_testkit::covers!("api: a tenant that is named must be that of the credential");
+}

@@ -1,0 +1,11 @@
+//! The API over a real database in a folder, without a network.
+
+mod bodies;
+mod declarations;
+mod edge;
+mod events;
+mod limits;
+mod pages;
+mod repeats;
+mod sockets;
+mod support;

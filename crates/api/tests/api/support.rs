@@ -1,0 +1,134 @@
+//! Services over a real database in a folder, and an authority that is never reached.
+
+use async_trait::async_trait;
+use fedatario_api::routing::Catalog;
+use fedatario_api::testing::TestApi;
+use fedatario_app::ports::*;
+use fedatario_app::{App, Settings};
+use fedatario_base::id::{PackageId, SolicitudId, TenantId};
+use fedatario_base::{Clock, Scope, SystemScope};
+use fedatario_blobs::Memory;
+use fedatario_store::{Db, VaultStore};
+use fedatario_testkit::FakeClock;
+use fedatario_vault::{RootKeys, Vault};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// The instant at which every test begins.
+pub const NOON: &str = "2026-09-01T12:00:00Z";
+
+/// An API with what lies under it.
+pub struct Stage {
+    /// The API.
+    pub api: TestApi,
+    /// The services.
+    pub app: App,
+    /// The database.
+    pub db: Db,
+    /// Time, moved by hand.
+    pub clock: Arc<FakeClock>,
+    /// The tenant of most tests.
+    pub ours: TenantId,
+    /// Another one.
+    pub theirs: TenantId,
+    _dir: tempfile::TempDir,
+}
+
+impl Stage {
+    /// The operations of the product.
+    pub async fn new() -> Self {
+        Self::of(&fedatario_api::routes::all()).await
+    }
+
+    /// These operations.
+    pub async fn of(catalog: &Catalog) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let db = Db::open_sqlite(dir.path().join("fedatario.db")).await.expect("a database");
+        db.migrate().await.expect("its schema");
+        let clock = Arc::new(FakeClock::at(NOON));
+        let hands = SystemScope::for_this_process();
+        let [ours, theirs] = [tenant(&db, &hands, &clock, "ours").await, tenant(&db, &hands, &clock, "theirs").await];
+        let app = app(&db, &dir, clock.clone());
+        let api = TestApi::new(app.clone(), Arc::new(db.clone()), catalog);
+        Self { api, app, db, clock, ours, theirs, _dir: dir }
+    }
+
+    /// The actions in a tenant's audit chain, in order.
+    pub async fn chained(&self, tenant: TenantId) -> Vec<String> {
+        let mut tx = self.app.store.read(&Scope::system(tenant)).await.expect("a transaction");
+        let rows = tx.audit_rows(1, 1_000).await.expect("its rows");
+        rows.iter()
+            .map(|it| {
+                serde_json::from_slice::<serde_json::Value>(&it.entry).expect("JSON")["action"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect()
+    }
+}
+
+async fn tenant(db: &Db, hands: &SystemScope, clock: &FakeClock, name: &str) -> TenantId {
+    let id = TenantId::fresh(clock.wall());
+    db.add_tenant(hands, id, name, clock.wall()).await.expect("a tenant");
+    id
+}
+
+fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {
+    let blobs: Arc<dyn Blobs> = Arc::new(Memory::new());
+    let roots = RootKeys::open_or_create_file(&dir.path().join("root.key")).expect("a root key");
+    let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
+    App {
+        store: Arc::new(db.clone()),
+        system: Arc::new(db.clone()),
+        blobs,
+        sat: Arc::new(Nowhere),
+        vault: Arc::new(Vault::new(roots, Arc::new(db.clone()), custody)),
+        clock,
+        settings: Arc::new(Settings::sandbox()),
+    }
+}
+
+/// An authority that nobody reaches.
+pub struct Nowhere;
+
+const AWAY: CallError = CallError::LeaseLost;
+
+#[async_trait]
+impl Sat for Nowhere {
+    async fn login(&self, _: &SatAccount) -> Result<Timestamp, CallError> {
+        Err(AWAY)
+    }
+
+    async fn ask(&self, _: &SatAccount, _: &SatRequest, _: SolicitudId, _: Option<LeaseProof>) -> Result<SatAsked, CallError> {
+        Err(AWAY)
+    }
+
+    async fn verify(&self, _: &SatAccount, _: &str, _: SolicitudId, _: Option<LeaseProof>) -> Result<SatVerified, CallError> {
+        Err(AWAY)
+    }
+
+    async fn download(
+        &self,
+        _: &SatAccount,
+        _: &str,
+        _: PackageId,
+        _: Option<LeaseProof>,
+        _: &dyn Shelf,
+    ) -> Result<SatDownloaded, CallError> {
+        Err(AWAY)
+    }
+
+    async fn recall_ask(&self, _: &SatAccount, _: SolicitudId, _: Option<LeaseProof>) -> Result<Recalled<SatAsked>, CallError> {
+        Err(AWAY)
+    }
+
+    async fn recall_download(
+        &self,
+        _: &SatAccount,
+        _: PackageId,
+        _: Option<LeaseProof>,
+    ) -> Result<Recalled<SatDownloaded>, CallError> {
+        Err(AWAY)
+    }
+}
