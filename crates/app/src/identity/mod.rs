@@ -4,3 +4,6 @@
 //! exists, what was used before, and what each act writes.
 
 pub mod door;
+pub mod model;
+pub mod ports;
+pub mod roles;
