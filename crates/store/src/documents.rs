@@ -78,7 +78,7 @@ from_row!(DocumentCounts, row => DocumentCounts {
     quarantined: row.try_get::<i64, _>("quarantined")?.unsigned_abs(),
 });
 
-const INSERT: &str = "insert into documents (tenant_id, taxpayer_id, uuid, role, status, version, kind, issuer, issuer_name, receiver, \
+const INTO: &str = "documents (tenant_id, taxpayer_id, uuid, role, status, version, kind, issuer, issuer_name, receiver, \
      receiver_name, issued_at, period, currency, total, total_e6, complements, warnings, package_id, entry, body) values ";
 const COLUMNS: usize = 21;
 
@@ -320,7 +320,7 @@ impl SqlTx {
 
     async fn insert_batch(&mut self, batch: &[Ready<'_>]) -> Stored<Vec<String>> {
         let (tenant, is_lite) = (self.tenant, self.work.is_lite());
-        let sql = placed(is_lite, format!("{INSERT}{}{}", lists(batch.len(), COLUMNS), unless_known(is_lite)));
+        let sql = insert_unless_known(is_lite, INTO, &lists(batch.len(), COLUMNS));
         let new: Vec<(String,)> = fetch!(
             self.work, fetch_all, AssertSqlSafe(sql.as_str());
             for it in batch =>
@@ -407,10 +407,15 @@ pub(crate) fn in_shapes<T>(rows: &[T]) -> Vec<&[T]> {
     slices
 }
 
-/// How an insert ends. On SQLite what is here was looked up in the same transaction, of which there is
-/// one at a time: a row that is there all the same is an error.
-pub(crate) fn unless_known(is_lite: bool) -> &'static str {
-    if is_lite { "" } else { " on conflict (tenant_id, taxpayer_id, uuid) do nothing returning uuid" }
+/// An insert of what is not here yet. On SQLite what is here was looked up in the same transaction, of
+/// which there is one at a time: a row that is there all the same is an error, and because an error
+/// undoes the transaction anyway, the statement need not be able to undo itself (`or fail`), which
+/// would cost a second journal.
+pub(crate) fn insert_unless_known(is_lite: bool, into: &str, lists: &str) -> String {
+    match is_lite {
+        true => placed(true, format!("insert or fail into {into}{lists}")),
+        false => format!("insert into {into}{lists} on conflict (tenant_id, taxpayer_id, uuid) do nothing returning uuid"),
+    }
 }
 
 /// `($1, …, $c), ($c+1, …), …`

@@ -3,7 +3,7 @@
 //! Documents follow the status of their line in the same transaction. A line that a package changed
 //! is that package's from then on, so an import that is done again finds its own work.
 
-use crate::documents::{in_shapes, lists, lookup, padded, placed, unless_known};
+use crate::documents::{in_shapes, insert_unless_known, lists, lookup, padded, placed};
 use crate::tx::{SqlTx, fetch, run};
 use fedatario_app::model::{DocumentStatus, MetadataRow, Written};
 use fedatario_app::ports::{StoreError, Stored};
@@ -13,7 +13,7 @@ use sqlx::types::{Json, JsonRawValue};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-const INSERT: &str = "insert into metadata (tenant_id, taxpayer_id, uuid, issuer, issuer_name, receiver, receiver_name, pac, issued_at, \
+const INTO: &str = "metadata (tenant_id, taxpayer_id, uuid, issuer, issuer_name, receiver, receiver_name, pac, issued_at, \
      stamped_at, period, amount, effect, status, cancelled_at, extra, package_id, family) values ";
 const COLUMNS: usize = 18;
 
@@ -53,7 +53,7 @@ impl SqlTx {
 
     async fn insert_shape(&mut self, batch: &[&Line<'_>]) -> Stored<Vec<String>> {
         let (tenant, is_lite) = (self.tenant, self.work.is_lite());
-        let sql = placed(is_lite, format!("{INSERT}{}{}", lists(batch.len(), COLUMNS), unless_known(is_lite)));
+        let sql = insert_unless_known(is_lite, INTO, &lists(batch.len(), COLUMNS));
         let new: Vec<(String,)> = fetch!(
             self.work, fetch_all, AssertSqlSafe(sql.as_str());
             for it in batch =>
@@ -123,7 +123,22 @@ impl SqlTx {
         .map(|_| ())
     }
 
+    /// Metadata come first as a rule: while there is no document, none has to follow.
+    async fn has_documents(&mut self, taxpayer: TaxpayerId) -> Stored<bool> {
+        let any: Option<(i32,)> = fetch!(
+            self.work,
+            fetch_optional,
+            "select 1 from documents where tenant_id = $1 and taxpayer_id = $2 limit 1",
+            self.tenant,
+            taxpayer.0,
+        )?;
+        Ok(any.is_some())
+    }
+
     async fn documents_follow(&mut self, taxpayer: TaxpayerId, rows: &[&MetadataRow]) -> Stored<()> {
+        if !self.has_documents(taxpayer).await? {
+            return Ok(());
+        }
         for status in DocumentStatus::ALL {
             let uuids: Vec<&str> = rows.iter().filter(|it| it.status == *status).map(|it| it.uuid.as_str()).collect();
             for uuids in uuids.chunks(LOOKUP_MOST) {
