@@ -14,6 +14,7 @@ pub mod keys;
 pub mod login;
 pub mod model;
 pub mod notices;
+pub mod originator;
 pub mod passwords;
 pub mod ports;
 pub mod programs;

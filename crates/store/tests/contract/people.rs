@@ -3,6 +3,7 @@
 use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::job;
 use fedatario_app::identity::model::*;
+use fedatario_app::identity::originator::stands;
 use fedatario_app::identity::ports::{Chain, IdentityStore, IdentityTx};
 use fedatario_app::ports::{Store, StoreError};
 use fedatario_audit::Event;
@@ -22,6 +23,7 @@ on_both!(
     signing_keys_come_and_go,
     failures_are_counted_in_their_window,
     entries_and_jobs_commit_with_the_change,
+    a_job_stands_and_falls_with_its_originator,
 );
 
 fn later(seconds: i64) -> Timestamp {
@@ -440,4 +442,24 @@ async fn entries_and_jobs_commit_with_the_change(bench: &Bench) {
     let mut tx = Store::read(&bench.db, &bench.theirs).await.unwrap();
     assert_eq!((tx.audit_rows(1, 9).await.unwrap(), tx.job(id).await.unwrap()), (vec![], None));
     methods!(bench; "IdentityTx::append", "IdentityTx::enqueue");
+}
+
+async fn a_job_stands_and_falls_with_its_originator(bench: &Bench) {
+    let (ana, _) = two(bench).await;
+    let (ours, theirs) = (bench.ours.tenant(), bench.theirs.tenant());
+    let mut tx = writing(bench).await;
+    tx.add_membership(&Membership { tenant: ours, tenant_name: String::new(), user: ana.id, state: MemberState::Active, created: noon() })
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let ask = async |tenant, kind, who: &str| stands(&bench.db, tenant, kind, who).await.unwrap();
+    let who = ana.id.to_string();
+    assert!(ask(ours, "sat.ask", &who).await && !ask(theirs, "sat.ask", &who).await);
+    assert!(!ask(ours, "sat.ask", &UserId::fresh(noon()).to_string()).await);
+    let mut tx = writing(bench).await;
+    tx.update_user(&User { state: UserState::Disabled, ..ana }).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!ask(ours, "sat.ask", &who).await && ask(ours, "mail.send", &who).await);
+    assert!(ask(ours, "sat.ask", "os:1000").await && ask(ours, "sat.ask", "system").await);
+    fedatario_testkit::covers!("identity: a job stands and falls with whoever began it");
 }
