@@ -117,6 +117,7 @@ impl Identity {
 
         let mut tx = self.writing_as(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        tries.check(tx.as_mut(), now).await?;
         let is_first = active_factors(tx.as_mut(), me.user).await?.is_empty();
         // The step that confirms is used up: the same code does not log in.
         let taken = match step {
@@ -153,6 +154,7 @@ impl Identity {
         let mut tx = self.writing_as(me.user).await?;
         let user = tx.user(me.user).await?.filter(|it| it.state == UserState::Active);
         let user = user.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        tries.check(tx.as_mut(), now).await?;
         if !take(tx.as_mut(), me.user, &claim, now).await? {
             self.refuse_factor(tx, &user, &tries, origin).await?;
             return Err(AppError::Refused(Code::MfaRefused));

@@ -83,6 +83,7 @@ impl Identity {
             return Ok(ring);
         }
         self.look_after_keys().await?;
+        self.sweep().await;
         self.read_keys().await
     }
 

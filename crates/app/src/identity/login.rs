@@ -172,7 +172,8 @@ impl Identity {
         let claim = self.claim(id, &factors, &proof, now).await?;
         let mut tx = self.writing_as(id).await?;
         let user = tx.user(id).await?.filter(|it| it.state == UserState::Active).ok_or_else(refused)?;
-        // Held from here on: a token that another attempt has used meanwhile is seen as used.
+        // Held from here on: what other attempts have used or failed meanwhile is seen.
+        tries.check(tx.as_mut(), now).await?;
         let is_open = tx.one_time(Purpose::Mfa, &digest).await?.is_some_and(|it| is_open(&it, now));
         if !is_open || !take(tx.as_mut(), id, &claim, now).await? {
             tx.count_attempt(&digest).await?;

@@ -140,6 +140,9 @@ impl Identity {
         if claim.is_none() && !active_factors(tx.as_mut(), id).await?.is_empty() {
             return Err(AppError::Refused(Code::MfaRequired));
         }
+        if claim.is_some() {
+            tries.check(tx.as_mut(), now).await?;
+        }
         if let Some(claim) = &claim
             && !take(tx.as_mut(), id, claim, now).await?
         {

@@ -15,7 +15,7 @@ use fedatario_audit::Event;
 use fedatario_base::id::{TenantId, UserId};
 use fedatario_base::{Actor, Clock, PlatformScope};
 use fedatario_vault::Vault;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -83,6 +83,35 @@ impl Identity {
         Ok(self.store.read(&PlatformScope::for_authentication()).await?)
     }
 }
+
+impl Identity {
+    /// Takes away what says nothing any more, a bounded number of rows at a time. Called whenever keys
+    /// are read again; a failure waits for the next time.
+    pub(super) async fn sweep(&self) {
+        let now = self.now();
+        let before = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        let swept = async {
+            let mut tx = self.writing().await?;
+            let mut rows = tx.prune_throttles(before(THROTTLES_KEPT), SWEPT_MOST).await?;
+            rows += tx.prune_one_times(before(ONE_TIMES_KEPT), SWEPT_MOST).await?;
+            rows += tx.prune_sessions(before(SESSIONS_KEPT), SWEPT_MOST).await?;
+            tx.commit().await?;
+            AppResult::Ok(rows)
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(%error, "what is over of identity could not be taken away");
+        }
+    }
+}
+
+/// Rows of one kind that one sweep takes away.
+const SWEPT_MOST: u32 = 1_000;
+/// How long a count of failures is kept after its last one: longer than any window.
+const THROTTLES_KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// How long a token for one act is kept after it lapsed, for whoever asks what became of it.
+const ONE_TIMES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a line of tokens is kept after its end, so that an old token is still known as a replay.
+const SESSIONS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// An act of somebody, before it has a place in a chain.
 pub(super) fn act(now: Timestamp, user: UserId, action: &str) -> Event {
