@@ -40,6 +40,7 @@ impl Identity {
         let next = match judge(tx.as_mut(), &session, &shown, origin, now).await? {
             Verdict::Alive => rotate(tx, &session, &shown, origin, now).await?,
             Verdict::Again => {
+                drop(tx); // Signing may write: keys are looked after there.
                 let child = session.child.as_ref().ok_or_else(refused)?;
                 shown.open_child(&child.blob.0)?
             }
