@@ -77,6 +77,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, Usage, Caller, false;
     TargetTooLong = "target_too_long", 414, Usage, Caller, false;
     HeaderInvalid = "header_invalid", 400, Usage, Caller, false;
+    HeadersTooLarge = "headers_too_large", 431, Usage, Caller, false;
     QueryInvalid = "query_invalid", 400, Usage, Caller, false;
     CursorInvalid = "cursor_invalid", 400, Usage, Caller, false;
     MediaType = "media_type", 415, Usage, Caller, false;

@@ -54,6 +54,9 @@ target_too_long = The address is too long.
 header_invalid = A header is not valid, or is there twice.
     .fix = Send each of Content-Type, Idempotency-Key, If-Match and X-Tenant-ID once.
     .example = Content-Type: application/json
+headers_too_large = There are too many headers, or they are too large.
+    .fix = Send at most 64 headers, of at most 16 KiB together.
+    .example = Authorization: Bearer …
 query_invalid = The parameters of the address are not the expected ones.
     .fix = Check their names and values in the reference; each name may be there once.
     .example = ?limit=50

@@ -54,6 +54,9 @@ target_too_long = La dirección es demasiado larga.
 header_invalid = Una cabecera no es válida o está repetida.
     .fix = Mande una sola vez cada una de Content-Type, Idempotency-Key, If-Match y X-Tenant-ID.
     .example = Content-Type: application/json
+headers_too_large = Las cabeceras son demasiadas o demasiado grandes.
+    .fix = Mande a lo más 64 cabeceras, que juntas no pasen de 16 KiB.
+    .example = Authorization: Bearer …
 query_invalid = Los parámetros de la dirección no son los esperados.
     .fix = Compruebe sus nombres y valores en la referencia; cada nombre puede estar una sola vez.
     .example = ?limit=50

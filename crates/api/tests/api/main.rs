@@ -8,4 +8,5 @@ mod limits;
 mod pages;
 mod repeats;
 mod sockets;
+mod strangers;
 mod support;
