@@ -197,6 +197,7 @@ const API: &str = "The API";
 const COMPLETE: &str = "Complete";
 const UNBREAKABLE: &str = "Unbreakable";
 const JUDGED: &str = "Judged by others";
+const PEOPLE: &str = "People and organisations";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -569,4 +570,11 @@ pub const BULLETS: &[Bullet] = &[
             "api: schemathesis finds no 500",
         ],
     ),
+    bullet(
+        PEOPLE,
+        "Row-level security on PostgreSQL holds tenants apart by itself: roles that void it are refused, every table is locked, whoever says nothing sees nothing, with every condition taken out of the statements no foreign row is seen",
+        &["rls:"],
+    ),
+    bullet(PEOPLE, "Tax ids of three countries: the shape is refused, the check digit only told", &["taxpayers:"]),
+    bullet(PEOPLE, "Platform roles hold nothing of tenants", &["roles:"]),
 ];

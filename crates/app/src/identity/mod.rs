@@ -7,3 +7,5 @@ pub mod door;
 pub mod model;
 pub mod ports;
 pub mod roles;
+pub mod tenancy;
+pub mod tenancy_ports;
