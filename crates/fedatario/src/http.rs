@@ -10,6 +10,7 @@ use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Origin, Principal};
+use fedatario_app::ports::System;
 use fedatario_base::id::TenantId;
 use fedatario_base::{Code, Secret};
 use std::net::SocketAddr;

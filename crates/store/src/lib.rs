@@ -28,6 +28,7 @@ mod presence;
 mod reach;
 mod read;
 mod registry;
+mod replays;
 mod schedules;
 mod sessions;
 mod solicitudes;

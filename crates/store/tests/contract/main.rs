@@ -15,6 +15,7 @@ mod ledger;
 mod migration;
 mod ports;
 mod requests;
+mod replays;
 mod rls;
 mod samples;
 mod sat;
