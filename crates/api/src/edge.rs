@@ -26,6 +26,8 @@ use tower_http::cors::CorsLayer;
 pub const USER_AGENT_CHARS: usize = 256;
 /// The longest path with its query, in bytes: a cursor and a few filters.
 pub const TARGET_BYTES: usize = 8 * 1024;
+/// Bytes of all headers together: a token of 4 KiB and room for what proxies add.
+pub const HEADERS_BYTES: usize = 16 * 1024;
 /// The longest `X-Trace-ID` that is taken over, in bytes.
 pub const TRACE_BYTES: usize = 64;
 /// Proxies that are looked through at most.
@@ -160,6 +162,10 @@ fn bounded(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiErr
     // What is allowed to override the method elsewhere overrides nothing here, and TRACE mirrors secrets.
     if *method == Method::TRACE || *method == Method::CONNECT {
         return Err(ApiError::new(Code::MethodNotAllowed).header(ALLOW, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE")));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > HEADERS_BYTES {
+        return Err(ApiError::new(Code::HeadersTooLarge));
     }
     let twice = |name: &str| headers.get_all(name).iter().nth(1).is_some();
     if ["content-type", "idempotency-key", "if-match", crate::pipeline::TENANT_HEADER].into_iter().any(twice) {

@@ -134,7 +134,15 @@ fn success(answer: &AnswerDescription) -> Value {
 
 /// What an operation may be refused with, by what it declares and reads.
 fn refusals(operation: &Operation, description: &Description) -> Vec<Code> {
-    let mut codes = vec![Code::RateLimited, Code::QueryInvalid, Code::HeaderInvalid, Code::Internal, Code::StoreUnavailable];
+    let mut codes = vec![
+        Code::RateLimited,
+        Code::QueryInvalid,
+        Code::HeaderInvalid,
+        Code::HeadersTooLarge,
+        Code::TargetTooLong,
+        Code::Internal,
+        Code::StoreUnavailable,
+    ];
     if operation.access != Access::Anyone {
         codes.extend([Code::Unauthenticated, Code::TenantMismatch, Code::IdFormat, Code::PermissionDenied]);
     }

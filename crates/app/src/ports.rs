@@ -28,6 +28,10 @@ pub enum StoreError {
     /// The database was written by a newer program.
     #[error("the database has a newer schema")]
     SchemaNewer,
+    /// The database would not hold tenants apart: row-level security is void for this role, or missing
+    /// on a table.
+    #[error("the database does not protect tenants from each other: {0}")]
+    Unprotected(String),
     /// A stored value that this program does not understand.
     #[error("stored value not understood: {0}")]
     Corrupt(String),
@@ -44,6 +48,7 @@ impl StoreError {
             StoreError::Conflict(_) => Code::StoreConflict,
             StoreError::LeaseLost => Code::LeaseLost,
             StoreError::SchemaNewer => Code::SchemaNewer,
+            StoreError::Unprotected(_) => Code::DatabaseUnprotected,
             StoreError::Corrupt(_) => Code::Internal,
             StoreError::Unavailable(_) => Code::StoreUnavailable,
         }

@@ -77,6 +77,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, Usage, Caller, false;
     TargetTooLong = "target_too_long", 414, Usage, Caller, false;
     HeaderInvalid = "header_invalid", 400, Usage, Caller, false;
+    HeadersTooLarge = "headers_too_large", 431, Usage, Caller, false;
     QueryInvalid = "query_invalid", 400, Usage, Caller, false;
     CursorInvalid = "cursor_invalid", 400, Usage, Caller, false;
     MediaType = "media_type", 415, Usage, Caller, false;
@@ -112,6 +113,31 @@ codes! {
     // Identities of taxpayers.
     RfcFormat = "rfc_format", 422, Usage, Caller, false;
     TaxpayerUnknown = "taxpayer_unknown", 404, Usage, Caller, false;
+    TaxIdFormat = "tax_id_format", 422, Usage, Caller, false;
+    TaxpayerExists = "taxpayer_exists", 409, Usage, Caller, false;
+    TaxpayerName = "taxpayer_name", 422, Usage, Caller, false;
+    // People, organisations, keys of programs.
+    PermissionExceeds = "permission_exceeds", 403, Usage, Caller, false;
+    PermissionUnknown = "permission_unknown", 422, Usage, Caller, false;
+    RoleUnknown = "role_unknown", 422, Usage, Caller, false;
+    RoleFormat = "role_format", 422, Usage, Caller, false;
+    RoleExists = "role_exists", 409, Usage, Caller, false;
+    RoleInUse = "role_in_use", 409, Usage, Caller, false;
+    GrantFormat = "grant_format", 422, Usage, Caller, false;
+    OwnerLast = "owner_last", 409, Usage, Caller, false;
+    MemberExists = "member_exists", 409, Usage, Caller, false;
+    InvitationInvalid = "invitation_invalid", 422, Usage, Caller, false;
+    InvitationForeign = "invitation_foreign", 403, Usage, Caller, false;
+    InvitationSignIn = "invitation_sign_in", 409, Usage, Caller, false;
+    ApiKeyFormat = "api_key_format", 422, Usage, Caller, false;
+    ApiKeyRotating = "api_key_rotating", 409, Usage, Caller, false;
+    ApiKeyOver = "api_key_over", 409, Usage, Caller, false;
+    TenantExists = "tenant_exists", 409, Usage, Caller, false;
+    TenantName = "tenant_name", 422, Usage, Caller, false;
+    TenantState = "tenant_state", 409, Usage, Caller, false;
+    LegalHold = "legal_hold", 409, Usage, Caller, false;
+    SecondPerson = "second_person", 409, Usage, Caller, false;
+    ReasonRequired = "reason_required", 422, Usage, Caller, false;
     // Certificates and keys.
     CertificateFormat = "certificate_format", 422, Usage, Caller, false;
     CertificateSubject = "certificate_subject", 422, Usage, Caller, false;
@@ -186,6 +212,7 @@ codes! {
     StoreUnavailable = "store_unavailable", 503, Later, Installation, true;
     StoreConflict = "store_conflict", 409, Later, Installation, true;
     SchemaNewer = "schema_newer", 503, Usage, Installation, false;
+    DatabaseUnprotected = "database_unprotected", 503, Usage, Installation, false;
     BlobUnavailable = "blob_unavailable", 503, Later, Installation, true;
     BlobRefused = "blob_refused", 503, Later, Installation, true;
     BlobCorrupt = "blob_corrupt", 500, Finding, Installation, false;

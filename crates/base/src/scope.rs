@@ -179,33 +179,45 @@ pub struct Scope {
     tenant: TenantId,
     actor: Actor,
     permissions: Vec<Permission>,
+    sandbox_only: bool,
 }
 
 impl Scope {
     /// The local shell: every tenant permission, because whoever holds the data holds the house.
     pub fn shell(tenant: TenantId, uid: u32) -> Self {
-        Self { tenant, actor: Actor::Os(uid), permissions: Permission::of_tenants() }
+        Self { tenant, actor: Actor::Os(uid), permissions: Permission::of_tenants(), sandbox_only: false }
     }
 
     /// Whoever authentication let in, with what their roles or their key allow.
     pub fn signed_in(tenant: TenantId, actor: Actor, permissions: Vec<Permission>) -> Self {
-        Self { tenant, actor, permissions }
+        Self { tenant, actor, permissions, sandbox_only: false }
     }
 
     /// The installation itself, for one tenant: what a process settles there when it starts.
     pub fn system(tenant: TenantId) -> Self {
-        Self { tenant, actor: Actor::System, permissions: Permission::of_tenants() }
+        Self { tenant, actor: Actor::System, permissions: Permission::of_tenants(), sandbox_only: false }
     }
 
     /// A claimed job, with what its originator might do when it was enqueued.
     pub fn job(tenant: TenantId, job: JobId, originator: String) -> Self {
-        Self { tenant, actor: Actor::Job { job, originator }, permissions: Permission::of_tenants() }
+        Self { tenant, actor: Actor::Job { job, originator }, permissions: Permission::of_tenants(), sandbox_only: false }
     }
 
     /// A scope with fewer permissions than `self`.
     pub fn only(mut self, allowed: &[Permission]) -> Self {
         self.permissions.retain(|it| allowed.contains(it));
         self
+    }
+
+    /// The same, which reaches taxpayers of the sandbox only: others are not found, and none can be added.
+    pub fn in_sandbox_only(mut self) -> Self {
+        self.sandbox_only = true;
+        self
+    }
+
+    /// Whether it reaches taxpayers of the sandbox only.
+    pub fn is_sandbox_only(&self) -> bool {
+        self.sandbox_only
     }
 
     /// The tenant that every query is bound to.

@@ -87,6 +87,7 @@ pub enum Command {
         command: Tenant,
     },
     Doctor(Doctor),
+    Migrate,
     Xml {
         #[command(subcommand)]
         command: Xml,

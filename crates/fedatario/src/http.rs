@@ -7,6 +7,7 @@ use fedatario_api::api::Parts;
 use fedatario_api::cursor::CursorKey;
 use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
+use fedatario_app::ports::System;
 use fedatario_base::{Code, Secret};
 use std::net::SocketAddr;
 use std::str::FromStr;

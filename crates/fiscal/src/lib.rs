@@ -1,4 +1,5 @@
-//! What the tax authorities write and ask for, as values: `mx` for Mexico's SAT.
+//! What the tax authorities write and ask for, as values: `mx` for Mexico's SAT,
+//! `rnc` and `ruc` for the tax ids of the Dominican Republic and Panama.
 //!
 //! Everything here is pure: bytes in, values out. Nothing performs I/O beyond the reader it is
 //! handed, nothing reads a clock (`now` is a parameter), and whatever a stranger's bytes meet has a
@@ -7,3 +8,5 @@
 #[doc(hidden)]
 pub mod fuzz;
 pub mod mx;
+pub mod rnc;
+pub mod ruc;

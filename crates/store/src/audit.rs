@@ -8,6 +8,7 @@
 //! of them can wait for each other in a circle.
 
 use crate::db::Db;
+use crate::reach::Reach;
 use crate::read::{Read, exactly, from_row};
 use crate::tx::{Inner, SqlTx, Work, fetch, list, run};
 use async_trait::async_trait;
@@ -53,7 +54,7 @@ pub(crate) async fn append(work: &mut Work, tenant: Uuid, event: &Event, detail:
 impl Db {
     /// A transaction that writes several rows of a tenant: it holds the head of the tenant's chain.
     pub(crate) async fn writing_in(&self, tenant: Uuid) -> Stored<Work> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Tenant(tenant)).await?;
         // SQLite has one writer anyway.
         if matches!(work.inner, Inner::Pg(_)) && !hold_head(&mut work, tenant).await? {
             take_head(&mut work, tenant).await?;

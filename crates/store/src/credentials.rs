@@ -28,6 +28,9 @@ from_row!(CredentialRow, row => CredentialRow {
 #[async_trait]
 impl Credentials for SqlTx {
     async fn put_credential(&mut self, it: &CredentialRow) -> Stored<()> {
+        if self.hides(it.taxpayer.0).await? {
+            return Err(self.work.fall(StoreError::NotFound));
+        }
         run!(
             self.work,
             "update credentials set state = 'replaced' \
@@ -63,7 +66,10 @@ impl Credentials for SqlTx {
     async fn credential(&mut self, id: CredentialId) -> Stored<Option<CredentialRow>> {
         let row: Option<Read<CredentialRow>> =
             fetch!(self.work, fetch_optional, "select * from credentials where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        match row {
+            Some(Read(it)) if !self.hides(it.taxpayer.0).await? => Ok(Some(it)),
+            _ => Ok(None),
+        }
     }
 
     async fn current_credential(&mut self, taxpayer: TaxpayerId, kind: CredentialKind) -> Stored<Option<CredentialRow>> {
@@ -75,7 +81,10 @@ impl Credentials for SqlTx {
             taxpayer.0,
             kind.text(),
         )?;
-        Ok(row.map(|it| it.0))
+        match row {
+            Some(Read(it)) if !self.hides(it.taxpayer.0).await? => Ok(Some(it)),
+            _ => Ok(None),
+        }
     }
 
     async fn set_credential_state(&mut self, id: CredentialId, state: CredentialState, reason: Option<&str>) -> Stored<()> {

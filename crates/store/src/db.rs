@@ -5,6 +5,7 @@
 //! local disk.
 
 use crate::error::{migrated, stored};
+use crate::reach::Reach;
 use crate::tx::{Inner, SqlTx, Work};
 use async_trait::async_trait;
 use fedatario_app::ports::{Store, StoreError, Stored, Tx};
@@ -12,7 +13,7 @@ use fedatario_base::Scope;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Executor, PgConnection, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, SqlitePool};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ const STATEMENTS: usize = 256;
 
 /// An answered commit survives a power cut, whatever the server's default.
 const DURABLE: &str = "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'";
+
+/// How a transaction begins that reads.
+const SNAPSHOT: &str = "begin isolation level repeatable read read only";
 
 #[derive(Clone)]
 pub(crate) enum Pools {
@@ -103,8 +107,10 @@ impl Db {
         Ok(Self(Pools::Pg(pool)))
     }
 
-    /// Brings the schema up to this program's, one process at a time. A database that a newer
-    /// program has written is refused as [`StoreError::SchemaNewer`].
+    /// Brings the schema up to this program's, one process at a time; where it is, nothing is written,
+    /// so that a role without rights over the schema may call it too. A database that a newer program
+    /// has written is refused as [`StoreError::SchemaNewer`], one whose server would not hold tenants
+    /// apart as [`StoreError::Unprotected`].
     pub async fn migrate(&self) -> Stored<()> {
         match &self.0 {
             Pools::Lite { write, path, .. } => {
@@ -113,9 +119,18 @@ impl Db {
                 drop(lock);
                 done
             }
-            // sqlx holds an advisory lock of the database meanwhile.
-            Pools::Pg(pool) => POSTGRES.run(pool).await.map_err(migrated),
+            Pools::Pg(pool) => self.migrate_postgres(pool).await,
         }
+    }
+
+    async fn migrate_postgres(&self, pool: &PgPool) -> Stored<()> {
+        self.refuse_unbound_roles().await?;
+        if !is_current(pool).await? {
+            // sqlx holds an advisory lock of the database meanwhile.
+            POSTGRES.run(pool).await.map_err(migrated)?;
+            self.lock_tables().await?;
+        }
+        self.refuse_unlocked_tables().await
     }
 
     /// What the writing connection says of syncing its commits: `2` (full) on SQLite, `on` or
@@ -141,18 +156,20 @@ impl Db {
         }
     }
 
-    pub(crate) async fn writing(&self) -> Stored<Work> {
+    /// A transaction that writes what `reach` may.
+    pub(crate) async fn writing(&self, reach: Reach) -> Stored<Work> {
         let inner = match &self.0 {
             Pools::Lite { write, .. } => write.begin_with("begin immediate").await.map(Inner::Lite),
-            Pools::Pg(pool) => pool.begin().await.map(Inner::Pg),
+            Pools::Pg(pool) => pool.begin_with(AssertSqlSafe(reach.begin("begin"))).await.map(Inner::Pg),
         };
         inner.map(Work::new).map_err(stored)
     }
 
-    pub(crate) async fn reading(&self) -> Stored<Work> {
+    /// A transaction that reads what `reach` may, all of it as of one moment.
+    pub(crate) async fn reading(&self, reach: Reach) -> Stored<Work> {
         let inner = match &self.0 {
             Pools::Lite { read, .. } => read.begin().await.map(Inner::Lite),
-            Pools::Pg(pool) => pool.begin_with("begin isolation level repeatable read read only").await.map(Inner::Pg),
+            Pools::Pg(pool) => pool.begin_with(AssertSqlSafe(reach.begin(SNAPSHOT))).await.map(Inner::Pg),
         };
         inner.map(Work::new).map_err(stored)
     }
@@ -165,8 +182,24 @@ impl Store for Db {
     }
 
     async fn read(&self, scope: &Scope) -> Stored<Box<dyn Tx>> {
-        Ok(Box::new(SqlTx::new(self.reading().await?, scope)))
+        Ok(Box::new(SqlTx::new(self.reading(Reach::Tenant(scope.tenant().0)).await?, scope)))
     }
+}
+
+/// Whether exactly the migrations of this program were applied.
+async fn is_current(pool: &PgPool) -> Stored<bool> {
+    let (kept,): (bool,) =
+        sqlx::query_as("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await.map_err(stored)?;
+    if !kept {
+        return Ok(false);
+    }
+    let applied: Vec<(i64, Vec<u8>, bool)> =
+        sqlx::query_as("select version, checksum, success from _sqlx_migrations order by version")
+            .fetch_all(pool)
+            .await
+            .map_err(stored)?;
+    let ours = POSTGRES.iter().map(|it| (it.version, it.checksum.to_vec(), true));
+    Ok(ours.eq(applied))
 }
 
 fn lite_options(path: &Path) -> SqliteConnectOptions {

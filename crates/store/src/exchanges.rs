@@ -9,6 +9,7 @@
 use crate::audit;
 use crate::db::Db;
 use crate::error::port;
+use crate::reach::Reach;
 use crate::read::{Read, closed_opt, exactly, from_row, instant};
 use crate::tx::{Work, fetch, run};
 use async_trait::async_trait;
@@ -99,7 +100,7 @@ impl Ledger for Db {
 
     async fn count(&self, scope: &Scope, operation: &str, subject: Option<&str>) -> Result<u32, PortError> {
         let counted = async {
-            let mut work = self.reading().await?;
+            let mut work = self.reading(Reach::Tenant(scope.tenant().0)).await?;
             count(&mut work, Topic::new(scope, operation, subject)).await
         };
         counted.await.map_err(port)
@@ -156,7 +157,7 @@ impl Db {
         lease: Option<LeaseProof>,
         now: Timestamp,
     ) -> Stored<Result<(), Refusal>> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
         if !holds(&mut work, scope, lease).await? {
             return Ok(Err(Refusal::LeaseLost));
         }
@@ -187,7 +188,7 @@ impl Db {
     }
 
     async fn last_exchange(&self, topic: Topic<'_>) -> Stored<Option<ExchangeRecord>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::Tenant(topic.tenant)).await?;
         let sql = format!(
             "select * from exchanges where tenant_id = $1 and operation = $2 and subject = $3 and departed_ms is not null \
              and (closed_ms is null or outcome in ({})) order by seq desc limit 1",

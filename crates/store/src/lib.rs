@@ -6,6 +6,9 @@
 //! ports is one transaction of its own, so no caller may await one while it holds a `Tx`: on SQLite
 //! there is one writer.
 //!
+//! On PostgreSQL row-level security is a second lock ([`Db::migrate`]): a transaction says for whom it is,
+//! and the server shows it no row of anybody else's, whatever a statement forgets.
+//!
 //! It leaves to the services what the values mean, and to the vault what is sealed.
 
 mod audit;
@@ -23,6 +26,7 @@ mod metadata;
 mod metadata_counts;
 mod packages;
 mod presence;
+mod reach;
 mod read;
 mod registry;
 mod replays;

@@ -4,6 +4,7 @@
 
 use crate::db::Db;
 use crate::error::port;
+use crate::reach::Reach;
 use crate::tx::{Work, fetch, run};
 use async_trait::async_trait;
 use fedatario_app::ports::Stored;
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 impl Limits for Db {
     async fn take(&self, key: &str, rate: Rate, now: Timestamp) -> Result<Take, PortError> {
         let taken = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Nobody).await?;
             let (full_at,): (Option<i64>,) = fetch!(
                 work,
                 fetch_one,
@@ -37,7 +38,7 @@ impl Limits for Db {
 impl Breakers for Db {
     async fn permit(&self, key: &str, now: Timestamp) -> Result<Permit, PortError> {
         let asked = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Nobody).await?;
             let (answer, state) = breaker::permit(take_breaker(&mut work, key).await?, now);
             put_breaker(&mut work, key, state).await?;
             work.commit().await?;
@@ -48,7 +49,7 @@ impl Breakers for Db {
 
     async fn record(&self, key: &str, observed: Observed, now: Timestamp) -> Result<(), PortError> {
         let recorded = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Nobody).await?;
             let state = breaker::record(take_breaker(&mut work, key).await?, observed, now);
             put_breaker(&mut work, key, state).await?;
             work.commit().await

@@ -51,7 +51,10 @@ impl Packages for SqlTx {
     async fn package(&mut self, id: PackageId) -> Stored<Option<PackageRow>> {
         let row: Option<Read<PackageRow>> =
             fetch!(self.work, fetch_optional, "select * from packages where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        match row {
+            Some(Read(it)) if !self.hides(it.taxpayer.0).await? => Ok(Some(it)),
+            _ => Ok(None),
+        }
     }
 
     async fn package_by_id_paquete(&mut self, taxpayer: TaxpayerId, id_paquete: &str) -> Stored<Option<PackageRow>> {

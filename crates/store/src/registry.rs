@@ -5,6 +5,7 @@
 
 use crate::db::Db;
 use crate::documents::{in_shapes, lists};
+use crate::reach::Reach;
 use crate::read::{Read, exactly, from_row, instant, small};
 use crate::tx::{fetch, places, run};
 use async_trait::async_trait;
@@ -49,7 +50,7 @@ fn signed(number: u64) -> i64 {
 #[async_trait]
 impl Registry for Db {
     async fn certificates(&self, _: &SystemScope, numbers: &[&str]) -> Stored<Vec<KnownCertificate>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::Nobody).await?;
         let mut found = Vec::new();
         for numbers in numbers.chunks(NUMBERS_MOST) {
             let sql = format!("select * from known_certificates where number in ({})", places(1, numbers.len()));
@@ -61,7 +62,7 @@ impl Registry for Db {
     }
 
     async fn put_certificates(&self, _: &SystemScope, rows: &[KnownCertificate]) -> Stored<u64> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Nobody).await?;
         let mut new = 0;
         for batch in in_shapes(rows) {
             let sql = format!(
@@ -78,13 +79,13 @@ impl Registry for Db {
     }
 
     async fn count_certificates(&self, _: &SystemScope) -> Stored<u64> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::Nobody).await?;
         let (count,): (i64,) = fetch!(work, fetch_one, "select count(*) from known_certificates")?;
         Ok(count.unsigned_abs())
     }
 
     async fn add_listed(&self, _: &SystemScope, list: ListId, rows: &[EfosRow]) -> Stored<()> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Nobody).await?;
         for batch in in_shapes(rows) {
             let sql = format!("insert into efos_entries (list_id, rfc, seq, name, situation) values {}", lists(batch.len(), 5));
             run!(
@@ -96,7 +97,7 @@ impl Registry for Db {
     }
 
     async fn publish_list(&self, _: &SystemScope, list: &EfosList) -> Stored<()> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Nobody).await?;
         let (count,): (i64,) = fetch!(work, fetch_one, "select count(*) from efos_entries where list_id = $1", list.id.0)?;
         if count != signed(list.rows) {
             let why = format!("the list has {} rows, {count} of them are here", list.rows);
@@ -118,14 +119,14 @@ impl Registry for Db {
     }
 
     async fn current_list(&self, _: &SystemScope) -> Stored<Option<EfosList>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::Nobody).await?;
         let row: Option<Read<EfosList>> =
             fetch!(work, fetch_optional, "select * from efos_lists order by loaded_ms desc, id desc limit 1")?;
         Ok(row.map(|it| it.0))
     }
 
     async fn listed(&self, _: &SystemScope, rfc: Option<&str>, after: Option<(&str, u64)>, limit: u32) -> Stored<Vec<EfosRow>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::Nobody).await?;
         let rows: Vec<Read<EfosRow>> = fetch!(
             work,
             fetch_all,

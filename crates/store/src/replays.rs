@@ -1,6 +1,7 @@
 //! Calls that named themselves, and what they were answered with.
 
 use crate::db::Db;
+use crate::reach::Reach;
 use crate::tx::{fetch, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
@@ -15,7 +16,7 @@ type Row = (Vec<u8>, i64, Option<i64>, Option<String>, Option<Vec<u8>>);
 #[async_trait]
 impl Replays for Db {
     async fn claim(&self, scope: &Scope, named: &Named, fingerprint: &[u8; 32], now: Timestamp) -> Stored<Claim> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
         let claimed = run!(
             work,
             "insert into replays (tenant_id, principal, method, path, key, fingerprint, claimed_ms) \
@@ -49,7 +50,7 @@ impl Replays for Db {
 
     async fn keep(&self, scope: &Scope, named: &Named, answered: &Answered) -> Stored<()> {
         let headers = serde_json::to_string(&answered.headers).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
         run!(
             work,
             "update replays set status = $6, headers = $7, body = $8 \
@@ -67,7 +68,7 @@ impl Replays for Db {
     }
 
     async fn give_back(&self, scope: &Scope, named: &Named) -> Stored<()> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
         run!(
             work,
             "delete from replays where tenant_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5 and status is null",
@@ -82,7 +83,7 @@ impl Replays for Db {
 
     async fn forget(&self, _: &SystemScope, now: Timestamp) -> Stored<u64> {
         let before = to_millis(now).saturating_sub(millis(KEPT_FOR));
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::System).await?;
         let gone = run!(work, "delete from replays where claimed_ms < $1", before)?;
         work.commit().await?;
         Ok(gone)

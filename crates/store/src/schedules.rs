@@ -5,6 +5,7 @@
 //! that is still open is not doubled.
 
 use crate::db::Db;
+use crate::reach::Reach;
 use crate::read::{Read, from_row, instant, small};
 use crate::tx::{SqlTx, Work, fetch, list, run};
 use async_trait::async_trait;
@@ -78,11 +79,12 @@ impl Schedules for SqlTx {
 
 /// Fires what is due; how many jobs are new.
 pub(crate) async fn tick(db: &Db, now: Timestamp, next: &NextTime<'_>) -> Stored<u64> {
-    let mut work = db.writing().await?;
+    let mut work = db.writing(Reach::System).await?;
     let due: Vec<Read<Due>> = fetch!(
         work,
         fetch_all,
-        "select tenant_id, id, expression, spread_s, next_ms from schedules where enabled and next_ms <= $1 order by tenant_id, id limit $2",
+        "select tenant_id, id, expression, spread_s, next_ms from schedules where enabled and next_ms <= $1 \
+         and tenant_id in (select id from tenants where state = 'active') order by tenant_id, id limit $2",
         to_millis(now),
         TICK_MOST,
     )?;

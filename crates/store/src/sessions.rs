@@ -5,6 +5,7 @@
 
 use crate::db::Db;
 use crate::error::port;
+use crate::reach::Reach;
 use crate::read::{Read, from_row, instant, small};
 use crate::tx::{Work, fetch, run};
 use async_trait::async_trait;
@@ -39,7 +40,7 @@ from_row!(Row, row => Row {
 impl Sessions for Db {
     async fn load(&self, scope: &Scope, slot: Slot) -> Result<Option<StoredSession>, PortError> {
         let loaded = async {
-            let mut work = self.reading().await?;
+            let mut work = self.reading(Reach::Tenant(scope.tenant().0)).await?;
             let row: Option<Read<Row>> = fetch!(
                 work,
                 fetch_optional,
@@ -55,7 +56,7 @@ impl Sessions for Db {
 
     async fn claim(&self, scope: &Scope, slot: Slot, opening: Opening) -> Result<Claim, PortError> {
         let claimed = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
             let row = take(&mut work, scope, slot).await?;
             let claim = decide(row, &opening);
             if let Claim::Yours { .. } = claim {
@@ -76,7 +77,7 @@ impl Sessions for Db {
         expires: Timestamp,
     ) -> Result<Option<u64>, PortError> {
         let stored = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
             let row: Option<(i64,)> = fetch!(
                 work,
                 fetch_optional,
@@ -98,7 +99,7 @@ impl Sessions for Db {
 
     async fn release(&self, scope: &Scope, slot: Slot, holder: HolderId) -> Result<(), PortError> {
         let released = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
             run!(
                 work,
                 "update sessions set holder_id = null, holder_until_ms = null \
@@ -115,7 +116,7 @@ impl Sessions for Db {
 
     async fn forget(&self, scope: &Scope, slot: Slot, generation: u64) -> Result<(), PortError> {
         let forgotten = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
             run!(
                 work,
                 "update sessions set sealed = null, expires_ms = null \
@@ -132,7 +133,7 @@ impl Sessions for Db {
 
     async fn cool(&self, scope: &Scope, slot: Slot, holder: HolderId, until: Timestamp) -> Result<(), PortError> {
         let cooled = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
             take(&mut work, scope, slot).await?;
             run!(
                 work,

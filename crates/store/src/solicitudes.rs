@@ -150,7 +150,10 @@ impl Solicitudes for SqlTx {
     async fn solicitud(&mut self, id: SolicitudId) -> Stored<Option<Solicitud>> {
         let row: Option<Read<Solicitud>> =
             fetch!(self.work, fetch_optional, "select * from solicitudes where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        match row {
+            Some(Read(it)) if !self.hides(it.taxpayer.0).await? => Ok(Some(it)),
+            _ => Ok(None),
+        }
     }
 
     async fn solicitudes(&mut self, taxpayer: TaxpayerId, year: Option<i16>) -> Stored<Vec<Solicitud>> {

@@ -1,11 +1,14 @@
 //! What happens across tenants: claims, leases, the tick, the tenants themselves.
 //!
+//! An organisation that is suspended or leaves has no turn: its jobs and schedules wait.
+//!
 //! A claim is fair: tenants take turns, and what a tenant already has running counts as turns it
 //! had. Claims follow one another (SQLite has one writer, PostgreSQL one lock), so two never take
 //! the same job; rows that another transaction is changing are passed over, so that nothing here
 //! ever waits for a row while it holds another.
 
 use crate::db::Db;
+use crate::reach::Reach;
 use crate::read::{Read, from_row, instant, small};
 use crate::tx::{Inner, Work, fetch, lock_key, places, run};
 use async_trait::async_trait;
@@ -53,7 +56,7 @@ impl System for Db {
         if filter.kinds.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::System).await?;
         work.exclude(lock_key(&[b"claim"])).await?;
         give_back_lapsed(&mut work, wall).await?;
         let sql = claim_sql(filter, matches!(work.inner, Inner::Pg(_)));
@@ -78,7 +81,7 @@ impl System for Db {
         let mut lost = Vec::new();
         for proof in leases {
             // Each by itself: whoever held two rows could wait in a circle with whoever ends them.
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::System).await?;
             let extended = run!(
                 work,
                 "update jobs set lease_ms = $3 where id = $1 and token = $2 and state = 'running'",
@@ -98,7 +101,7 @@ impl System for Db {
         if dead.is_empty() {
             return Ok(0);
         }
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::System).await?;
         let held = format!("state = 'running' and holder_id in ({})", places(1, dead.len()));
         let sql = lapse_sql(&held, matches!(work.inner, Inner::Pg(_)));
         let released = run!(work, AssertSqlSafe(sql.as_str()); for holder in dead => holder.0)?;
@@ -107,7 +110,7 @@ impl System for Db {
     }
 
     async fn holders(&self, _: &SystemScope) -> Stored<Vec<HolderId>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::System).await?;
         let rows: Vec<(Uuid,)> = fetch!(
             work,
             fetch_all,
@@ -120,7 +123,7 @@ impl System for Db {
         if filter.kinds.is_empty() {
             return Ok(None);
         }
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::System).await?;
         match first_due(&mut work, filter).await? {
             Some(due) => Ok(Some(due)),
             None => Ok(any_held(&mut work, filter).await?.then_some(Timestamp::MAX)),
@@ -132,25 +135,25 @@ impl System for Db {
     }
 
     async fn tenants(&self, _: &SystemScope) -> Stored<Vec<(TenantId, String)>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::System).await?;
         let rows: Vec<(Uuid, String)> = fetch!(work, fetch_all, "select id, name from tenants order by id")?;
         Ok(rows.into_iter().map(|(id, name)| (TenantId(id), name)).collect())
     }
 
     async fn add_tenant(&self, _: &SystemScope, id: TenantId, name: &str, now: Timestamp) -> Stored<()> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::System).await?;
         run!(work, "insert into tenants (id, name, created_ms) values ($1, $2, $3)", id.0, name, to_millis(now))?;
         work.commit().await
     }
 
     async fn setting(&self, _: &SystemScope, key: &str) -> Stored<Option<String>> {
-        let mut work = self.reading().await?;
+        let mut work = self.reading(Reach::Nobody).await?;
         let row: Option<(String,)> = fetch!(work, fetch_optional, "select value from settings where key = $1", key)?;
         Ok(row.map(|it| it.0))
     }
 
     async fn set_setting(&self, _: &SystemScope, key: &str, value: &str) -> Stored<()> {
-        let mut work = self.writing().await?;
+        let mut work = self.writing(Reach::Nobody).await?;
         run!(
             work,
             "insert into settings (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value",
@@ -189,7 +192,7 @@ fn lapse_sql(held: &str, postgres: bool) -> String {
 async fn first_due(work: &mut Work, filter: &ClaimFilter) -> Stored<Option<Timestamp>> {
     let sql = format!(
         "select min(first.due_ms) from (select (select c.due_ms from jobs c where c.tenant_id = t.id and c.state = 'ready' \
-         and {} order by c.due_ms limit 1) as due_ms from tenants t) first",
+         and {} order by c.due_ms limit 1) as due_ms from tenants t where t.state = 'active') first",
         fits(filter, 1)
     );
     let (due,): (Option<i64>,) = fetch!(
@@ -245,7 +248,7 @@ fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
              select j.tenant_id, j.id, j.due_ms, j.lapses, \
                row_number() over (partition by j.tenant_id order by j.due_ms, j.id) \
                + (select count(*) from jobs r where r.tenant_id = j.tenant_id and r.state = 'running') as turn \
-             from tenants t {candidates}) turns), \
+             from tenants t {candidates} where t.state = 'active') turns), \
          held as materialized (select count(*) as jobs, coalesce(max(h.lapses), 0) as lapses \
            from tenants t join jobs h on h.tenant_id = t.id and h.state = 'running' where h.holder_id = $1), \
          alone as materialized (select coalesce(min(place), $4 + 1) as place from ranked where lapses >= {SUSPECT_AFTER}), \

@@ -37,9 +37,9 @@ macro_rules! bound {
 macro_rules! run {
     ($work:expr, $sql:expr $(, $bind:expr)* $(; for $item:ident in $list:expr => $($each:expr),+)? $(,)?) => {{
         let done = match &mut $work.inner {
-            $crate::tx::Inner::Lite(tx) => $crate::tx::bound!(sqlx::query::<sqlx::Sqlite>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+            $crate::tx::Inner::Lite(tx) => $crate::tx::bound!(sqlx::query::<sqlx::Sqlite>($crate::tx::worded($sql)); $($bind),* $(; for $item in $list => $($each),+)?)
                 .execute(&mut **tx).await.map(|it| it.rows_affected()),
-            $crate::tx::Inner::Pg(tx) => $crate::tx::bound!(sqlx::query::<sqlx::Postgres>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+            $crate::tx::Inner::Pg(tx) => $crate::tx::bound!(sqlx::query::<sqlx::Postgres>($crate::tx::worded($sql)); $($bind),* $(; for $item in $list => $($each),+)?)
                 .execute(&mut **tx).await.map(|it| it.rows_affected()),
         };
         $work.noted(done)
@@ -50,9 +50,9 @@ macro_rules! run {
 macro_rules! fetch {
     ($work:expr, $how:ident, $sql:expr $(, $bind:expr)* $(; for $item:ident in $list:expr => $($each:expr),+)? $(,)?) => {{
         let done = match &mut $work.inner {
-            $crate::tx::Inner::Lite(tx) => $crate::tx::bound!(sqlx::query_as::<sqlx::Sqlite, _>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+            $crate::tx::Inner::Lite(tx) => $crate::tx::bound!(sqlx::query_as::<sqlx::Sqlite, _>($crate::tx::worded($sql)); $($bind),* $(; for $item in $list => $($each),+)?)
                 .$how(&mut **tx).await,
-            $crate::tx::Inner::Pg(tx) => $crate::tx::bound!(sqlx::query_as::<sqlx::Postgres, _>($sql); $($bind),* $(; for $item in $list => $($each),+)?)
+            $crate::tx::Inner::Pg(tx) => $crate::tx::bound!(sqlx::query_as::<sqlx::Postgres, _>($crate::tx::worded($sql)); $($bind),* $(; for $item in $list => $($each),+)?)
                 .$how(&mut **tx).await,
         };
         $work.noted(done)
@@ -64,6 +64,29 @@ macro_rules! list {
     ($work:expr, $($statement:tt)+) => {
         $crate::tx::fetch!($work, fetch_all, $($statement)+).map(|rows: Vec<$crate::read::Read<_>>| rows.into_iter().map(|it| it.0).collect())
     };
+}
+
+/// A statement as it is sent: as it was written.
+#[cfg(not(feature = "no-predicates"))]
+pub(crate) fn worded<S: sqlx::SqlSafeStr>(sql: S) -> S {
+    sql
+}
+
+/// A statement as it is sent: with each condition on its tenant made void, so that the tests see what
+/// row-level security holds by itself.
+#[cfg(feature = "no-predicates")]
+pub(crate) fn worded(sql: impl sqlx::SqlSafeStr) -> sqlx::AssertSqlSafe<String> {
+    const PREDICATE: &str = "tenant_id = $";
+    let sql = sql.into_sql_str();
+    let mut parts = sql.as_str().split(PREDICATE);
+    let mut worded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.find(|it: char| !it.is_ascii_digit()).unwrap_or(part.len());
+        let alias = worded.rfind(|it: char| !it.is_ascii_alphanumeric() && it != '.' && it != '_').map_or(0, |it| it + 1);
+        worded.insert_str(alias, "(true or ");
+        worded.push_str(&format!("{PREDICATE}{}){}", &part[..digits], &part[digits..]));
+    }
+    sqlx::AssertSqlSafe(worded)
 }
 
 pub(crate) use {bound, fetch, list, run};
@@ -116,6 +139,20 @@ impl Work {
         self.advisory("select pg_advisory_xact_lock_shared($1)", key).await
     }
 
+    /// Says for which tenant the statements that follow are, in a transaction that began for none or for
+    /// another: a chain is written by whoever reaches people, one row of one tenant at a time.
+    pub(crate) async fn speak_for(&mut self, tenant: Uuid) -> Stored<()> {
+        let done = match &mut self.inner {
+            Inner::Lite(_) => Ok(()),
+            Inner::Pg(tx) => sqlx::query("select set_config('fedatario.tenant', $1, true)")
+                .bind(tenant.to_string())
+                .execute(&mut **tx)
+                .await
+                .map(|_| ()),
+        };
+        self.noted(done)
+    }
+
     async fn advisory(&mut self, sql: &'static str, key: i64) -> Stored<()> {
         let done = match &mut self.inner {
             Inner::Lite(_) => Ok(()),
@@ -132,11 +169,31 @@ pub(crate) struct SqlTx {
     pub(crate) tenant: Uuid,
     /// Who stands behind what is enqueued here.
     pub(crate) originator: String,
+    /// Whether taxpayers outside the sandbox are hidden from it.
+    pub(crate) sandbox_only: bool,
 }
 
 impl SqlTx {
     pub(crate) fn new(work: Work, scope: &Scope) -> Self {
-        Self { work, tenant: scope.tenant().0, originator: scope.actor().originator() }
+        Self { work, tenant: scope.tenant().0, originator: scope.actor().originator(), sandbox_only: scope.is_sandbox_only() }
+    }
+}
+
+impl SqlTx {
+    /// Whether a taxpayer is hidden from this transaction: it reaches the sandbox only, and they are not
+    /// of it.
+    pub(crate) async fn hides(&mut self, taxpayer: Uuid) -> Stored<bool> {
+        if !self.sandbox_only {
+            return Ok(false);
+        }
+        let sandbox: Option<(Uuid,)> = fetch!(
+            self.work,
+            fetch_optional,
+            "select id from taxpayers where tenant_id = $1 and id = $2 and environment = 'sandbox'",
+            self.tenant,
+            taxpayer,
+        )?;
+        Ok(sandbox.is_none())
     }
 }
 

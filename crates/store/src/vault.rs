@@ -4,6 +4,7 @@
 //! port, and only those that a credential of the same tenant names.
 
 use crate::db::Db;
+use crate::reach::Reach;
 use crate::read::{Read, closed, exactly, from_row, small};
 use crate::tx::{Work, fetch, run};
 use async_trait::async_trait;
@@ -57,7 +58,7 @@ fn port(error: StoreError) -> PortError {
 impl TenantKeys for Db {
     async fn current(&self, scope: &Scope, key_use: KeyUse) -> Result<Option<TenantKeyRow>, PortError> {
         let read = async {
-            let mut work = self.reading().await?;
+            let mut work = self.reading(Reach::Tenant(scope.tenant().0)).await?;
             let row: Option<Read<TenantKeyRow>> = fetch!(
                 work,
                 fetch_optional,
@@ -72,7 +73,7 @@ impl TenantKeys for Db {
 
     async fn by_version(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<Option<TenantKeyRow>, PortError> {
         let read = async {
-            let mut work = self.reading().await?;
+            let mut work = self.reading(Reach::Tenant(scope.tenant().0)).await?;
             let row: Option<Read<TenantKeyRow>> = fetch!(
                 work,
                 fetch_optional,
@@ -88,7 +89,7 @@ impl TenantKeys for Db {
 
     async fn insert_if_absent(&self, scope: &Scope, row: &TenantKeyRow) -> Result<bool, PortError> {
         let inserted = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
             let added = run!(
                 work,
                 "insert into tenant_keys (tenant_id, key_use, version, root_version, wrapped) values ($1, $2, $3, $4, $5) \
@@ -107,7 +108,7 @@ impl TenantKeys for Db {
 
     async fn behind(&self, _: &SystemScope, root_version: u32) -> Result<u64, PortError> {
         let counted = async {
-            let mut work = self.reading().await?;
+            let mut work = self.reading(Reach::System).await?;
             let (count,): (i64,) =
                 fetch!(work, fetch_one, "select count(*) from tenant_keys where root_version <> $1", i64::from(root_version))?;
             Ok(count.unsigned_abs())
@@ -122,7 +123,7 @@ impl TenantKeys for Db {
         limit: u32,
     ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
         let read = async {
-            let mut work = self.reading().await?;
+            let mut work = self.reading(Reach::System).await?;
             let rows: Vec<Read<(TenantId, TenantKeyRow)>> = fetch!(
                 work,
                 fetch_all,
@@ -143,7 +144,7 @@ impl TenantKeys for Db {
         after: &TenantKeyRow,
     ) -> Result<bool, PortError> {
         let rewrapped = async {
-            let mut work = self.writing().await?;
+            let mut work = self.writing(Reach::Tenant(tenant.0)).await?;
             let changed = run!(
                 work,
                 "update tenant_keys set wrapped = $6, root_version = $7 \
@@ -181,7 +182,7 @@ impl VaultStore {
 impl CredentialStore for VaultStore {
     async fn credential(&self, scope: &Scope, id: CredentialId) -> Result<Option<CredentialRow>, PortError> {
         let read = async {
-            let mut work = self.db.reading().await?;
+            let mut work = self.db.reading(Reach::Tenant(scope.tenant().0)).await?;
             let row: Option<Read<CredentialRow>> = fetch!(
                 work,
                 fetch_optional,
@@ -195,7 +196,7 @@ impl CredentialStore for VaultStore {
     }
 
     async fn object(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, PortError> {
-        let mut work = self.db.reading().await.map_err(port)?;
+        let mut work = self.db.reading(Reach::Tenant(scope.tenant().0)).await.map_err(port)?;
         if !names(&mut work, scope, path).await.map_err(port)? {
             return Ok(None);
         }
@@ -209,7 +210,7 @@ impl CredentialStore for VaultStore {
 
     async fn behind(&self, scope: &Scope, key_version: u32) -> Result<u64, PortError> {
         let counted = async {
-            let mut work = self.db.reading().await?;
+            let mut work = self.db.reading(Reach::Tenant(scope.tenant().0)).await?;
             let (count,): (i64,) = fetch!(
                 work,
                 fetch_one,
@@ -224,7 +225,7 @@ impl CredentialStore for VaultStore {
 
     async fn next_behind(&self, scope: &Scope, key_version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError> {
         let read = async {
-            let mut work = self.db.reading().await?;
+            let mut work = self.db.reading(Reach::Tenant(scope.tenant().0)).await?;
             let rows: Vec<Read<WrappedDataKey>> = fetch!(
                 work,
                 fetch_all,
@@ -241,7 +242,7 @@ impl CredentialStore for VaultStore {
 
     async fn rewrap(&self, scope: &Scope, before: &WrappedDataKey, after: &WrappedDataKey) -> Result<bool, PortError> {
         let rewrapped = async {
-            let mut work = self.db.writing().await?;
+            let mut work = self.db.writing(Reach::Tenant(scope.tenant().0)).await?;
             let changed = run!(
                 work,
                 "update credentials set wrapped_key = $5, key_version = $6 \

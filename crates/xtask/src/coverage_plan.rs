@@ -197,10 +197,12 @@ const SPINE: &str = "The spine";
 const LINE: &str = "The Mexican line";
 const INPUT: &str = "Bad input";
 const DONE: &str = "Done when";
+const API: &str = "The API";
 const COMPLETE: &str = "Complete";
 const UNBREAKABLE: &str = "Unbreakable";
 const JUDGED: &str = "Judged by others";
 const IDENTITY: &str = "People come in";
+const PEOPLE: &str = "People and organisations";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -493,7 +495,14 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         IDENTITY,
         "Passwords: lengths in code points, what is guessed first, Argon2id with permits and a bounded queue, rehash when the cost is raised",
-        &["identity: passwords", "identity: a raised cost", "identity: a stored hash", "identity: one hash", "identity: a list of leaked", "identity: argon2-cffi"],
+        &[
+            "identity: passwords",
+            "identity: a raised cost",
+            "identity: a stored hash",
+            "identity: one hash",
+            "identity: a list of leaked",
+            "identity: argon2-cffi",
+        ],
     ),
     bullet(
         IDENTITY,
@@ -503,7 +512,12 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         IDENTITY,
         "Throttled by account, address and network; nobody is locked out",
-        &["identity: waits after failures", "identity: failures are counted", "identity: a day of guessing", "api: wrong passwords make"],
+        &[
+            "identity: waits after failures",
+            "identity: failures are counted",
+            "identity: a day of guessing",
+            "api: wrong passwords make",
+        ],
     ),
     bullet(
         IDENTITY,
@@ -531,7 +545,13 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         IDENTITY,
         "Revocation within two seconds everywhere",
-        &["identity: a token is good only", "identity: what is known of a token", "api: what another process revokes", "identity: a job stands and falls", "api: people see their sessions"],
+        &[
+            "identity: a token is good only",
+            "identity: what is known of a token",
+            "api: what another process revokes",
+            "identity: a job stands and falls",
+            "api: people see their sessions",
+        ],
     ),
     bullet(
         IDENTITY,
@@ -564,4 +584,94 @@ pub const BULLETS: &[Bullet] = &[
             "api: forms of identity",
         ],
     ),
+    bullet(
+        API,
+        "One declaration for each operation: route, permission, `x-permission`, `x-idempotency`, bound, document",
+        &[
+            "api: every declaration is whole",
+            "api: every operation refuses whoever shows no credential",
+            "api: every operation refuses whoever lacks its permission",
+            "api: the OpenAPI document is written from the declarations",
+            "api: a tenant that is named must be that of the credential",
+        ],
+    ),
+    bullet(
+        API,
+        "Problems (RFC 9457) in the language of the caller, with a page for each type",
+        &[
+            "api: problem+json has every member",
+            "api: problems are told in the language",
+            "api: the type of every problem is a page",
+            "api: unknown places are 404",
+            "api: a panic ends its own request",
+        ],
+    ),
+    bullet(
+        API,
+        "`Idempotency-Key`: done once, answered again, never a secret twice, never what may have been done",
+        &[
+            "api: the same call under one key",
+            "api: of many calls at once under one key",
+            "api: an answer with a secret",
+            "api: what may have been done",
+        ],
+    ),
+    bullet(
+        API,
+        "Strict bodies and parameters, bounds in size and time, signed cursors, ETag and If-Match",
+        &[
+            "api: bodies are read strictly",
+            "api: bodies are bounded",
+            "api: unknown parameters are refused",
+            "api: cursors are signed",
+            "api: ETag and If-Match",
+        ],
+    ),
+    bullet(
+        API,
+        "Limits with `RateLimit` and `RateLimit-Policy`, readable at `/api/limits`",
+        &["api: limits of a key and its tenant"],
+    ),
+    bullet(
+        API,
+        "Security headers, exact sites, traces, one bounded bearer",
+        &[
+            "api: security headers stand on every answer",
+            "api: only sites that are named exactly",
+            "api: traces are echoed",
+            "api: one bearer of at most 4 KiB",
+        ],
+    ),
+    bullet(
+        API,
+        "Slow heads, header bombs, smuggled requests; a graceful end",
+        &[
+            "api: heads are bounded",
+            "api: a head that never ends",
+            "api: nothing is smuggled",
+            "api: told to stop, nothing new is taken",
+        ],
+    ),
+    bullet(
+        API,
+        "Server-sent events, resumable, rechecked each second",
+        &["api: a stream of events is resumed", "api: an open stream ends within a second", "api: open streams tell their readers"],
+    ),
+    bullet(
+        API,
+        "An offline reference page; clients that generators make, and a fuzzer that reads the document",
+        &[
+            "api: the reference page names every operation",
+            "api: a generated Python client works",
+            "api: a generated TypeScript client works",
+            "api: schemathesis finds no 500",
+        ],
+    ),
+    bullet(
+        PEOPLE,
+        "Row-level security on PostgreSQL holds tenants apart by itself: roles that void it are refused, every table is locked, whoever says nothing sees nothing, with every condition taken out of the statements no foreign row is seen",
+        &["rls:"],
+    ),
+    bullet(PEOPLE, "Tax ids of three countries: the shape is refused, the check digit only told", &["taxpayers:"]),
+    bullet(PEOPLE, "Platform roles hold nothing of tenants", &["roles:"]),
 ];

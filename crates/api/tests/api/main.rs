@@ -9,4 +9,5 @@ mod limits;
 mod pages;
 mod repeats;
 mod sockets;
+mod strangers;
 mod support;

@@ -15,6 +15,11 @@ pub fn segment(text: &str) -> String {
     utf8_percent_encode(&nfc, KEPT).to_string()
 }
 
+/// The folder of everything that a tenant has.
+pub fn tenant(tenant: TenantId) -> String {
+    format!("tenants/{tenant}/")
+}
+
 /// The folder of a taxpayer.
 pub fn taxpayer(tenant: TenantId, rfc: &str) -> String {
     format!("tenants/{tenant}/clientes/{}", segment(rfc))

@@ -28,3 +28,5 @@ mod tries;
 
 pub use service::Identity;
 pub use settings::IdentitySettings;
+pub mod tenancy;
+pub mod tenancy_ports;

@@ -7,8 +7,8 @@
 
 use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LAPSES_AT_MOST, LEASE};
 use crate::App;
-use crate::model::ClaimedJob;
 use crate::identity::originator::stands;
+use crate::model::ClaimedJob;
 use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored, Tx};
 use async_trait::async_trait;
 use fedatario_base::id::{HolderId, JobId};

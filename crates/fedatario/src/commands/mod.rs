@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod jobs;
+mod migrate;
 mod openapi;
 mod pipe;
 mod request;
@@ -44,6 +45,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
         Command::Tenant { command } => tenant::run(globals, command, screen).await,
+        Command::Migrate => migrate::run(globals, screen).await,
         Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,
         Command::Xml { command } => xml::run(command, screen),
         Command::Cert { command } => cert::run(command, screen),

@@ -162,14 +162,24 @@ pub fn post(url: &str, body: &Value) {
     assert!(sent.status().is_success(), "{url}: {}", sent.status());
 }
 
+/// Makes the role that the program works as, whoever comes first.
+const PLAIN_ROLE: &str = "do $$ begin create role fedatario_plain login nosuperuser nobypassrls password 'plain'; \
+     exception when duplicate_object or unique_violation then null; end $$";
+
 /// A fresh database of the PostgreSQL server that the tests run against.
 pub fn database(name: &str) -> String {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var("FEDATARIO_TEST_POSTGRES_URL")
         .expect("FEDATARIO_TEST_POSTGRES_URL names a PostgreSQL server; scripts/test starts one");
     let name = format!("{name}_{}_{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
-    let made = Command::new("psql").args([&server, "-qc", &format!("create database {name}")]).status().expect("psql is there");
-    assert!(made.success());
+    for statement in [PLAIN_ROLE, &format!("create database {name} owner fedatario_plain")] {
+        let made = Command::new("psql").args([&server, "-qc", statement]).status().expect("psql is there");
+        assert!(made.success());
+    }
+    // The program refuses to work as the administrator.
+    let (scheme, rest) = server.split_once("://").expect("an address");
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    let server = format!("{scheme}://fedatario_plain:plain@{host}");
     let (base, query) = server.split_once('?').map_or((server.as_str(), None), |(base, query)| (base, Some(query)));
     let (host, _) = base.rsplit_once('/').expect("an address with a database");
     query.map_or(format!("{host}/{name}"), |query| format!("{host}/{name}?{query}"))

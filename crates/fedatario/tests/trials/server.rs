@@ -62,7 +62,16 @@ impl Server {
         server
             .run("initdb", &["-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8", "-D", &server.data()]);
         server.up();
+        server.admit();
         server
+    }
+
+    /// Makes the role that the program works as, and its database: it refuses to be the administrator.
+    fn admit(&self) {
+        let port = self.port.to_string();
+        let to = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres"];
+        self.run("createuser", &[&to[..], &["plain"]].concat());
+        self.run("createdb", &[&to[..], &["-O", "plain", "plain"]].concat());
     }
 
     /// The server refuses to run as root.
@@ -104,7 +113,7 @@ impl Server {
     }
 
     fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://plain@127.0.0.1:{}/plain", self.port)
     }
 }
 

@@ -17,3 +17,6 @@ create table replays (
     primary key (tenant_id, principal, method, path, key)
 );
 create index replays_by_age on replays (claimed_ms);
+
+-- What is too old is forgotten across tenants.
+select fedatario_lock('replays', '{system}');

@@ -14,7 +14,8 @@ mod users;
 
 use crate::audit;
 use crate::db::Db;
-use crate::tx::SqlTx;
+use crate::reach::Reach;
+use crate::tx::{SqlTx, Work};
 use async_trait::async_trait;
 use fedatario_app::identity::ports::{Chain, IdentityStore, IdentityTx};
 use fedatario_app::model::NewJob;
@@ -43,15 +44,19 @@ impl IdTx {
     }
 }
 
+fn inside(work: Work, scope: &PlatformScope) -> SqlTx {
+    SqlTx { work, tenant: PLATFORM, originator: scope.actor().originator(), sandbox_only: false }
+}
+
 #[async_trait]
 impl IdentityStore for Db {
     async fn begin(&self, scope: &PlatformScope) -> Stored<Box<dyn IdentityTx>> {
-        let tx = SqlTx { work: self.writing().await?, tenant: PLATFORM, originator: scope.actor().originator() };
+        let tx = inside(self.writing(Reach::Platform).await?, scope);
         Ok(Box::new(IdTx { tx, writes: true }))
     }
 
     async fn read(&self, scope: &PlatformScope) -> Stored<Box<dyn IdentityTx>> {
-        let tx = SqlTx { work: self.reading().await?, tenant: PLATFORM, originator: scope.actor().originator() };
+        let tx = inside(self.reading(Reach::Platform).await?, scope);
         Ok(Box::new(IdTx { tx, writes: false }))
     }
 }
@@ -63,10 +68,12 @@ impl IdentityTx for IdTx {
             Chain::Tenant(tenant) => tenant.0,
             Chain::Platform => PLATFORM,
         };
+        self.tx.work.speak_for(tenant).await?;
         audit::append(&mut self.tx.work, tenant, &event, detail).await
     }
 
     async fn enqueue(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)> {
+        self.tx.work.speak_for(tenant.0).await?;
         self.tx.tenant = tenant.0;
         let enqueued = self.tx.enqueue(job, now).await;
         self.tx.tenant = PLATFORM;

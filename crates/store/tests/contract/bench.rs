@@ -41,6 +41,14 @@ macro_rules! methods {
 }
 pub(crate) use methods;
 
+/// The role that the program works as: neither superuser nor BYPASSRLS, owner of its database.
+pub const PLAIN: &str = "fedatario_plain";
+
+/// Makes it, once for a server, whoever comes first.
+const PLAIN_ROLE: &str = "do $$ begin \
+     create role fedatario_plain login nosuperuser nobypassrls nocreatedb nocreaterole password 'plain'; \
+     exception when duplicate_object or unique_violation then null; end $$";
+
 pub enum Place {
     /// Held so that the folder lasts as long as the bench.
     File {
@@ -85,8 +93,9 @@ impl Bench {
     pub async fn postgres() -> Self {
         let admin = server();
         let name = format!("fedatario_{}", uuid::Uuid::new_v4().simple());
-        sql(&admin, &format!("create database {name}")).await;
-        let address = database(&admin, &name);
+        sql(&admin, PLAIN_ROLE).await;
+        sql(&admin, &format!("create database {name} owner {PLAIN}")).await;
+        let address = as_plain(&database(&admin, &name));
         let db = Db::open_postgres(&address).await.expect("the new database");
         Self::with(db, "postgres", address, Place::Server { admin, name }).await
     }
@@ -120,10 +129,18 @@ impl Bench {
         .expect("the same database")
     }
 
+    /// The address of the same database as the server's administrator; none for a file.
+    pub fn admin(&self) -> Option<String> {
+        match &self.place {
+            Place::Server { admin, name } => Some(database(admin, name)),
+            Place::File { .. } => None,
+        }
+    }
+
     /// Runs statements behind the store's back, as somebody with the database in hand would.
     pub async fn tamper(&self, statements: &str) {
         match &self.place {
-            Place::Server { .. } => sql(&self.address, statements).await,
+            Place::Server { admin, name } => sql(&database(admin, name), statements).await,
             Place::File { .. } => {
                 let pool = sqlx::SqlitePool::connect(&self.address).await.expect("the file");
                 sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&pool).await.expect("the statements");
@@ -140,7 +157,7 @@ impl Bench {
     }
 }
 
-async fn sql(address: &str, statements: &str) {
+pub async fn sql(address: &str, statements: &str) {
     let pool = sqlx::PgPool::connect(address).await.expect("the server answers");
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&pool).await.expect("the statements");
     pool.close().await;
@@ -151,6 +168,18 @@ fn database(admin: &str, name: &str) -> String {
     let (place, options) = admin.split_once('?').map_or((admin, String::new()), |(place, it)| (place, format!("?{it}")));
     let (server, _) = place.rsplit_once('/').expect("an address that names a database");
     format!("{server}/{name}{options}")
+}
+
+/// The same database, reached as the plain role.
+pub fn as_plain(address: &str) -> String {
+    as_role(address, PLAIN)
+}
+
+/// The same database, reached as a role whose password is `plain`.
+pub fn as_role(address: &str, role: &str) -> String {
+    let (scheme, rest) = address.split_once("://").expect("an address");
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{role}:plain@{host}")
 }
 
 /// The server named by the environment, or one that lives as long as this process.

@@ -107,7 +107,7 @@ async fn count_documents(bench: &Bench, status: &str) -> i64 {
         let pool = sqlx::SqlitePool::connect(&bench.address).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
     } else {
-        let pool = sqlx::PgPool::connect(&bench.address).await.unwrap();
+        let pool = sqlx::PgPool::connect(&bench.admin().unwrap()).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
     }
 }

@@ -1,7 +1,7 @@
 //! One contract for both databases, on real servers.
 //!
 //! Each test runs on SQLite and on PostgreSQL. With `FEDATARIO_TEST_POSTGRES_URL` set, that server
-//! is used (its user must be allowed to create databases); without it this process starts a
+//! is used (its user must be allowed to create databases and roles: the tests themselves run as a plain one); without it this process starts a
 //! throw-away one. A machine without PostgreSQL fails these tests; it never skips them.
 
 mod audit;
@@ -17,7 +17,9 @@ mod people;
 mod ports;
 mod races;
 mod replays;
+mod replays;
 mod requests;
+mod rls;
 mod samples;
 mod sat;
 mod schedules;

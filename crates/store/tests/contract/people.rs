@@ -448,9 +448,15 @@ async fn a_job_stands_and_falls_with_its_originator(bench: &Bench) {
     let (ana, _) = two(bench).await;
     let (ours, theirs) = (bench.ours.tenant(), bench.theirs.tenant());
     let mut tx = writing(bench).await;
-    tx.add_membership(&Membership { tenant: ours, tenant_name: String::new(), user: ana.id, state: MemberState::Active, created: noon() })
-        .await
-        .unwrap();
+    tx.add_membership(&Membership {
+        tenant: ours,
+        tenant_name: String::new(),
+        user: ana.id,
+        state: MemberState::Active,
+        created: noon(),
+    })
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     let ask = async |tenant, kind, who: &str| stands(&bench.db, tenant, kind, who).await.unwrap();
     let who = ana.id.to_string();

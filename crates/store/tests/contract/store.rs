@@ -77,7 +77,7 @@ async fn a_newer_schema_is_refused(bench: &Bench) {
 
 async fn migrations_run_together_and_again(bench: &Bench) {
     if bench.name == "postgres" {
-        bench.tamper("drop schema public cascade; create schema public;").await;
+        bench.tamper("drop schema public cascade; create schema public authorization pg_database_owner;").await;
     }
     let others = [bench.reopened().await, bench.reopened().await, bench.reopened().await];
     let (a, b, c) = tokio::join!(others[0].migrate(), others[1].migrate(), others[2].migrate());
