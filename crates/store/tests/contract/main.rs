@@ -17,7 +17,6 @@ mod people;
 mod ports;
 mod races;
 mod replays;
-mod replays;
 mod requests;
 mod rls;
 mod samples;

@@ -133,17 +133,12 @@ async fn sixty_four_refreshes_make_one_child(bench: &Bench) {
 }
 
 async fn a_spent_refresh_token_ends_its_line(bench: &Bench) {
+    let stage = Stage::new(bench).await;
     // (seconds until it is shown again, other words about itself, whether the line lives)
     for (seconds, agent, lives) in [(0, "curl/8", true), (9, "curl/8", true), (10, "curl/8", false), (1, "curl/9", false)] {
-        let stage = Stage::new(bench).await;
-        let entered = match stage.identity.owner_token(Actor::Os(0)).await {
-            Ok(token) => {
-                let mut form = form(&token);
-                form.email = format!("ana{seconds}{}@example.mx", &agent[5..]);
-                stage.identity.bootstrap(form, &here()).await.unwrap()
-            }
-            Err(error) => panic!("{error}"),
-        };
+        let token = stage.identity.owner_token(Actor::Os(0)).await.unwrap();
+        let form = OwnerForm { email: format!("ana{seconds}@example.mx"), ..form(&token) };
+        let entered = stage.identity.bootstrap(form, &here()).await.unwrap();
         let first = text(&entered.tokens.refresh);
         let second = text(&stage.identity.refresh(&first, &here()).await.unwrap().refresh);
         stage.clock.advance(SignedDuration::from_secs(seconds));
