@@ -187,6 +187,12 @@ pub const MATRICES: &[Matrix] = &[
     },
     Matrix { name: "import x outcome", columns: &[], rows: Rows::AtLeast(35), apart: &[] },
     Matrix { name: "fixture x outcome", columns: &[], rows: Rows::AtLeast(12), apart: &[] },
+    Matrix {
+        name: "operation x refusal",
+        columns: &["no credential", "permission missing", "refusal chained", "example"],
+        rows: Rows::AtLeast(7),
+        apart: &[],
+    },
 ];
 
 const SPINE: &str = "The spine";
@@ -565,6 +571,7 @@ pub const BULLETS: &[Bullet] = &[
         "An offline reference page; clients that generators make, and a fuzzer that reads the document",
         &[
             "api: the reference page names every operation",
+            "api: every example is understood",
             "api: a generated Python client works",
             "api: a generated TypeScript client works",
             "api: schemathesis finds no 500",

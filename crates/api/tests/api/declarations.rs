@@ -8,6 +8,18 @@ use fedatario_api::routing::Entry;
 use fedatario_api::testing::{MapDoor, person};
 use fedatario_base::Permission;
 
+/// The matrix of what is tried at every operation.
+const MATRIX: &str = "operation x refusal";
+
+fn row(entry: &Entry) -> String {
+    format!("{} {}", entry.operation.method, entry.operation.path)
+}
+
+/// Says why a cell of the matrix cannot be.
+fn apart(entry: &Entry, why: &str, column: &str) {
+    fedatario_testkit::covers!(format!("{MATRIX} n/a"), format!("{}: {why}", row(entry)), column);
+}
+
 /// Texts that have the form of each part of a path, and name nothing.
 fn filled(entry: &Entry) -> String {
     let schemas = entry.description.parameters.iter().filter(|it| it.name.is_empty());
@@ -33,11 +45,16 @@ fn nothing_is_declared_wrongly() {
 #[tokio::test]
 async fn nobody_comes_in_without_a_credential() {
     let stage = Stage::new().await;
-    for entry in routes::all().entries().iter().filter(|it| it.operation.access != Access::Anyone) {
+    for entry in routes::all().entries() {
+        if entry.operation.access == Access::Anyone {
+            apart(entry, "it is open to anyone", "no credential");
+            continue;
+        }
         let method: Method = entry.operation.method.clone();
         let answer = stage.api.call(method, &filled(entry)).send().await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "unauthenticated"), "{entry:?}");
         assert_eq!(answer.header("www-authenticate"), "Bearer", "{entry:?}");
+        fedatario_testkit::covers!(MATRIX, row(entry), "no credential");
     }
     assert!(stage.chained(stage.ours).await.is_empty(), "nobody was known, so nothing is chained");
     fedatario_testkit::covers!("api: every operation refuses whoever shows no credential");
@@ -47,7 +64,12 @@ async fn nobody_comes_in_without_a_credential() {
 async fn whoever_lacks_the_permission_is_refused_and_the_chain_says_so() {
     let stage = Stage::new().await;
     for entry in routes::all().entries() {
-        let Some(permission) = entry.operation.permission() else { continue };
+        let Some(permission) = entry.operation.permission() else {
+            for column in ["permission missing", "refusal chained"] {
+                apart(entry, "it asks for no permission", column);
+            }
+            continue;
+        };
         let others: Vec<Permission> = Permission::ALL.iter().copied().filter(|it| *it != permission).collect();
         stage.api.knows("others", person(stage.ours, &others));
         let before = stage.chained(stage.ours).await.len();
@@ -55,6 +77,8 @@ async fn whoever_lacks_the_permission_is_refused_and_the_chain_says_so() {
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "permission_denied"), "{entry:?}");
         assert_eq!(answer.json()["permission"], permission.text(), "{entry:?}");
         assert_eq!(stage.chained(stage.ours).await[before..], ["api.refused"], "{entry:?}");
+        fedatario_testkit::covers!(MATRIX, row(entry), "permission missing");
+        fedatario_testkit::covers!(MATRIX, row(entry), "refusal chained");
         stage.clock.advance(jiff::SignedDuration::from_secs(61));
     }
     assert!(stage.chained(stage.theirs).await.is_empty());
@@ -109,4 +133,27 @@ async fn a_door_of_another_kind_is_asked_the_same_way() {
     assert_eq!(named(stage.theirs.to_string()).await.is(403)["code"], "tenant_mismatch");
     assert_eq!(named("ten_x".to_owned()).await.is(400)["code"], "id_format");
     fedatario_testkit::covers!("api: a tenant that is named must be that of the credential");
+}
+
+/// What the reference page shows is what a program may send: it is never refused for its form.
+#[tokio::test]
+async fn every_example_is_understood() {
+    let stage = Stage::new().await;
+    stage.api.knows("all", person(stage.ours, Permission::ALL));
+    for entry in routes::all().entries() {
+        let takes_json = entry.description.body.as_ref().is_some_and(|it| it.media == "application/json");
+        let Some(example) = entry.operation.example.filter(|_| takes_json) else {
+            apart(entry, "it takes no JSON", "example");
+            continue;
+        };
+        let call = stage.api.call(entry.operation.method.clone(), &filled(entry)).bearer("all");
+        let call = call.header("idempotency-key", entry.operation.id).header("if-match", "\"1\"");
+        let answer = call.body("application/json", example).send().await;
+        let code = answer.code();
+        let about_form = ["json_malformed", "field_invalid", "field_unknown", "media_type", "body_too_large"].contains(&code.as_str());
+        assert!(!about_form && answer.status.as_u16() != 500, "{entry:?}: {}", String::from_utf8_lossy(&answer.bytes));
+        fedatario_testkit::covers!(MATRIX, row(entry), "example");
+        stage.clock.advance(jiff::SignedDuration::from_secs(61));
+    }
+    fedatario_testkit::covers!("api: every example is understood");
 }
