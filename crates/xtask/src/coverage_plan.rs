@@ -189,7 +189,7 @@ pub const MATRICES: &[Matrix] = &[
     Matrix { name: "fixture x outcome", columns: &[], rows: Rows::AtLeast(12), apart: &[] },
     Matrix {
         name: "operation x refusal",
-        columns: &["no credential", "permission missing", "refusal chained", "example"],
+        columns: &["no credential", "permission missing", "refusal chained", "other tenant", "example"],
         rows: Rows::AtLeast(7),
         apart: &[],
     },
@@ -501,6 +501,7 @@ pub const BULLETS: &[Bullet] = &[
             "api: every operation refuses whoever shows no credential",
             "api: every operation refuses whoever lacks its permission",
             "api: the OpenAPI document is written from the declarations",
+            "api: ids of another tenant are nobody's",
             "api: a tenant that is named must be that of the credential",
         ],
     ),
@@ -565,6 +566,11 @@ pub const BULLETS: &[Bullet] = &[
         API,
         "Server-sent events, resumable, rechecked each second",
         &["api: a stream of events is resumed", "api: an open stream ends within a second", "api: open streams tell their readers"],
+    ),
+    bullet(
+        API,
+        "`serve` with roles, figures on a port of their own, JSON logs",
+        &["serve: the API answers, figures", "serve: each request is one JSON object", "serve: roles can run alone"],
     ),
     bullet(
         API,
