@@ -14,6 +14,7 @@ mod jobs;
 mod ledger;
 mod migration;
 mod ports;
+mod replays;
 mod requests;
 mod replays;
 mod rls;
