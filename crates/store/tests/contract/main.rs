@@ -16,7 +16,6 @@ mod migration;
 mod ports;
 mod replays;
 mod requests;
-mod replays;
 mod rls;
 mod samples;
 mod sat;
