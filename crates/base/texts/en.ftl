@@ -33,6 +33,12 @@ id_format = The id does not have the expected form.
 
 ## API
 
+reference-title = The API of Fedatario
+reference-about = Each operation with what it asks for, what it answers and an example. For programs:
+reference-contents = Themes
+reference-permission = Permission
+reference-step-up = a recent second factor
+reference-audit = Audit
 unauthenticated = A valid credential is missing.
     .fix = Sign in again with POST /api/auth/login, or send a current API key in the Authorization header.
     .example = Authorization: Bearer fed_live_…

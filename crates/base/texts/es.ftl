@@ -33,6 +33,12 @@ id_format = El identificador no tiene la forma esperada.
 
 ## API
 
+reference-title = La API de Fedatario
+reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
+reference-contents = Temas
+reference-permission = Permiso
+reference-step-up = segundo factor reciente
+reference-audit = Auditoría
 unauthenticated = Falta una credencial válida.
     .fix = Entre de nuevo con POST /api/auth/login, o mande una clave de API vigente en la cabecera Authorization.
     .example = Authorization: Bearer fed_live_…
