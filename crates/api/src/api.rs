@@ -2,6 +2,7 @@
 
 use crate::cursor::CursorKey;
 use crate::limits::Limiter;
+use crate::lines::Lines;
 use crate::settings::Settings;
 use fedatario_app::App;
 use fedatario_app::identity::door::Door;
@@ -22,6 +23,8 @@ pub struct Parts {
     pub cursors: CursorKey,
     /// Bounds and addresses.
     pub settings: Settings,
+    /// What the lines of work need beyond the services.
+    pub lines: Lines,
 }
 
 /// The services, shared by every call. Cheap to clone.

@@ -8,6 +8,7 @@
 use crate::api::{Api, Parts};
 use crate::cursor::CursorKey;
 use crate::edge::Peer;
+use crate::lines::Lines;
 use crate::routing::Catalog;
 use crate::settings::Settings;
 use async_trait::async_trait;
@@ -138,7 +139,14 @@ impl TestApi {
 
 /// What [`TestApi`] wires when nothing else is said.
 pub fn parts(app: App, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts {
-    Parts { app, door, replays, cursors: CursorKey::new(&Secret::new([7; 32])), settings: Settings::default() }
+    Parts {
+        app,
+        door,
+        replays,
+        cursors: CursorKey::new(&Secret::new([7; 32])),
+        settings: Settings::default(),
+        lines: Lines::closed(),
+    }
 }
 
 /// A request on its way.

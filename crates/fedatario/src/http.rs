@@ -6,6 +6,7 @@ use crate::house::Premises;
 use async_trait::async_trait;
 use fedatario_api::api::Parts;
 use fedatario_api::cursor::CursorKey;
+use fedatario_api::lines::Lines;
 use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
 use fedatario_app::error::{AppError, AppResult};
@@ -91,6 +92,11 @@ pub async fn api(premises: &Premises) -> Result<Api, Failure> {
         replays: Arc::new(premises.db.clone()),
         cursors: CursorKey::new(&cursor_key(premises).await?),
         settings: settings()?,
+        lines: Lines {
+            courier: premises.courier.clone(),
+            revision: Some(premises.revision(None)?),
+            temporary: premises.dir.join("run"),
+        },
     };
     Ok(Api::new(parts))
 }

@@ -19,6 +19,7 @@ mod documents;
 mod error;
 mod exchanges;
 mod find;
+mod hooks;
 mod jobs;
 mod limits;
 mod metadata;

@@ -2,14 +2,34 @@
 //!
 //! A new module is a file beside this one with `pub fn routes() -> Routes`, and a line in [`all`].
 
+pub mod audit;
+pub mod checks;
+pub mod documents;
+pub mod follow;
 pub mod health;
+pub mod hooks;
+pub mod jobs;
 pub mod limits;
 pub mod me;
+pub mod packages;
 pub mod published;
+pub mod sat;
 
 use crate::routing::Catalog;
 
 /// Every operation there is.
 pub fn all() -> Catalog {
-    Catalog::new(vec![health::routes(), limits::routes(), me::routes(), published::routes()])
+    Catalog::new(vec![
+        health::routes(),
+        limits::routes(),
+        me::routes(),
+        sat::routes(),
+        packages::routes(),
+        documents::routes(),
+        checks::routes(),
+        jobs::routes(),
+        hooks::routes(),
+        audit::routes(),
+        published::routes(),
+    ])
 }
