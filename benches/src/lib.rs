@@ -6,6 +6,7 @@
 pub mod database;
 pub mod house;
 pub mod input;
+pub mod load;
 pub mod part;
 pub mod stages;
 pub mod table;

@@ -90,10 +90,17 @@ impl Bench {
         measure(&mut command).with_context(|| format!("part {name}"))
     }
 
+    /// A peer's script, not yet started: for those that serve.
+    pub fn peer_command(&self, script: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script));
+        command
+    }
+
     /// Runs a peer's script, by its name in `peers/`.
     pub fn peer(&self, script: &str, arguments: &[&str]) -> anyhow::Result<Measured> {
-        let mut command = Command::new(&self.python);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script)).args(arguments);
+        let mut command = self.peer_command(script);
+        command.args(arguments);
         measure(&mut command).with_context(|| format!("peer {script}"))
     }
 }

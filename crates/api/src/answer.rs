@@ -194,7 +194,7 @@ pub struct Download {
 impl Answer for Download {
     fn describe(description: &mut Description) {
         let schema = json!({ "type": "string", "format": "binary" });
-        description.answers(200, "The file.", Some(("application/octet-stream", schema)));
+        description.answers(200, "The file.", Some(("*/*", schema)));
         description.header("Content-Disposition", "The name that it is offered under.");
     }
 
@@ -207,28 +207,42 @@ impl Answer for Download {
     }
 }
 
-/// A page or a style of ours, with what it may load.
-#[derive(Debug, Clone)]
-pub struct Asset {
-    /// Its media type.
-    pub media: &'static str,
-    /// What a browser may load for it.
-    pub policy: &'static str,
-    /// The text.
-    pub body: String,
-}
+/// What a page of ours may load: its own style, and nothing else.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-impl Answer for Asset {
+/// A page of ours.
+#[derive(Debug, Clone)]
+pub struct Html(pub String);
+
+impl Answer for Html {
     fn describe(description: &mut Description) {
         description.answers(200, "The page.", Some(("text/html", json!({ "type": "string" }))));
     }
 
     fn answer(self, _: &Call) -> Result<Response, ApiError> {
-        let mut response = Response::new(Body::from(self.body));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media));
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
-        Ok(response)
+        asset("text/html; charset=utf-8", self.0)
     }
+}
+
+/// A style of ours.
+#[derive(Debug, Clone)]
+pub struct Style(pub &'static str);
+
+impl Answer for Style {
+    fn describe(description: &mut Description) {
+        description.answers(200, "The style.", Some(("text/css", json!({ "type": "string" }))));
+    }
+
+    fn answer(self, _: &Call) -> Result<Response, ApiError> {
+        asset("text/css; charset=utf-8", self.0.to_owned())
+    }
+}
+
+fn asset(media: &'static str, text: String) -> Result<Response, ApiError> {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    Ok(response)
 }
 
 /// A JSON document of any shape, with a schema that says so: for documents whose form is a standard's.

@@ -2,6 +2,7 @@
 
 use crate::cursor::CursorKey;
 use crate::limits::Limiter;
+use crate::lines::Lines;
 use crate::settings::Settings;
 use fedatario_app::App;
 use fedatario_app::identity::Identity;
@@ -25,6 +26,8 @@ pub struct Parts {
     pub cursors: CursorKey,
     /// Bounds and addresses.
     pub settings: Settings,
+    /// What the lines of work need beyond the services.
+    pub lines: Lines,
 }
 
 /// The services, shared by every call. Cheap to clone.

@@ -70,8 +70,10 @@ pub mod describe;
 pub mod edge;
 pub mod events;
 pub mod extract;
+pub mod form;
 pub mod idempotency;
 pub mod limits;
+pub mod lines;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
@@ -82,6 +84,7 @@ pub mod routes;
 pub mod routing;
 pub mod server;
 pub mod settings;
+pub mod spool;
 pub mod testing;
 
 pub use api::Api;

@@ -66,6 +66,8 @@ pub struct Operation {
     pub idempotency: Idempotency,
     /// Whether the answer carries a secret, which is then never stored for a replay.
     pub answers_secret: bool,
+    /// Whether calls count in the caller's windows.
+    pub counts: bool,
     /// The largest body, in bytes.
     pub body_bytes: usize,
     /// The action that the audit chain gets when it succeeds; `None` where nothing is changed.
@@ -119,6 +121,7 @@ impl Operation {
             needs_step_up: false,
             idempotency,
             answers_secret: false,
+            counts: true,
             body_bytes: JSON_BODY_BYTES,
             audits: None,
             refusals: &[],
@@ -153,6 +156,12 @@ impl Operation {
     /// The answer carries a secret: a repeated key is told `already_created`, never the secret again.
     pub fn answers_secret(mut self) -> Self {
         self.answers_secret = true;
+        self
+    }
+
+    /// Calls are not counted: for supervisors, who ask all the time.
+    pub fn uncounted(mut self) -> Self {
+        self.counts = false;
         self
     }
 

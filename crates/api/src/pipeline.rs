@@ -104,6 +104,9 @@ async fn who(
     progress: &mut Progress,
 ) -> Result<Option<Principal>, ApiError> {
     let now = api.app.clock.wall();
+    if operation.access == Access::Anyone && !operation.counts {
+        return Ok(None);
+    }
     if operation.access == Access::Anyone {
         let (standings, passes) = api.limiter().count_address(asked.origin.address, now);
         progress.standings = standings;

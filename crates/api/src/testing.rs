@@ -8,6 +8,7 @@
 use crate::api::{Api, Parts};
 use crate::cursor::CursorKey;
 use crate::edge::Peer;
+use crate::lines::Lines;
 use crate::routing::Catalog;
 use crate::settings::Settings;
 use async_trait::async_trait;
@@ -143,7 +144,15 @@ pub fn parts(app: App, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts 
     // A hash that costs nothing: tests of routes make many, and guard nobody.
     let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
     let identity = Arc::new(Identity::new(&app, IdentitySettings { cost, cores: 8, ..IdentitySettings::default() }));
-    Parts { app, door, identity, replays, cursors: CursorKey::new(&Secret::new([7; 32])), settings: Settings::default() }
+    Parts {
+        app,
+        door,
+        identity,
+        replays,
+        cursors: CursorKey::new(&Secret::new([7; 32])),
+        settings: Settings::default(),
+        lines: Lines::closed(),
+    }
 }
 
 /// A request on its way.

@@ -4,6 +4,7 @@
 //! `Tx` exists only for a [`Scope`]: each of its methods sees and touches the scope's tenant alone,
 //! and somebody else's id is *not found*.
 
+use crate::hooks::ports::Hooks;
 use crate::model::*;
 use crate::revision::ports::Checks;
 use async_trait::async_trait;
@@ -70,7 +71,9 @@ pub trait Store: Send + Sync {
 
 /// One transaction of one tenant.
 #[async_trait]
-pub trait Tx: Taxpayers + Credentials + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + AuditLog + Send {
+pub trait Tx:
+    Taxpayers + Credentials + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + Hooks + AuditLog + Send
+{
     /// Makes everything durable at once.
     async fn commit(self: Box<Self>) -> Stored<()>;
 }
@@ -232,6 +235,8 @@ pub trait Jobs {
     async fn bury_job(&mut self, lease: LeaseProof, error: &str) -> Stored<()>;
     /// Jobs in a state (or all), newest last, after an id.
     async fn jobs(&mut self, state: Option<JobState>, after: Option<JobId>, limit: u32) -> Stored<Vec<JobView>>;
+    /// Jobs that a filter lets through, newest first, before an id.
+    async fn jobs_where(&mut self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Stored<Vec<JobView>>;
     /// By id.
     async fn job(&mut self, id: JobId) -> Stored<Option<JobView>>;
     /// Makes a dead or waiting job due now.

@@ -220,6 +220,15 @@ codes! {
     JobDead = "job_dead", 500, Finding, Installation, false;
     ScheduleFormat = "schedule_format", 422, Usage, Caller, false;
     Internal = "internal", 500, Finding, Installation, false;
+    // Mail and webhooks.
+    MailUnconfigured = "mail_unconfigured", 503, Later, Installation, true;
+    MailAddress = "mail_address", 422, Usage, Caller, false;
+    MailRefused = "mail_refused", 502, Refused, Authority, false;
+    MailUnavailable = "mail_unavailable", 503, Later, Authority, true;
+    WebhookUrl = "webhook_url", 422, Usage, Caller, false;
+    WebhookForbidden = "webhook_forbidden", 422, Usage, Caller, false;
+    WebhookLimit = "webhook_limit", 409, Usage, Caller, false;
+    WebhookUnanswered = "webhook_unanswered", 502, Later, Authority, true;
     // Audit.
     AuditAltered = "audit_altered", 409, Finding, Installation, false;
     AuditGap = "audit_gap", 409, Finding, Installation, false;

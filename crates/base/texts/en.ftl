@@ -33,6 +33,12 @@ id_format = The id does not have the expected form.
 
 ## API
 
+reference-title = The API of Fedatario
+reference-about = Each operation with what it asks for, what it answers and an example. For programs:
+reference-contents = Themes
+reference-permission = Permission
+reference-step-up = a recent second factor
+reference-audit = Audit
 unauthenticated = A valid credential is missing.
     .fix = Sign in again with POST /api/auth/login, or send a current API key in the Authorization header.
     .example = Authorization: Bearer fed_live_…
@@ -154,12 +160,6 @@ busy = Too many people are signing in at once.
     .fix = Repeat after what Retry-After says.
     .example = Retry-After: 4
 
-reference-title = The API of Fedatario
-reference-about = Each operation with what it asks for, what it answers and an example. For programs:
-reference-contents = Themes
-reference-permission = Permission
-reference-step-up = a recent second factor
-reference-audit = Audit
 
 ## Taxpayers
 
@@ -488,6 +488,33 @@ schedule_format = The schedule cannot be understood.
 internal = Something failed inside the program.
     .fix = Run the command again; if it happens again, keep the log and tell whoever operates the system.
     .example = FEDATARIO_LOG=debug fedatario sat status
+
+## Mail and webhooks
+
+mail_unconfigured = There is no way out for mail.
+    .fix = Name a server with FEDATARIO_SMTP_URL and who writes with FEDATARIO_MAIL_FROM, or a folder with FEDATARIO_MAIL_DIR; what waits leaves by itself.
+    .example = FEDATARIO_SMTP_URL=smtps://user:password@mail.example:465 FEDATARIO_MAIL_FROM="Fedatario <notices@example.com>"
+mail_address = The mail address is none.
+    .fix = Give one address alone, without a name or blanks.
+    .example = ana@example.com
+mail_refused = The mail server refused the message for good.
+    .fix = The detail holds its answer: check the address of the reader and that of the sender.
+    .example = fedatario jobs list --state dead
+mail_unavailable = The mail server is not there, or takes no messages now.
+    .fix = Check the address, the user and the password of FEDATARIO_SMTP_URL; messages are tried again by themselves for a day.
+    .example = fedatario jobs list
+webhook_url = Events are not sent to that address.
+    .fix = Use a whole https address, on port 443 or 8443, without user and password.
+    .example = https://erp.example.com/events/fedatario
+webhook_forbidden = The name leads to a place that is not public, and no events are sent there.
+    .fix = Publish the receiver at a public address. With the simulator, FEDATARIO_WEBHOOKS_ALLOW_PRIVATE admits networks of your own.
+    .example = FEDATARIO_WEBHOOKS_ALLOW_PRIVATE=127.0.0.0/8
+webhook_limit = The organisation has as many addresses for events as there may be.
+    .fix = Take one away that is not used any more, or let one listen to more events.
+    .example = DELETE /api/webhooks/whk_01k3zvh8m2e4ttx0n5sw2b9qrc
+webhook_unanswered = The receiver of events did not answer.
+    .fix = Check that it is there and answers within ten seconds; it is sent again by itself for three days.
+    .example = POST /api/webhooks/whk_01k3zvh8m2e4ttx0n5sw2b9qrc/test
 
 ## Audit
 

@@ -33,6 +33,12 @@ id_format = El identificador no tiene la forma esperada.
 
 ## API
 
+reference-title = La API de Fedatario
+reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
+reference-contents = Temas
+reference-permission = Permiso
+reference-step-up = segundo factor reciente
+reference-audit = Auditoría
 unauthenticated = Falta una credencial válida.
     .fix = Entre de nuevo con POST /api/auth/login, o mande una clave de API vigente en la cabecera Authorization.
     .example = Authorization: Bearer fed_live_…
@@ -154,12 +160,6 @@ busy = Hay demasiadas personas entrando a la vez.
     .fix = Repita después de lo que dice Retry-After.
     .example = Retry-After: 4
 
-reference-title = La API de Fedatario
-reference-about = Cada operación con lo que pide, lo que responde y un ejemplo. Para programas:
-reference-contents = Temas
-reference-permission = Permiso
-reference-step-up = segundo factor reciente
-reference-audit = Auditoría
 
 ## Contribuyentes
 
@@ -488,6 +488,33 @@ schedule_format = El horario no se entiende.
 internal = Algo falló dentro del programa.
     .fix = Repita la orden; si vuelve a pasar, guarde el registro y avise a quien opera el sistema.
     .example = FEDATARIO_LOG=debug fedatario sat status
+
+## Correo y webhooks
+
+mail_unconfigured = No hay por dónde sacar el correo.
+    .fix = Nombre un servidor con FEDATARIO_SMTP_URL y quién escribe con FEDATARIO_MAIL_FROM, o una carpeta con FEDATARIO_MAIL_DIR; lo que espera sale solo.
+    .example = FEDATARIO_SMTP_URL=smtps://usuario:contraseña@correo.example:465 FEDATARIO_MAIL_FROM="Fedatario <avisos@example.com>"
+mail_address = La dirección de correo no sirve.
+    .fix = Escriba una sola dirección, sin nombre ni espacios.
+    .example = ana@example.com
+mail_refused = El servidor de correo rechazó el mensaje para siempre.
+    .fix = El detalle trae su respuesta: compruebe la dirección de quien lo recibe y la de quien lo envía.
+    .example = fedatario jobs list --state dead
+mail_unavailable = El servidor de correo no está, o ahora no acepta mensajes.
+    .fix = Compruebe la dirección, el usuario y la contraseña de FEDATARIO_SMTP_URL; los mensajes se reintentan solos durante un día.
+    .example = fedatario jobs list
+webhook_url = A esa dirección no se envían avisos.
+    .fix = Use una dirección https completa, en el puerto 443 u 8443, sin usuario ni contraseña.
+    .example = https://erp.example.com/avisos/fedatario
+webhook_forbidden = El nombre lleva a un lugar que no es público, y ahí no se envían avisos.
+    .fix = Publique el receptor en una dirección pública. Con el simulador, FEDATARIO_WEBHOOKS_ALLOW_PRIVATE admite redes propias.
+    .example = FEDATARIO_WEBHOOKS_ALLOW_PRIVATE=127.0.0.0/8
+webhook_limit = La organización ya tiene tantas direcciones de avisos como caben.
+    .fix = Quite una que ya no use, o escuche más avisos con una misma.
+    .example = DELETE /api/webhooks/whk_01k3zvh8m2e4ttx0n5sw2b9qrc
+webhook_unanswered = El receptor de avisos no contestó.
+    .fix = Compruebe que atiende y que contesta en menos de diez segundos; el envío se repite solo durante tres días.
+    .example = POST /api/webhooks/whk_01k3zvh8m2e4ttx0n5sw2b9qrc/test
 
 ## Auditoría
 

@@ -411,7 +411,7 @@ pub enum Schedule {
         rfc: Option<String>,
         #[arg(long, conflicts_with = "rfc")]
         all: bool,
-        #[arg(long, default_value = crate::commands::schedule::DAILY)]
+        #[arg(long, default_value = fedatario_app::descarga::nightly::DAILY)]
         cron: String,
         #[arg(long)]
         exact: bool,

@@ -9,7 +9,10 @@ use crate::failure::Failure;
 use crate::locks::{self, FileLiveness, Held, SharedLiveness};
 use crate::{claim, config, files, wiring};
 use fedatario_app::descarga::handlers::Descarga;
+use fedatario_app::hooks::Deliveries;
+use fedatario_app::hooks::ports::Courier;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
+use fedatario_app::mail::{Mails, Postman};
 use fedatario_app::ports::Blobs;
 use fedatario_app::revision::{self, Revision};
 use fedatario_app::{App, tenancy};
@@ -39,6 +42,10 @@ pub struct Premises {
     pub sat: Arc<SatClient>,
     /// The client of SAT's public doors.
     pub counter: Arc<SatCounter>,
+    /// Who hands mail on.
+    pub postman: Arc<dyn Postman>,
+    /// Who sends events to addresses outside.
+    pub courier: Arc<dyn Courier>,
     /// Where objects lie.
     pub objects: wiring::Objects,
     /// The file of the root key, when it lies in one.
@@ -171,6 +178,7 @@ impl Premises {
         let sat = Arc::new(sat);
         let counter = wiring::sat_counter(public, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let settings = wiring::settings(environment)?;
+        let (postman, courier) = (Arc::new(wiring::mailer()?), Arc::new(wiring::courier(environment)?));
         let app = App {
             store: Arc::new(db.clone()),
             people: Arc::new(db.clone()),
@@ -191,6 +199,8 @@ impl Premises {
             hands,
             sat,
             counter: Arc::new(counter),
+            postman,
+            courier,
             objects,
             root_file,
             holder,
@@ -222,7 +232,15 @@ impl Premises {
 
     /// A worker of this process.
     pub fn worker(&self) -> Worker {
-        let handlers: Vec<Arc<dyn Handler>> = vec![Arc::new(Descarga::new(self.app.clone()))];
+        let mut handlers: Vec<Arc<dyn Handler>> = vec![
+            Arc::new(Descarga::new(self.app.clone())),
+            Arc::new(Mails::new(self.app.clone(), self.postman.clone())),
+            Arc::new(Deliveries::new(self.app.clone(), self.courier.clone())),
+        ];
+        match self.revision(None) {
+            Ok(revision) => handlers.push(Arc::new(revision)),
+            Err(failure) => tracing::error!(code = failure.code.slug(), detail = failure.detail, "no checks are run here"),
+        }
         #[cfg(feature = "crash-points")]
         let handlers = handlers.into_iter().map(|it| Arc::new(crate::crash::Handler(it)) as Arc<dyn Handler>).collect();
         let liveness: Arc<dyn Liveness> = if self.db.is_shared() {

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::house::Premises;
 use fedatario_api::api::Parts;
 use fedatario_api::cursor::CursorKey;
+use fedatario_api::lines::Lines;
 use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
 use fedatario_app::ports::System;
@@ -89,6 +90,11 @@ pub async fn api(premises: &Premises) -> Result<Api, Failure> {
         replays: Arc::new(premises.db.clone()),
         cursors: CursorKey::new(&cursor_key(premises).await?),
         settings: settings()?,
+        lines: Lines {
+            courier: premises.courier.clone(),
+            revision: Some(premises.revision(None)?),
+            temporary: premises.dir.join("run"),
+        },
     };
     Ok(Api::new(parts))
 }

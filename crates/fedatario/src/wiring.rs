@@ -15,12 +15,14 @@ use fedatario_base::clock::SystemClock;
 use fedatario_base::{Clock, Code, Secret, SystemScope};
 use fedatario_blobs::{Folder, S3, S3Config, S3Keys};
 use fedatario_credentials::Certificate;
+use fedatario_mailer::Mailer;
 use fedatario_sat::{
     Addresses, CounterSettings, Endpoints, Form, PublicAddresses, PublicDoor, PublicEndpoints, SatClient, SatCounter, Timeouts,
 };
 use fedatario_store::Db;
 use fedatario_upstream::{Ports, RandomJitter, Rate, Rates};
 use fedatario_vault::{PassphraseParams, RootKeys, TenantKeys, Vault};
+use fedatario_webhooks::{HttpCourier, Networks, SystemResolver};
 use jiff::SignedDuration;
 use std::io::ErrorKind;
 use std::num::NonZeroU64;
@@ -428,6 +430,39 @@ pub fn authorities() -> Result<Authorities, Failure> {
         return Err(Failure::new(Code::ConfigInvalid, format!("{TRUST}: {path} holds no certificate")));
     }
     Authorities::new(all).map_err(|error| Failure::new(Code::ConfigInvalid, format!("{TRUST}: {path}: {error}")))
+}
+
+/// The server that mail goes out by.
+const SMTP_URL: &str = "FEDATARIO_SMTP_URL";
+/// The folder that stands for one.
+const MAIL_DIR: &str = "FEDATARIO_MAIL_DIR";
+/// Who writes.
+const MAIL_FROM: &str = "FEDATARIO_MAIL_FROM";
+/// Networks that are not public and that events may be sent to all the same.
+const ALLOW_PRIVATE: &str = "FEDATARIO_WEBHOOKS_ALLOW_PRIVATE";
+
+/// By which way mail leaves: `FEDATARIO_SMTP_URL`, or `FEDATARIO_MAIL_DIR`, or not at all.
+pub fn mailer() -> Result<Mailer, Failure> {
+    let settings = fedatario_mailer::Settings {
+        smtp: config::secret(SMTP_URL)?.filter(|it| !it.is_empty()),
+        folder: config::value(MAIL_DIR)?.map(PathBuf::from),
+        from: config::value(MAIL_FROM)?,
+    };
+    Mailer::new(settings).map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
+/// Who sends events: to public places, and in a sandbox to those of `FEDATARIO_WEBHOOKS_ALLOW_PRIVATE`.
+pub fn courier(environment: Environment) -> Result<HttpCourier, Failure> {
+    let text = config::value(ALLOW_PRIVATE)?.unwrap_or_default();
+    let allowed: Networks = text
+        .parse()
+        .map_err(|error: fedatario_webhooks::NetworkError| Failure::new(error.code(), format!("{ALLOW_PRIVATE}: {error}")))?;
+    if environment == Environment::Production && !allowed.is_empty() {
+        // What a production taxpayer's events tell is never told to a place that nobody outside can see.
+        return Err(Failure::new(Code::ConfigInvalid, format!("{ALLOW_PRIVATE} is for simulators alone")));
+    }
+    let made = HttpCourier::new(allowed, Arc::new(SystemResolver));
+    made.map_err(|error| Failure::new(error.code(), error.to_string()))
 }
 
 /// The certificates of a file (DER, or PEM with one or more) or of a folder's files.

@@ -313,6 +313,12 @@ impl Checks for SqlTx {
         .map(|_| ())
     }
 
+    async fn run(&mut self, id: RevisionId) -> Stored<Option<RunRow>> {
+        let row: Option<Read<RunRow>> =
+            fetch!(self.work, fetch_optional, "select * from check_runs where tenant_id = $1 and id = $2", self.tenant, id.0)?;
+        Ok(row.map(|it| it.0))
+    }
+
     async fn runs(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<RunRow>> {
         list!(
             self.work,
@@ -327,7 +333,9 @@ impl Checks for SqlTx {
         let tenant = self.tenant;
         for batch in in_shapes(rows) {
             let sql = format!(
-                "insert into check_findings (tenant_id, run_id, seq, subject, verdict, reason, told) values {}",
+                "insert into check_findings (tenant_id, run_id, seq, subject, verdict, reason, told) values {} \
+                 on conflict (tenant_id, run_id, seq) do update set subject = excluded.subject, verdict = excluded.verdict, \
+                 reason = excluded.reason, told = excluded.told",
                 lists(batch.len(), 7)
             );
             run!(

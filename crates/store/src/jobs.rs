@@ -6,7 +6,7 @@
 use crate::read::{Read, closed, from_row, instant, small};
 use crate::tx::{SqlTx, fetch, list, run};
 use async_trait::async_trait;
-use fedatario_app::model::{JobState, JobView, NewJob};
+use fedatario_app::model::{JobFilter, JobState, JobView, NewJob};
 use fedatario_app::ports::{Jobs, LeaseProof, StoreError, Stored};
 use fedatario_base::clock::to_millis;
 use fedatario_base::id::JobId;
@@ -104,6 +104,23 @@ impl Jobs for SqlTx {
             self.tenant,
             after.map_or(Uuid::nil(), |it| it.0),
             state.map_or("", JobState::text),
+            i64::from(limit),
+        )
+    }
+
+    async fn jobs_where(&mut self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Stored<Vec<JobView>> {
+        // A cause is what stands before the colon of the last words.
+        list!(
+            self.work,
+            "select * from jobs where tenant_id = $1 and id < $2 and ($3 = '' or state = $3) and ($4 = '' or kind = $4) \
+             and ($5 = '' or run = $5) and ($6 = '' or error = $6 or substr(error, 1, length($6) + 1) = $6 || ':') \
+             order by id desc limit $7",
+            self.tenant,
+            before.map_or(Uuid::max(), |it| it.0),
+            filter.state.map_or("", JobState::text),
+            filter.kind.as_deref().unwrap_or_default(),
+            filter.run.as_deref().unwrap_or_default(),
+            filter.cause.as_deref().unwrap_or_default(),
             i64::from(limit),
         )
     }

@@ -20,6 +20,7 @@ mod error;
 mod exchanges;
 mod find;
 mod identity;
+mod hooks;
 mod jobs;
 mod limits;
 mod metadata;

@@ -9,12 +9,15 @@ mod archive;
 mod csv;
 mod page;
 mod parquet;
+mod rows;
+pub mod sheets;
 mod xlsx;
 
 pub use archive::Archive;
 pub use csv::{Csv, CsvOptions};
 pub use page::{Heading, Page, Section};
 pub use parquet::Parquet;
+pub use rows::{Format, Rows};
 pub use xlsx::Xlsx;
 
 use std::io;

@@ -18,12 +18,15 @@ const STORAGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The operations of this module.
 pub fn routes() -> Routes {
-    Routes::of("health").add(Operation::get("/healthz", "health.live", "Whether the process answers").anyone(), live).add(
-        Operation::get("/readyz", "health.ready", "Whether the process can work")
-            .anyone()
-            .refuses(&[Code::StoreUnavailable, Code::ShuttingDown]),
-        ready,
-    )
+    Routes::of("health")
+        .add(Operation::get("/healthz", "health.live", "Whether the process answers").anyone().uncounted(), live)
+        .add(
+            Operation::get("/readyz", "health.ready", "Whether the process can work")
+                .anyone()
+                .uncounted()
+                .refuses(&[Code::StoreUnavailable, Code::ShuttingDown]),
+            ready,
+        )
 }
 
 /// How it stands.

@@ -4,10 +4,18 @@
 
 pub mod auth;
 pub mod auth_account;
+pub mod audit;
+pub mod checks;
+pub mod documents;
+pub mod follow;
 pub mod health;
+pub mod hooks;
+pub mod jobs;
 pub mod limits;
 pub mod me;
+pub mod packages;
 pub mod published;
+pub mod sat;
 
 use crate::routing::Catalog;
 
@@ -19,6 +27,13 @@ pub fn all() -> Catalog {
         health::routes(),
         limits::routes(),
         me::routes(),
+        sat::routes(),
+        packages::routes(),
+        documents::routes(),
+        checks::routes(),
+        jobs::routes(),
+        hooks::routes(),
+        audit::routes(),
         published::routes(),
     ])
 }

@@ -1,6 +1,6 @@
 //! The API told to programs (`/api/openapi.json`) and to people (`/api/reference`).
 
-use crate::answer::{Asset, Document};
+use crate::answer::{Document, Html, Style};
 use crate::call::Asked;
 use crate::extract::At;
 use crate::operation::Operation;
@@ -15,9 +15,6 @@ use std::sync::LazyLock;
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(&super::all()));
 static ES: LazyLock<String> = LazyLock::new(|| reference::page(&super::all(), Language::Es));
 static EN: LazyLock<String> = LazyLock::new(|| reference::page(&super::all(), Language::En));
-
-/// What a page of ours may load: its own style, and nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The operations of this module.
 pub fn routes() -> Routes {
@@ -39,24 +36,20 @@ async fn document() -> Result<Document, ApiError> {
 }
 
 /// `GET /api/reference`
-async fn page(asked: Asked) -> Result<Asset, ApiError> {
+async fn page(asked: Asked) -> Result<Html, ApiError> {
     let text = match asked.language {
         Language::Es => &*ES,
         Language::En => &*EN,
     };
-    Ok(html(text.clone()))
+    Ok(Html(text.clone()))
 }
 
 /// `GET /api/reference/errors/{code}`
-async fn error(asked: Asked, At(code): At<String>) -> Result<Asset, ApiError> {
-    reference::error_page(&code, asked.language).map(html).ok_or_else(ApiError::not_found)
+async fn error(asked: Asked, At(code): At<String>) -> Result<Html, ApiError> {
+    reference::error_page(&code, asked.language).map(Html).ok_or_else(ApiError::not_found)
 }
 
 /// `GET /api/reference/style.css`
-async fn style() -> Result<Asset, ApiError> {
-    Ok(Asset { media: "text/css; charset=utf-8", policy: PAGE_POLICY, body: reference::STYLE.into() })
-}
-
-fn html(text: String) -> Asset {
-    Asset { media: "text/html; charset=utf-8", policy: PAGE_POLICY, body: text }
+async fn style() -> Result<Style, ApiError> {
+    Ok(Style(reference::STYLE))
 }

@@ -6,22 +6,79 @@ use fedatario_api::operation::Access;
 use fedatario_api::routes;
 use fedatario_api::routing::Entry;
 use fedatario_api::testing::{MapDoor, person};
-use fedatario_base::Permission;
+use fedatario_app::model::{Environment, NewJob, Taxpayer, TaxpayerKind};
+use fedatario_base::id::TaxpayerId;
+use fedatario_base::{Clock, Permission, Scope};
+
+/// The matrix of what is tried at every operation.
+const MATRIX: &str = "operation x refusal";
+
+fn row(entry: &Entry) -> String {
+    format!("{} {}", entry.operation.method, entry.operation.path)
+}
+
+/// Says why a cell of the matrix cannot be.
+fn apart(entry: &Entry, why: &str, column: &str) {
+    fedatario_testkit::covers!(format!("{MATRIX} n/a"), format!("{}: {why}", row(entry)), column);
+}
 
 /// Texts that have the form of each part of a path, and name nothing.
 fn filled(entry: &Entry) -> String {
-    let schemas = entry.description.parameters.iter().filter(|it| it.name.is_empty());
+    filled_with(entry, &[])
+}
+
+/// The same with these ids, where they are of the kind that a part asks for.
+fn filled_with(entry: &Entry, ids: &[String]) -> String {
     let mut path = entry.operation.path.to_owned();
-    for (name, part) in entry.operation.path_names().zip(schemas) {
-        let prefix = part.schema["pattern"].as_str().and_then(|it| it.strip_prefix('^')?.split('_').next());
-        let text = match (prefix, part.schema["type"].as_str()) {
-            (Some(prefix), _) => format!("{prefix}_01h455vb4pex5vsknk084sn02q"),
-            (None, Some("integer")) => "2025".to_owned(),
-            (None, _) => "XAXX010101000".to_owned(),
+    for (name, kind) in parts_of(entry) {
+        let prefixed = |prefix: &str| ids.iter().find(|it| it.starts_with(prefix)).cloned();
+        let text = match &kind {
+            Part::Id(prefix) => prefixed(prefix).unwrap_or_else(|| format!("{prefix}01h455vb4pex5vsknk084sn02q")),
+            Part::Number => "2025".to_owned(),
+            Part::Text => THEIR_RFC.to_owned(),
         };
         path = path.replace(&format!("{{{name}}}"), &text);
     }
     path
+}
+
+/// Whose taxpayer is the other tenant's.
+const THEIR_RFC: &str = "EKU9003173C9";
+
+enum Part {
+    Id(String),
+    Number,
+    Text,
+}
+
+/// What each part of a path is, by its schema.
+fn parts_of(entry: &Entry) -> Vec<(&'static str, Part)> {
+    let schemas = entry.description.parameters.iter().filter(|it| it.name.is_empty());
+    let kind = |schema: &serde_json::Value| {
+        let prefix = schema["pattern"].as_str().and_then(|it| Some(format!("{}_", it.strip_prefix('^')?.split('_').next()?)));
+        prefix.map_or(if schema["type"] == "integer" { Part::Number } else { Part::Text }, Part::Id)
+    };
+    entry.operation.path_names().zip(schemas).map(|(name, part)| (name, kind(&part.schema))).collect()
+}
+
+/// One thing of each kind that belongs to the other tenant. A kind that is not here has an empty cell.
+async fn theirs(stage: &Stage) -> Vec<String> {
+    let scope = Scope::system(stage.theirs);
+    let now = stage.clock.wall();
+    let taxpayer = Taxpayer {
+        id: TaxpayerId::fresh(now),
+        kind: TaxpayerKind::Rfc,
+        tax_id: THEIR_RFC.into(),
+        name: "ESCUELA KEMPER URGATE".into(),
+        environment: Environment::Sandbox,
+        created: now,
+    };
+    let job = NewJob { kind: "sat.ask", key: "theirs".into(), payload: serde_json::json!({}), due: now, run: None };
+    let mut tx = stage.app.store.begin(&scope).await.expect("a transaction");
+    tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
+    let (job, _) = tx.enqueue(&job, now).await.expect("a job");
+    tx.commit().await.expect("committed");
+    vec![taxpayer.id.to_string(), job.to_string(), stage.theirs.to_string()]
 }
 
 #[test]
@@ -33,11 +90,16 @@ fn nothing_is_declared_wrongly() {
 #[tokio::test]
 async fn nobody_comes_in_without_a_credential() {
     let stage = Stage::new().await;
-    for entry in routes::all().entries().iter().filter(|it| it.operation.access != Access::Anyone) {
+    for entry in routes::all().entries() {
+        if entry.operation.access == Access::Anyone {
+            apart(entry, "it is open to anyone", "no credential");
+            continue;
+        }
         let method: Method = entry.operation.method.clone();
         let answer = stage.api.call(method, &filled(entry)).send().await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "unauthenticated"), "{entry:?}");
         assert_eq!(answer.header("www-authenticate"), "Bearer", "{entry:?}");
+        fedatario_testkit::covers!(MATRIX, row(entry), "no credential");
     }
     assert!(stage.chained(stage.ours).await.is_empty(), "nobody was known, so nothing is chained");
     fedatario_testkit::covers!("api: every operation refuses whoever shows no credential");
@@ -47,7 +109,12 @@ async fn nobody_comes_in_without_a_credential() {
 async fn whoever_lacks_the_permission_is_refused_and_the_chain_says_so() {
     let stage = Stage::new().await;
     for entry in routes::all().entries() {
-        let Some(permission) = entry.operation.permission() else { continue };
+        let Some(permission) = entry.operation.permission() else {
+            for column in ["permission missing", "refusal chained"] {
+                apart(entry, "it asks for no permission", column);
+            }
+            continue;
+        };
         let others: Vec<Permission> = Permission::ALL.iter().copied().filter(|it| *it != permission).collect();
         stage.api.knows("others", person(stage.ours, &others));
         let before = stage.chained(stage.ours).await.len();
@@ -55,6 +122,8 @@ async fn whoever_lacks_the_permission_is_refused_and_the_chain_says_so() {
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "permission_denied"), "{entry:?}");
         assert_eq!(answer.json()["permission"], permission.text(), "{entry:?}");
         assert_eq!(stage.chained(stage.ours).await[before..], ["api.refused"], "{entry:?}");
+        fedatario_testkit::covers!(MATRIX, row(entry), "permission missing");
+        fedatario_testkit::covers!(MATRIX, row(entry), "refusal chained");
         stage.clock.advance(jiff::SignedDuration::from_secs(61));
     }
     assert!(stage.chained(stage.theirs).await.is_empty());
@@ -109,4 +178,61 @@ async fn a_door_of_another_kind_is_asked_the_same_way() {
     assert_eq!(named(stage.theirs.to_string()).await.is(403)["code"], "tenant_mismatch");
     assert_eq!(named("ten_x".to_owned()).await.is(400)["code"], "id_format");
     fedatario_testkit::covers!("api: a tenant that is named must be that of the credential");
+}
+
+/// What the reference page shows is what a program may send: it is never refused for its form.
+#[tokio::test]
+async fn every_example_is_understood() {
+    let stage = Stage::new().await;
+    stage.api.knows("all", person(stage.ours, Permission::ALL));
+    for entry in routes::all().entries() {
+        let takes_json = entry.description.body.as_ref().is_some_and(|it| it.media == "application/json");
+        let Some(example) = entry.operation.example.filter(|_| takes_json) else {
+            apart(entry, "it takes no JSON", "example");
+            continue;
+        };
+        let call = stage.api.call(entry.operation.method.clone(), &filled(entry)).bearer("all");
+        let call = call.header("idempotency-key", entry.operation.id).header("if-match", "\"1\"");
+        let answer = call.body("application/json", example).send().await;
+        let code = answer.code();
+        let about_form =
+            ["json_malformed", "field_invalid", "field_unknown", "media_type", "body_too_large"].contains(&code.as_str());
+        assert!(!about_form && answer.status.as_u16() != 500, "{entry:?}: {}", String::from_utf8_lossy(&answer.bytes));
+        fedatario_testkit::covers!(MATRIX, row(entry), "example");
+        stage.clock.advance(jiff::SignedDuration::from_secs(61));
+    }
+    fedatario_testkit::covers!("api: every example is understood");
+}
+
+/// Somebody else's id is nobody's: the same 404 as for an id that never was, and nothing of theirs moves.
+#[tokio::test]
+async fn ids_of_others_are_nobodys() {
+    let stage = Stage::new().await;
+    stage.api.knows("ours", person(stage.ours, Permission::ALL));
+    let ids = theirs(&stage).await;
+    let before = stage.chained(stage.theirs).await;
+    for entry in routes::all().entries() {
+        let parts = parts_of(entry);
+        let is_platform = entry.operation.permission().is_some_and(Permission::is_platform);
+        if entry.operation.access == Access::Anyone || is_platform || parts.is_empty() {
+            apart(entry, "no id of a tenant stands in its path", "other tenant");
+            continue;
+        }
+        let mut answers = Vec::new();
+        for path in [filled_with(entry, &ids), filled(entry)] {
+            let call = stage.api.call(entry.operation.method.clone(), &path).bearer("ours").header("if-match", "*");
+            let call = call.header("idempotency-key", &path.replace('/', "-"));
+            let answer = call.body("application/json", entry.operation.example.unwrap_or("{}")).send().await;
+            answers.push((answer.status.as_u16(), answer.code()));
+            stage.clock.advance(jiff::SignedDuration::from_secs(61));
+        }
+        assert_eq!(answers[0].0, 404, "{entry:?}: {answers:?}");
+        assert_eq!(answers[0], answers[1], "{entry:?}");
+        let known = |it: &(&str, Part)| !matches!(&it.1, Part::Id(prefix) if !ids.iter().any(|id| id.starts_with(prefix.as_str())));
+        if parts.iter().all(known) {
+            fedatario_testkit::covers!(MATRIX, row(entry), "other tenant");
+        }
+    }
+    assert_eq!(stage.chained(stage.theirs).await, before);
+    fedatario_testkit::covers!("api: ids of another tenant are nobody's");
 }

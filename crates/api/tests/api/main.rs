@@ -5,6 +5,7 @@ mod bodies;
 mod declarations;
 mod edge;
 mod events;
+mod hooks;
 mod limits;
 mod pages;
 mod repeats;

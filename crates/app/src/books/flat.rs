@@ -5,6 +5,7 @@ use super::walk::Read;
 use crate::model::Role;
 use fedatario_fiscal::mx::accounts::{Accounts, TaxKind};
 use rust_decimal::Decimal;
+use serde_json::{Map, Value};
 
 /// Characters of the concepts that a row shows.
 const CONCEPT_CHARS: usize = 200;
@@ -97,6 +98,17 @@ pub fn cells(read: &Read) -> Vec<Cell> {
         Cell::text(concepts(it)),
         Cell::text(&row.warnings),
     ]
+}
+
+/// A document as an object of its columns; amounts are texts.
+pub fn object(read: &Read) -> Map<String, Value> {
+    let value = |cell: Cell| match cell {
+        Cell::Empty => Value::Null,
+        Cell::Text(text) => text.into(),
+        Cell::Amount(amount) => amount.to_string().into(),
+        Cell::Instant(at) => at.to_string().into(),
+    };
+    COLUMNS.iter().zip(cells(read)).map(|(column, cell)| (column.name.to_owned(), value(cell))).collect()
 }
 
 /// The word for a taxpayer's part.

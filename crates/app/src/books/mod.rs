@@ -7,6 +7,7 @@
 
 pub mod flat;
 pub mod originals;
+pub mod out;
 pub mod period;
 pub mod question;
 pub mod sheet;

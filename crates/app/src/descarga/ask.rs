@@ -10,6 +10,7 @@ use super::verify;
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
+use crate::hooks;
 use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{CallError, LeaseProof, Recalled, SatAccount, SatAsked, SatRequest, Tx};
@@ -178,9 +179,12 @@ async fn try_again(
 /// left alone.
 pub async fn block_credential(tx: &mut dyn Tx, now: &Moment, id: CredentialId, reason: &str) -> AppResult<()> {
     let used = tx.credential(id).await?;
-    if used.is_some_and(|it| it.state == CredentialState::Active) {
+    if let Some(used) = used.filter(|it| it.state == CredentialState::Active) {
         tx.set_credential_state(id, CredentialState::Blocked, Some(reason)).await?;
         tx.append(entry(now, "credential", &id.to_string(), "blocked").field("cod_estatus", reason), None).await?;
+        if let Some(taxpayer) = tx.taxpayer(used.taxpayer).await? {
+            hooks::credential_blocked(tx, now, &taxpayer, &used.number, reason).await?;
+        }
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::watched::{Outage, Watched};
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
+use crate::hooks;
 use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{BlobError, LeaseProof, ReadSeek, Slot, Tx};
@@ -173,6 +174,7 @@ async fn settle(
     }
     tx.update_package(&package).await?;
     tx.append(told(&now, &package), None).await?;
+    hooks::package_read(tx.as_mut(), &now, &package).await?;
     if let Some(id) = package.solicitud
         && let Some(s) = tx.solicitud(id).await?
     {
@@ -233,6 +235,25 @@ pub async fn by_hand(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppRes
     tally.quarantined += u64::from(unreadable.is_some());
     finish(app, scope, package, tally, &unreadable).await?;
     Ok(tally)
+}
+
+/// Takes in a package given over the wire: durable when this answers, and read by a job. One that was
+/// read before is only pointed at.
+pub async fn take_in(app: &App, scope: &Scope, rfc: &str, file: &Path) -> AppResult<PackageRow> {
+    let rfc: Rfc = rfc.parse().map_err(|_| AppError::RfcFormat(rfc.to_owned()))?;
+    let seen = survey(file).await?;
+    let taxpayer = taxpayer_for(app, scope, &rfc.to_string()).await?;
+    let (package, _) = keep(app, scope, &taxpayer, file, &seen).await?;
+    if package.state == PackageState::Stored {
+        let now = Moment::now(app, scope);
+        let run = format!("sat.import:{}", package.id);
+        let mut tx = app.store.begin(scope).await?;
+        tx.enqueue(&super::handlers::job(super::handlers::IMPORT, package.id, now.service, &run), now.service).await?;
+        let event = entry(&now, "sat.package", &package.id.to_string(), "given");
+        tx.append(event.field("id_paquete", package.id_paquete.clone()), None).await?;
+        tx.commit().await?;
+    }
+    Ok(package)
 }
 
 /// Whether a file begins as an archive does: one that is damaged is kept, as one from SAT would be;
@@ -349,5 +370,6 @@ async fn finish(app: &App, scope: &Scope, mut package: PackageRow, tally: Tally,
     }
     tx.update_package(&package).await?;
     tx.append(told(&now, &package), None).await?;
+    hooks::package_read(tx.as_mut(), &now, &package).await?;
     Ok(tx.commit().await?)
 }

@@ -5,6 +5,7 @@ use super::transition::Moment;
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
+use crate::hooks;
 use crate::model::*;
 use crate::ports::{StoreError, Tx};
 use fedatario_base::id::{CredentialId, TaxpayerId};
@@ -76,6 +77,7 @@ pub async fn register(app: &App, scope: &Scope, pair: Pair) -> AppResult<Registe
         .field("taxpayer", taxpayer.id.to_string())
         .field("number", certificate.number().to_owned());
     tx.append(event, None).await?;
+    hooks::credential_admitted(tx.as_mut(), &now, &taxpayer, id, &certificate).await?;
     super::plan::take_up(tx.as_mut(), &now, taxpayer.id).await?;
     tx.commit().await?;
     Ok(registered(&taxpayer, id, &certificate, true))

@@ -10,6 +10,7 @@ use super::transition::{self, Moment, step};
 use crate::App;
 use crate::audit_trail::{self, entry};
 use crate::error::{AppError, AppResult};
+use crate::hooks;
 use crate::jobs::JobFailure;
 use crate::model::*;
 use crate::ports::{BlobError, LeaseProof, Tx};
@@ -312,6 +313,7 @@ async fn tell(app: &App, scope: &Scope, of: YearOf, made: &Made) -> AppResult<()
         .field("unsettled", made.unsettled)
         .field("sha256", made.sha256.clone());
     tx.append(event, None).await?;
+    hooks::year_compared(tx.as_mut(), &now, of, made).await?;
     Ok(tx.commit().await?)
 }
 

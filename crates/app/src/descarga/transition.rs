@@ -5,9 +5,10 @@ use super::handlers;
 use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
+use crate::hooks;
 use crate::model::*;
 use crate::ports::{LeaseProof, SatAccount, Tx};
-use fedatario_base::id::{PackageId, SolicitudId};
+use fedatario_base::id::{PackageId, SolicitudId, TenantId};
 use fedatario_base::{Actor, Scope};
 use fedatario_fiscal::mx::sat_codes::EstadoSolicitud;
 use fedatario_fiscal::mx::window::{self, MAX_VARIANTS, Window};
@@ -22,12 +23,22 @@ pub struct Moment {
     pub wall: Timestamp,
     /// Who acts.
     pub actor: Actor,
+    /// Whose data it is about.
+    pub tenant: TenantId,
+    /// Which world this installation lives in.
+    pub environment: Environment,
 }
 
 impl Moment {
     /// Now, for whoever the scope names.
     pub fn now(app: &App, scope: &Scope) -> Self {
-        Self { service: app.clock.service(), wall: app.clock.wall(), actor: scope.actor().clone() }
+        Self {
+            service: app.clock.service(),
+            wall: app.clock.wall(),
+            actor: scope.actor().clone(),
+            tenant: scope.tenant(),
+            environment: app.settings.environment,
+        }
     }
 
     /// An instant after now, on the service clock.
@@ -72,11 +83,13 @@ pub async fn step(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: Solic
     Ok(())
 }
 
-/// Ends a request: its state, its audit entry, and the job that compares each year it touches.
+/// Ends a request: its state, its audit entry, the event for whoever listens, and the job that compares
+/// each year it touches.
 pub async fn end(tx: &mut dyn Tx, now: &Moment, s: &mut Solicitud, state: SolicitudState) -> AppResult<()> {
     s.ended_at = Some(now.service);
     s.next_check = None;
     step(tx, now, s, state).await?;
+    hooks::request_ended(tx, now, s).await?;
     for year in years(s) {
         tx.enqueue(&handlers::report_job(s.taxpayer, year, s.id, now.service, &s.run), now.service).await?;
     }

@@ -4,6 +4,7 @@
 //! of the change that it makes. A worker that dies leaves a lease that ends; a worker that is late
 //! finds its lease gone and writes nothing.
 
+pub mod desk;
 pub mod rules;
 pub mod schedule;
 pub mod worker;

@@ -8,6 +8,8 @@
 use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LAPSES_AT_MOST, LEASE};
 use crate::App;
 use crate::identity::originator::stands;
+use crate::descarga::transition::Moment;
+use crate::hooks;
 use crate::model::ClaimedJob;
 use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored, Tx};
 use async_trait::async_trait;
@@ -438,6 +440,7 @@ async fn give_back(
             tracing::error!(job = %job.id, kind = job.kind, code = code.slug(), text, "a job was given up");
             let why = format!("{}: {text}", code.slug());
             tx.bury_job(lease, &why).await?;
+            hooks::job_died(tx.as_mut(), &Moment::now(app, scope), job, &why).await?;
             if let Some(handler) = handler {
                 handler.buried(tx.as_mut(), job, scope, &why).await?;
             }

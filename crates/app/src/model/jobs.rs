@@ -84,6 +84,26 @@ pub struct JobView {
     pub run: Option<String>,
 }
 
+impl JobView {
+    /// What is in its way: what stands before the colon of its last words.
+    pub fn cause(&self) -> Option<&str> {
+        self.error.as_deref().map(|it| it.split(':').next().unwrap_or_default())
+    }
+}
+
+/// Which jobs are meant; every part narrows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// In this state.
+    pub state: Option<JobState>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// With this in their way: see [`JobView::cause`].
+    pub cause: Option<String>,
+    /// Of this run.
+    pub run: Option<String>,
+}
+
 /// A schedule that makes jobs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleRow {

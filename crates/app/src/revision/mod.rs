@@ -10,6 +10,7 @@
 //! [`ports::Counter`].
 
 pub mod certificates;
+pub mod job;
 pub mod lists;
 pub mod model;
 pub mod ports;

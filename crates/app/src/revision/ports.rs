@@ -68,9 +68,11 @@ pub trait Checks {
     async fn listed_counterparties(&mut self, taxpayer: TaxpayerId, dates: Dates<'_>) -> Stored<Vec<ListedCounterparty>>;
     /// Keeps a run, new or again.
     async fn put_run(&mut self, run: &RunRow) -> Stored<()>;
+    /// A run, by id.
+    async fn run(&mut self, id: RevisionId) -> Stored<Option<RunRow>>;
     /// Runs of a taxpayer, newest first.
     async fn runs(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<RunRow>>;
-    /// Adds findings to a run.
+    /// Adds findings to a run; one whose place is taken replaces it: the run was begun again.
     async fn add_findings(&mut self, run: RevisionId, rows: &[FindingRow]) -> Stored<()>;
     /// Findings of a run, in order, after one.
     async fn findings(&mut self, run: RevisionId, after: u64, limit: u32) -> Stored<Vec<FindingRow>>;

@@ -11,6 +11,7 @@ use super::telling::{Listener, Told};
 use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::error::AppResult;
+use crate::hooks;
 use crate::model::Taxpayer;
 use fedatario_base::Scope;
 use fedatario_base::id::RevisionId;
@@ -79,7 +80,7 @@ impl Asked {
         }
     }
 
-    fn told(&self) -> Value {
+    pub(super) fn told(&self) -> Value {
         json!({
             "from": self.from.map(|it| it.to_string()), "to": self.to.map(|it| it.to_string()), "uuids": self.uuids.len(),
             "parts": self.parts, "status_of_all": self.status_of_all, "fetch_certificates": self.fetch_certificates,
@@ -99,16 +100,23 @@ impl Revision {
         listener: &mut Listener<'_>,
         tick: &(dyn Fn(u64) + Sync),
     ) -> AppResult<Outcome> {
+        let id = RevisionId::fresh(self.app.clock.wall());
+        self.revise_as(id, scope, taxpayer, asked, listener, tick).await
+    }
+
+    /// The same under a name that is known already.
+    pub async fn revise_as(
+        &self,
+        id: RevisionId,
+        scope: &Scope,
+        taxpayer: &Taxpayer,
+        asked: &Asked,
+        listener: &mut Listener<'_>,
+        tick: &(dyn Fn(u64) + Sync),
+    ) -> AppResult<Outcome> {
         let begun = Moment::now(&self.app, scope);
         let scan = asked.scan();
-        let mut run = RunRow {
-            id: RevisionId::fresh(begun.wall),
-            taxpayer: taxpayer.id,
-            begun: begun.wall,
-            ended: None,
-            asked: asked.told(),
-            counts: json!({}),
-        };
+        let mut run = RunRow { id, taxpayer: taxpayer.id, begun: begun.wall, ended: None, asked: asked.told(), counts: json!({}) };
         self.put_run(scope, &run).await?;
         let scanned = if asked.parts.seals { Some(self.scan(scope, taxpayer, &scan, tick).await?) } else { None };
         let status = match asked.parts.status {
@@ -155,6 +163,7 @@ impl Revision {
         let mut tx = self.app.store.begin(scope).await?;
         tx.put_run(run).await?;
         tx.append(event, None).await?;
+        hooks::check_ended(tx.as_mut(), &now, run, count).await?;
         Ok(tx.commit().await?)
     }
 

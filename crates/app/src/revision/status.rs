@@ -108,7 +108,9 @@ impl Revision {
     }
 
     async fn group(&self, scope: &Scope, taxpayer: &Taxpayer, group: &[Facts], done: &mut StatusDone) -> AppResult<()> {
-        let answers = futures_util::stream::iter(group).map(|it| self.ask_one(taxpayer, it)).buffered(QUESTIONS_AT_ONCE);
+        // Each is asked when its turn comes: a future that nobody polls does nothing.
+        let questions: Vec<_> = group.iter().map(|it| self.ask_one(taxpayer, it)).collect();
+        let answers = futures_util::stream::iter(questions).buffered(QUESTIONS_AT_ONCE);
         let mut answers = std::pin::pin!(answers);
         let mut rows = Vec::with_capacity(group.len());
         let mut failed = None;

@@ -3,6 +3,9 @@
 use super::world::{Nowhere, Shared};
 use async_trait::async_trait;
 use fedatario_app::identity::ports::{IdentityStore, IdentityTx};
+use fedatario_app::hooks::events::EventKind;
+use fedatario_app::hooks::model::*;
+use fedatario_app::hooks::ports::Hooks;
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
@@ -326,6 +329,10 @@ impl Checks for Shared {
         Err(StoreError::NotFound)
     }
 
+    async fn run(&mut self, _: RevisionId) -> Stored<Option<RunRow>> {
+        Err(StoreError::NotFound)
+    }
+
     async fn runs(&mut self, _: TaxpayerId, _: u32) -> Stored<Vec<RunRow>> {
         Err(StoreError::NotFound)
     }
@@ -335,6 +342,66 @@ impl Checks for Shared {
     }
 
     async fn findings(&mut self, _: RevisionId, _: u64, _: u32) -> Stored<Vec<FindingRow>> {
+        Err(StoreError::NotFound)
+    }
+}
+
+/// Nobody listens.
+#[async_trait]
+impl Hooks for Shared {
+    async fn webhooks(&mut self) -> Stored<Vec<Webhook>> {
+        Ok(Vec::new())
+    }
+
+    async fn add_webhook(&mut self, _: &Webhook) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn webhook(&mut self, _: WebhookId) -> Stored<Option<Webhook>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn update_webhook(&mut self, _: &Webhook) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn mark_webhook(&mut self, _: WebhookId, _: Option<Timestamp>) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn delete_webhook(&mut self, _: WebhookId) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_event(&mut self, _: &EventRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn event(&mut self, _: EventId) -> Stored<Option<EventRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn events(&mut self, _: Option<EventKind>, _: Option<EventId>, _: u32) -> Stored<Vec<EventRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_delivery(&mut self, _: &Delivery) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn delivery(&mut self, _: DeliveryId) -> Stored<Option<Delivery>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn update_delivery(&mut self, _: &Delivery) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn deliveries(&mut self, _: &DeliveryFilter, _: Option<DeliveryId>, _: u32) -> Stored<Vec<Delivery>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn prune_events(&mut self, _: Timestamp) -> Stored<u64> {
         Err(StoreError::NotFound)
     }
 }

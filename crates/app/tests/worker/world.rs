@@ -319,6 +319,10 @@ impl Jobs for Shared {
         })
     }
 
+    async fn jobs_where(&mut self, _: &JobFilter, _: Option<JobId>, _: u32) -> Stored<Vec<JobView>> {
+        Ok(Vec::new())
+    }
+
     async fn jobs(&mut self, _: Option<JobState>, _: Option<JobId>, _: u32) -> Stored<Vec<JobView>> {
         Ok(Vec::new())
     }

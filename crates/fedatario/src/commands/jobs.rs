@@ -4,7 +4,7 @@ use crate::cli::{Globals, Jobs};
 use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
-use fedatario_app::descarga::handlers;
+use fedatario_app::jobs::desk::{self, Wish};
 use fedatario_app::model::{JobState, JobView};
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
@@ -16,8 +16,8 @@ pub async fn run(globals: &Globals, command: Jobs, screen: &Screen) -> Result<Ex
     let house = House::open(globals, Opening::existing()).await?;
     match command {
         Jobs::List { state, limit } => list(&house, screen, state.as_deref().and_then(JobState::from_text), limit).await,
-        Jobs::Retry { id } => change(&house, screen, &id, true).await,
-        Jobs::Cancel { id } => change(&house, screen, &id, false).await,
+        Jobs::Retry { id } => change(&house, screen, &id, Wish::Retry).await,
+        Jobs::Cancel { id } => change(&house, screen, &id, Wish::Cancel).await,
     }
 }
 
@@ -46,21 +46,10 @@ pub fn view(job: &JobView) -> Value {
     })
 }
 
-async fn change(house: &House, screen: &Screen, id: &str, retry: bool) -> Result<Exit, Failure> {
+async fn change(house: &House, screen: &Screen, id: &str, wish: Wish) -> Result<Exit, Failure> {
     let id: JobId = id.parse().map_err(|error| Failure::new(Code::IdFormat, format!("{id}: {error}")))?;
-    let now = house.app.clock.service();
-    let mut tx = house.app.store.begin(&house.scope).await?;
-    if retry {
-        tx.retry_job(id, now).await?;
-        handlers::taken_up(&house.app, &house.scope, tx.as_mut(), id).await?;
-    } else {
-        tx.cancel_job(id).await?
-    }
-    let moment = fedatario_app::descarga::transition::Moment::now(&house.app, &house.scope);
-    let what = if retry { "retried" } else { "cancelled" };
-    tx.append(fedatario_app::audit_trail::entry(&moment, "job", &id.to_string(), what), None).await?;
-    tx.commit().await?;
+    desk::act(&house.app, &house.scope, id, wish).await?;
     screen.say("cli-done", &[("id", id.to_string())]);
-    screen.result(&json!({ "id": id.to_string(), "done": what }));
+    screen.result(&json!({ "id": id.to_string(), "done": wish.done() }));
     Ok(Exit::Good)
 }

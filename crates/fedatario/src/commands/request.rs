@@ -7,17 +7,13 @@ use crate::house::House;
 use crate::present::Screen;
 use crate::signals::Stop;
 use fedatario_app::descarga::request::{self, Asked, Consent, Forecast};
+use fedatario_app::descarga::wish::Wish;
 use fedatario_app::descarga::{register, status, transition};
-use fedatario_app::model::{Content, Direction, Estado, Family, Filters, Taxpayer, Wanted};
+use fedatario_app::model::{Content, Direction, Estado, Family, Taxpayer, Wanted};
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
-use fedatario_fiscal::mx::asking;
-use jiff::civil::{Date, DateTime};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-/// Folios that one command asks for: each is a request of its own.
-const FOLIOS_AT_MOST: usize = 500;
 
 /// `sat request`: asks, waits and brings home; with `--dry-run` it only says what would come of it.
 pub async fn run(house: &House, screen: &Screen, wish: &SatRequest) -> Result<Exit, Failure> {
@@ -143,59 +139,19 @@ fn tell_findings(screen: &Screen, forecast: &Forecast) {
 }
 
 /// What the arguments mean: one window, or each folio.
-fn wanted(wish: &SatRequest) -> Result<Vec<Wanted>, Failure> {
-    let family = Family::from_text(&wish.family).unwrap_or(Family::Cfdi);
-    let direction = if wish.received { Direction::Received } else { Direction::Issued };
-    if !wish.folio.is_empty() {
-        return folios(wish, family);
-    }
-    let content = if wish.metadata { Content::Metadata } else { Content::Cfdi };
-    let usual = match (direction, content) {
-        (Direction::Received, Content::Cfdi) => Estado::Vigente,
-        _ => Estado::Todos,
+fn wanted(it: &SatRequest) -> Result<Vec<Wanted>, Failure> {
+    let wish = Wish {
+        family: Family::from_text(&it.family),
+        direction: Some(if it.received { Direction::Received } else { Direction::Issued }),
+        content: Some(if it.metadata { Content::Metadata } else { Content::Cfdi }),
+        estado: it.estado.as_deref().and_then(Estado::from_text),
+        from: it.from.clone(),
+        to: it.to.clone(),
+        kind: it.r#type.clone(),
+        complement: it.complement.clone(),
+        counterparties: it.counterparty.clone(),
+        third_party: it.third_party.clone(),
+        folios: it.folio.clone(),
     };
-    let estado = wish.estado.as_deref().and_then(Estado::from_text).unwrap_or(usual);
-    let counterparties: BTreeSet<String> = wish.counterparty.iter().cloned().collect();
-    let filters = Filters {
-        counterparties: counterparties.into_iter().collect(),
-        kind: wish.r#type.as_ref().map(|it| it.to_uppercase()),
-        complement: wish.complement.as_ref().map(|it| it.to_lowercase()),
-        third_party: wish.third_party.clone(),
-        folio: None,
-    };
-    let from = moment("--from", wish.from.as_deref().unwrap_or_default(), |it| it.at(0, 0, 0, 0))?;
-    let to = moment("--to", wish.to.as_deref().unwrap_or_default(), |it| it.at(23, 59, 59, 0))?;
-    Ok(vec![Wanted { family, direction, content, estado, from, to, filters }])
-}
-
-fn folios(wish: &SatRequest, family: Family) -> Result<Vec<Wanted>, Failure> {
-    if wish.folio.len() > FOLIOS_AT_MOST {
-        return Err(Failure::new(Code::Usage, format!("--folio: {} are too many, {FOLIOS_AT_MOST} at most", wish.folio.len())));
-    }
-    let folios: Result<BTreeSet<String>, asking::Broken> =
-        wish.folio.iter().map(|it| asking::folio(it).map(|it| it.to_string())).collect();
-    let folios = folios.map_err(|broken| Failure::new(broken.code(), broken.to_string()))?;
-    let of = |folio: String| Wanted {
-        family,
-        direction: Direction::Issued,
-        content: Content::Cfdi,
-        estado: Estado::Todos,
-        from: DateTime::ZERO,
-        to: DateTime::ZERO,
-        filters: Filters { folio: Some(folio), ..Filters::default() },
-    };
-    Ok(folios.into_iter().map(of).collect())
-}
-
-/// A moment to the second, or a date alone, which means the whole day. Civil time of Mexico City.
-fn moment(name: &str, text: &str, of_day: impl Fn(Date) -> DateTime) -> Result<DateTime, Failure> {
-    let text = text.trim();
-    if let Ok(day) = text.parse::<Date>()
-        && text.len() == "2025-01-31".len()
-    {
-        return Ok(of_day(day));
-    }
-    let shaped = text.len() == "2025-01-31T23:59:59".len();
-    let moment = text.parse::<DateTime>().ok().filter(|_| shaped);
-    moment.ok_or_else(|| Failure::new(Code::Usage, format!("{name}: {text:?} is no 2025-01-31 and no 2025-01-31T23:59:59")))
+    Ok(wish.wanted()?)
 }

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
 use crate::signals::Stop;
+use fedatario_app::descarga::nightly::Wish;
 use fedatario_app::descarga::plan::{self, YearOf};
 use fedatario_app::descarga::{handlers, import, register, report, status, transition};
 use fedatario_app::model::{Direction, Family, PackageState, Solicitud, SolicitudState, Tally, Taxpayer};
@@ -103,7 +104,7 @@ async fn admit(house: &House, screen: &Screen, files: Files, daily: bool) -> Res
     );
     let mut result = json!(done);
     if daily {
-        let set = schedule::put(house, &done.rfc, &schedule::Wish::daily()).await?;
+        let set = schedule::put(house, &done.rfc, &Wish::daily()).await?;
         schedule::show(screen, &set, house.app.clock.service())?;
         result["schedule"] = schedule::view(&set, house.app.clock.service())?;
     }

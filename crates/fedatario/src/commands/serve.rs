@@ -10,14 +10,17 @@ use crate::present::Screen;
 use crate::signals::Stop;
 use fedatario_app::jobs::schedule;
 use fedatario_app::ports::{ClaimFilter, System};
+use fedatario_app::replay::Replays;
 use fedatario_base::Scope;
 use fedatario_base::code::Exit;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often schedules are looked at: a schedule's unit is a minute.
 const TICK: Duration = Duration::from_secs(5);
+/// How often old answers are forgotten.
+const FORGET: Duration = Duration::from_secs(3_600);
 
 /// Serves until SIGINT or SIGTERM; what has begun is let end.
 pub async fn run(globals: &Globals, serve: Serve, screen: &Screen) -> Result<Exit, Failure> {
@@ -92,14 +95,27 @@ async fn work(premises: &Premises, stopped: watch::Receiver<bool>) {
 
 async fn tick(premises: &Premises, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(TICK);
+    let mut forgotten = None;
     while !*stopped.borrow() {
         tokio::select! {
             _ = interval.tick() => {}
             _ = stopped.changed() => return,
         }
         let next = |expression: &str, now| schedule::next_after(expression, now).ok();
+        forget(premises, &mut forgotten).await;
         if let Err(error) = premises.db.tick(&premises.hands, premises.app.clock.service(), &next).await {
             tracing::error!(code = error.code().slug(), %error, "schedules could not be looked at");
         }
+    }
+}
+
+/// Now and then answers that nobody will ask for again are forgotten; when it fails, the next time will do.
+async fn forget(premises: &Premises, forgotten: &mut Option<Instant>) {
+    if forgotten.is_some_and(|it| it.elapsed() < FORGET) {
+        return;
+    }
+    *forgotten = Some(Instant::now());
+    if let Err(error) = Replays::forget(&premises.db, &premises.hands, premises.app.clock.wall()).await {
+        tracing::warn!(code = error.code().slug(), %error, "old answers could not be forgotten");
     }
 }

@@ -5,13 +5,16 @@
 
 use super::{operation, reach};
 use async_trait::async_trait;
+use fedatario_app::hooks::events::EventKind;
+use fedatario_app::hooks::model::*;
+use fedatario_app::hooks::ports::Hooks;
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_audit as audit;
 use fedatario_base::Scope;
-use fedatario_base::id::{CredentialId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId};
+use fedatario_base::id::{CredentialId, DeliveryId, EventId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId, WebhookId};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -155,6 +158,7 @@ forward!(Checks {
     fn seal_counts(taxpayer: TaxpayerId, dates: Dates<'_>) -> Vec<SealCount>;
     fn listed_counterparties(taxpayer: TaxpayerId, dates: Dates<'_>) -> Vec<ListedCounterparty>;
     fn put_run(run: &RunRow) -> ();
+    fn run(id: RevisionId) -> Option<RunRow>;
     fn runs(taxpayer: TaxpayerId, limit: u32) -> Vec<RunRow>;
     fn add_findings(run: RevisionId, rows: &[FindingRow]) -> ();
     fn findings(run: RevisionId, after: u64, limit: u32) -> Vec<FindingRow>;
@@ -167,6 +171,7 @@ forward!(Jobs {
     fn fail_job(lease: LeaseProof, due: Timestamp, error: &str) -> () = |it| it.job = Some("given-back");
     fn bury_job(lease: LeaseProof, error: &str) -> () = |it| it.job = Some("given-back");
     fn jobs(state: Option<JobState>, after: Option<JobId>, limit: u32) -> Vec<JobView>;
+    fn jobs_where(filter: &JobFilter, before: Option<JobId>, limit: u32) -> Vec<JobView>;
     fn job(id: JobId) -> Option<JobView>;
     fn retry_job(id: JobId, now: Timestamp) -> ();
     fn cancel_job(id: JobId) -> ();
@@ -176,6 +181,23 @@ forward!(Jobs {
 forward!(Schedules {
     fn put_schedule(schedule: &ScheduleRow) -> ();
     fn schedules() -> Vec<ScheduleRow>;
+});
+
+forward!(Hooks {
+    fn add_webhook(webhook: &Webhook) -> ();
+    fn webhooks() -> Vec<Webhook>;
+    fn webhook(id: WebhookId) -> Option<Webhook>;
+    fn update_webhook(webhook: &Webhook) -> ();
+    fn mark_webhook(id: WebhookId, failing_since: Option<Timestamp>) -> ();
+    fn delete_webhook(id: WebhookId) -> bool;
+    fn add_event(event: &EventRow) -> ();
+    fn event(id: EventId) -> Option<EventRow>;
+    fn events(kind: Option<EventKind>, before: Option<EventId>, limit: u32) -> Vec<EventRow>;
+    fn add_delivery(delivery: &Delivery) -> ();
+    fn delivery(id: DeliveryId) -> Option<Delivery>;
+    fn update_delivery(delivery: &Delivery) -> ();
+    fn deliveries(filter: &DeliveryFilter, before: Option<DeliveryId>, limit: u32) -> Vec<Delivery>;
+    fn prune_events(before: Timestamp) -> u64;
 });
 
 forward!(AuditLog {

@@ -240,16 +240,19 @@ async fn runs_keep_their_findings(bench: &Bench) {
     tx.put_run(&late).await.unwrap();
     assert_eq!(tx.runs(owner.id, 10).await.unwrap(), [late.clone(), early.clone()]);
     assert_eq!(tx.runs(owner.id, 1).await.unwrap(), [late.clone()]);
+    assert_eq!(tx.run(late.id).await.unwrap(), Some(late.clone()));
+    tx.add_findings(late.id, &rows[..1]).await.unwrap(); // A run that is begun again tells the same once.
     assert_eq!(tx.findings(late.id, 98, 10).await.unwrap(), rows[98..]);
     assert!(tx.findings(early.id, 0, 10).await.unwrap().is_empty());
     tx.commit().await.unwrap();
     let mut tx = bench.their_tx().await;
     assert!(tx.runs(owner.id, 10).await.unwrap().is_empty());
+    assert_eq!(tx.run(late.id).await.unwrap(), None);
     assert!(tx.findings(late.id, 0, 10).await.unwrap().is_empty());
     assert!(matches!(tx.add_findings(late.id, &rows[..1]).await, Err(StoreError::NotFound)));
     assert!(falls(tx).await);
     assert!(matches!(bench.their_tx().await.put_run(&early).await, Err(StoreError::NotFound)));
-    methods!(bench; "Checks::put_run", "Checks::runs", "Checks::add_findings", "Checks::findings");
+    methods!(bench; "Checks::put_run", "Checks::run", "Checks::runs", "Checks::add_findings", "Checks::findings");
 }
 
 async fn certificates_are_known_by_number_to_everybody(bench: &Bench) {

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::{falls, job};
 use fedatario_app::jobs::rules::{LAPSES_AT_MOST, SUSPECT_AFTER};
-use fedatario_app::model::{ClaimedJob, JobState, NewJob};
+use fedatario_app::model::{ClaimedJob, JobFilter, JobState, NewJob};
 use fedatario_app::ports::{ClaimFilter, LeaseProof, Store, StoreError, System};
 use fedatario_base::id::{HolderId, JobId};
 use fedatario_base::{Actor, Scope};
@@ -22,6 +22,7 @@ on_both!(
     holders_never_share_a_job,
     an_enqueue_falls_with_its_transaction,
     jobs_are_their_tenants_alone,
+    jobs_are_found_by_what_is_in_their_way,
 );
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -405,4 +406,37 @@ async fn jobs_are_their_tenants_alone(bench: &Bench) {
     assert_eq!(child.originator, "os:7", "a job's jobs have its originator");
     methods!(bench; "Jobs::enqueue", "Jobs::finish_job", "Jobs::postpone_job", "Jobs::fail_job", "Jobs::bury_job", "Jobs::jobs",
         "Jobs::job", "Jobs::retry_job", "Jobs::cancel_job", "Jobs::open_jobs");
+}
+
+async fn jobs_are_found_by_what_is_in_their_way(bench: &Bench) {
+    let ours = bench.ours.clone();
+    let ids: Vec<JobId> = enqueue(bench, &ours, &[job("a"), job("b"), job("c")]).await.into_iter().map(|it| it.0).collect();
+    let held = bench.db.claim(&bench.hands, HolderId::fresh(noon()), &any(), 3, noon(), noon(), LEASE).await.unwrap();
+    let words = ["authority_unreachable: refused", "authority_unreachable", "authority_unreachable_x: other"];
+    let mut tx = bench.our_tx().await;
+    for (job, words) in held.iter().zip(words) {
+        tx.fail_job(LeaseProof { job: job.id, token: job.token }, noon(), words).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut tx = bench.our_tx().await;
+    let by = |cause: &str| JobFilter { cause: Some(cause.into()), ..JobFilter::default() };
+    let cases = [
+        (JobFilter::default(), 3),
+        (by("authority_unreachable"), 2),
+        (by("authority_unreachable_x"), 1),
+        (by("authority"), 0),
+        (JobFilter { state: Some(JobState::Dead), ..JobFilter::default() }, 0),
+        (JobFilter { kind: Some(held[0].kind.clone()), ..JobFilter::default() }, 3),
+        (JobFilter { run: Some("nobody's".into()), ..JobFilter::default() }, 0),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(tx.jobs_where(&filter, None, 10).await.unwrap().len(), expected, "{filter:?}");
+    }
+    let newest = tx.jobs_where(&JobFilter::default(), None, 1).await.unwrap();
+    let older = tx.jobs_where(&JobFilter::default(), Some(newest[0].id), 10).await.unwrap();
+    assert!(older.len() == 2 && older.iter().all(|it| it.id < newest[0].id && ids.contains(&it.id)), "newest first");
+    drop(tx);
+    let mut tx = bench.their_tx().await;
+    assert_eq!(tx.jobs_where(&JobFilter::default(), None, 10).await.unwrap(), []);
+    methods!(bench; "Jobs::jobs_where");
 }

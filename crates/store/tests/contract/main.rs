@@ -9,6 +9,7 @@ mod bench;
 mod checks;
 mod documents;
 mod find;
+mod hooks;
 mod identity;
 mod jobs;
 mod ledger;

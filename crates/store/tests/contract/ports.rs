@@ -1,7 +1,7 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 4] = [
+const PORTS: [(&str, &[&str]); 5] = [
     (
         include_str!("../../../app/src/ports.rs"),
         &[
@@ -18,6 +18,7 @@ const PORTS: [(&str, &[&str]); 4] = [
             "System",
         ],
     ),
+    (include_str!("../../../app/src/hooks/ports.rs"), &["Hooks"]),
     (include_str!("../../../app/src/revision/ports.rs"), &["Checks", "Registry"]),
     (include_str!("../../../upstream/src/ports.rs"), &["Ledger", "Sessions", "Limits", "Breakers"]),
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
@@ -28,6 +29,7 @@ const TESTS: &[&str] = &[
     include_str!("checks.rs"),
     include_str!("documents.rs"),
     include_str!("find.rs"),
+    include_str!("hooks.rs"),
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),

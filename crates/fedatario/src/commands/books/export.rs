@@ -1,30 +1,21 @@
 //! `sat export`: everything that answers, in the format that was asked for, in flat memory.
-//!
-//! Documents are read here and written on a blocking thread, a few batches apart, so that neither
-//! waits for the other for long and nothing piles up between them.
 
 use super::out::{Out, is_standard};
-use super::query;
 use crate::cli::Export;
 use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
-use fedatario_app::books::flat;
 use fedatario_app::books::originals::{self, Archived};
 use fedatario_app::books::question::Question;
-use fedatario_app::books::sheet::SheetWriter;
-use fedatario_app::books::walk::{Read, Walk};
+use fedatario_app::books::walk::Walk;
 use fedatario_app::descarga::register;
 use fedatario_app::model::Taxpayer;
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
-use fedatario_tables::{Archive, Csv, CsvOptions, Parquet, Xlsx};
+use fedatario_tables::{Archive, CsvOptions, Format, Rows};
 use serde_json::json;
-use std::io::{self, BufWriter, Write};
-use tokio::sync::mpsc;
+use std::io::{self, BufWriter};
 
-/// Batches between the reader and the writer.
-const BATCHES_IN_FLIGHT: usize = 3;
 /// Bytes gathered before the output is asked to take them.
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -38,7 +29,9 @@ pub async fn run(house: &House, screen: &Screen, export: &Export) -> Result<Exit
         let archive = Box::new(Archive::begin(BufWriter::with_capacity(BUFFER_BYTES, out.clone()), csv));
         originals::take_out(&house.app, &house.scope, &taxpayer, question, period, archive).await.map_err(Failure::from)
     } else {
-        rows(house, screen, &taxpayer, question, Form { name: &export.format, csv, flat: export.flat }, out.clone()).await
+        let format = Format::named(&export.format, export.flat);
+        let format = format.ok_or_else(|| Failure::new(Code::Usage, format!("--format {}", export.format)))?;
+        rows(house, screen, &taxpayer, question, Form { format, csv }, out.clone()).await
     };
     match done {
         Err(_) if out.is_deserted() => Ok(Exit::Good),
@@ -77,45 +70,9 @@ fn tell(screen: &Screen, export: &Export, done: &Archived) -> Exit {
 }
 
 /// How rows are written.
-struct Form<'a> {
-    name: &'a str,
+struct Form {
+    format: Format,
     csv: CsvOptions,
-    flat: bool,
-}
-
-/// What takes documents.
-enum Sink {
-    Sheet(Box<dyn SheetWriter>),
-    Json(BufWriter<Out>),
-    FlatJson(BufWriter<Out>),
-}
-
-impl Sink {
-    fn open(form: &Form<'_>, out: Out) -> io::Result<Self> {
-        let out = BufWriter::with_capacity(BUFFER_BYTES, out);
-        Ok(match form.name {
-            "csv" => Sink::Sheet(Box::new(Csv::begin(out, flat::COLUMNS, form.csv)?)),
-            "xlsx" => Sink::Sheet(Box::new(Xlsx::begin(out, flat::COLUMNS)?)),
-            "parquet" => Sink::Sheet(Box::new(Parquet::begin(out, flat::COLUMNS)?)),
-            _ if form.flat => Sink::FlatJson(out),
-            _ => Sink::Json(out),
-        })
-    }
-
-    fn take(&mut self, read: &Read) -> io::Result<()> {
-        match self {
-            Sink::Sheet(sheet) => sheet.row(&flat::cells(read)),
-            Sink::Json(out) => writeln!(out, "{}", read.found.row.json),
-            Sink::FlatJson(out) => writeln!(out, "{}", serde_json::Value::Object(query::object(read))),
-        }
-    }
-
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Sink::Sheet(sheet) => sheet.finish(),
-            Sink::Json(mut out) | Sink::FlatJson(mut out) => out.flush(),
-        }
-    }
 }
 
 async fn rows(
@@ -123,43 +80,21 @@ async fn rows(
     screen: &Screen,
     taxpayer: &Taxpayer,
     question: Question,
-    form: Form<'_>,
+    form: Form,
     out: Out,
 ) -> Result<Archived, Failure> {
-    let failed = |error: io::Error| Failure::new(Code::OutputFailed, error.to_string());
     let mut walk = Walk::begin(&house.app, &house.scope, taxpayer, question, None, None).await?;
-    if form.name == "ndjson" && !form.flat {
+    if !form.format.needs_amounts() {
         walk = walk.without_amounts();
     }
-    let mut sink = Sink::open(&form, out).map_err(failed)?;
-    let (send, mut receive) = mpsc::channel::<Vec<Read>>(BATCHES_IN_FLIGHT);
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut count = 0;
-        while let Some(batch) = receive.blocking_recv() {
-            batch.iter().try_for_each(|it| sink.take(it))?;
-            count += batch.len() as u64;
-        }
-        Ok((sink, count))
-    });
-    let read = hand_over(screen, &mut walk, &send).await;
-    drop(send);
-    let written: io::Result<(Sink, u64)> = writing.await.map_err(|error| Failure::internal(error.to_string()))?;
-    let (sink, documents) = written.map_err(failed)?;
-    read?; // A reader that failed leaves no file that looks whole.
-    let finished = tokio::task::spawn_blocking(move || sink.finish()).await;
-    finished.map_err(|error| Failure::internal(error.to_string()))?.map_err(failed)?;
-    Ok(Archived { documents, ..Archived::default() })
-}
-
-async fn hand_over(screen: &Screen, walk: &mut Walk, send: &mpsc::Sender<Vec<Read>>) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new(Code::OutputFailed, error.to_string());
+    let sink = Rows::begin(form.format, form.csv, out).map_err(failed)?;
     let progress = screen.progress(0);
-    while let Some(batch) = walk.next().await? {
-        progress.inc_length(batch.len() as u64);
-        progress.inc(batch.len() as u64);
-        if send.send(batch).await.is_err() {
-            break; // The writer failed, and says why.
-        }
-    }
+    let tick = |count| {
+        progress.inc_length(count);
+        progress.inc(count);
+    };
+    let documents = fedatario_app::books::out::rows(&mut walk, sink, &tick).await?;
     progress.finish_and_clear();
-    Ok(())
+    Ok(Archived { documents, ..Archived::default() })
 }

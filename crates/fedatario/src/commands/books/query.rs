@@ -6,13 +6,12 @@ use crate::house::House;
 use crate::present::Screen;
 use fedatario_app::books::flat;
 use fedatario_app::books::question;
-use fedatario_app::books::sheet::Cell;
 use fedatario_app::books::walk::{self, Read};
 use fedatario_app::descarga::register;
 use fedatario_base::code::Exit;
 use fedatario_fiscal::mx::accounts::{TaxKind, sum};
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The columns of a terminal, and whether they hold numbers.
 const COLUMNS: [(&str, bool); 13] = [
@@ -42,20 +41,9 @@ pub async fn run(house: &House, screen: &Screen, query: &Query) -> Result<Exit, 
     if let Some(cursor) = &next {
         screen.say("cli-query-more", &[("cursor", cursor.clone())]);
     }
-    let documents: Vec<Value> = page.documents.iter().map(|it| Value::Object(object(it))).collect();
+    let documents: Vec<Value> = page.documents.iter().map(|it| Value::Object(flat::object(it))).collect();
     screen.result(&json!({ "rfc": taxpayer.tax_id, "count": documents.len(), "documents": documents, "next": next }));
     Ok(Exit::Good)
-}
-
-/// A document as an object of its flat columns; amounts are texts.
-pub fn object(read: &Read) -> Map<String, Value> {
-    let value = |cell: Cell| match cell {
-        Cell::Empty => Value::Null,
-        Cell::Text(text) => text.into(),
-        Cell::Amount(amount) => amount.to_string().into(),
-        Cell::Instant(at) => at.to_string().into(),
-    };
-    flat::COLUMNS.iter().zip(flat::cells(read)).map(|(column, cell)| (column.name.to_owned(), value(cell))).collect()
 }
 
 fn show(screen: &Screen, documents: &[Read]) {

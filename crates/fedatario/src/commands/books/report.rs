@@ -4,19 +4,16 @@ use super::out;
 use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
-use fedatario_app::books::sheet::{Cell, Column, Kind, SheetWriter};
 use fedatario_app::descarga::{register, report};
 use fedatario_app::model::Family;
 use fedatario_base::code::Exit;
-use fedatario_tables::{Csv, CsvOptions, Heading, Page, Section};
-use rust_decimal::Decimal;
+use fedatario_tables::sheets::{self, REPORT_LISTS};
+use fedatario_tables::{Heading, Page, Section};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Bytes of a kept report: what its maker keeps at most.
 const REPORT_BYTES_AT_MOST: u64 = 1 << 30;
-/// The lists of a report, worst first, with their columns' texts.
-const LISTS: [&str; 3] = ["missing", "not_delivered", "extra"];
 
 /// Makes the report of a year and writes it in a format.
 pub async fn write(
@@ -35,7 +32,7 @@ pub async fn write(
         _ => {
             let signed: Value = serde_json::from_slice(&file).map_err(|error| Failure::internal(error.to_string()))?;
             match format {
-                "csv" => table(&signed["report"]).map_err(|error| Failure::internal(error.to_string()))?,
+                "csv" => sheets::report(&signed["report"]).map_err(|error| Failure::internal(error.to_string()))?,
                 _ => page(screen, &signed, &taxpayer.name, made.complete, &made.sha256).html().into_bytes(),
             }
         }
@@ -53,22 +50,6 @@ pub async fn write(
     Ok(if made.complete { Exit::Good } else { Exit::Finding })
 }
 
-const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind }
-}
-
-const COLUMNS: &[Column] = &[
-    column("lista", Kind::Text),
-    column("uuid", Kind::Text),
-    column("lado", Kind::Text),
-    column("fecha", Kind::Instant),
-    column("emisor_rfc", Kind::Text),
-    column("receptor_rfc", Kind::Text),
-    column("importe", Kind::Amount),
-    column("efecto", Kind::Text),
-    column("motivo", Kind::Text),
-];
-
 fn items<'a>(report: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> {
     report[list].as_array().into_iter().flatten()
 }
@@ -77,33 +58,12 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
-fn table(report: &Value) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut csv = Csv::begin(&mut bytes, COLUMNS, CsvOptions::default())?;
-    for list in LISTS {
-        for it in items(report, list) {
-            csv.row(&[
-                Cell::text(list),
-                Cell::text(text(it, "uuid")),
-                Cell::text(text(it, "direction")),
-                Cell::instant(text(it, "issued_at")),
-                Cell::text(text(it, "issuer")),
-                Cell::text(text(it, "receiver")),
-                Cell::amount(Decimal::from_str_exact(text(it, "amount")).ok()),
-                Cell::text(text(it, "effect")),
-                Cell::text(text(it, "reason")),
-            ])?;
-        }
-    }
-    Ok(bytes)
-}
-
 fn page(screen: &Screen, signed: &Value, name: &str, complete: bool, sha256: &str) -> Page {
     let report = &signed["report"];
     let say = |key: &str| screen.text(key, &[]);
     let fact = |key: &str, value: &str| (say(key), value.to_owned());
     let mut sections = vec![totals(screen, report), windows(screen, report)];
-    sections.extend(LISTS.iter().map(|it| list(screen, report, it)));
+    sections.extend(REPORT_LISTS.iter().map(|it| list(screen, report, it)));
     Page {
         language: screen.language_code().to_owned(),
         title: say("cli-report-title"),

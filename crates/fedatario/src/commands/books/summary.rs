@@ -7,22 +7,18 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
 use fedatario_app::books::period::Period;
-use fedatario_app::books::sheet::{Cell, Column, Kind, SheetWriter};
-use fedatario_app::books::summary::{self, Summary, Sums, Traced, month_name, shown};
+use fedatario_app::books::summary::{self, Summary, Traced, shown};
 use fedatario_app::descarga::register;
 use fedatario_app::model::Taxpayer;
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
-use fedatario_fiscal::mx::accounts::rounded;
 use fedatario_fiscal::mx::books::Figure;
-use fedatario_tables::{Csv, CsvOptions};
+use fedatario_tables::sheets;
 use serde_json::json;
 use std::path::Path;
 
 /// Documents of one figure that `--json` puts into its one object; a larger figure has an export.
 const TRACED_AT_MOST: usize = 100_000;
-/// Digits after the point that amounts are written with.
-const CENTS: u32 = 2;
 
 /// Runs the command.
 pub async fn run(house: &House, screen: &Screen, asked: &cli::Summary) -> Result<Exit, Failure> {
@@ -39,7 +35,7 @@ pub async fn run(house: &House, screen: &Screen, asked: &cli::Summary) -> Result
     };
     let bytes = match format.as_str() {
         "json" => format!("{:#}\n", made.json()).into_bytes(),
-        "csv" => table(&made).map_err(|error| Failure::internal(error.to_string()))?,
+        "csv" => sheets::summary(&made).map_err(|error| Failure::internal(error.to_string()))?,
         _ => figures::page(screen, &made).html().into_bytes(),
     };
     let path = asked.output.as_deref().unwrap_or(Path::new("-"));
@@ -54,39 +50,6 @@ pub async fn run(house: &House, screen: &Screen, asked: &cli::Summary) -> Result
 /// Something that could not be counted is a finding: the figures are not the whole truth.
 fn exit(made: &Summary) -> Exit {
     if made.uncounted.is_empty() { Exit::Good } else { Exit::Finding }
-}
-
-const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind }
-}
-
-/// One row a figure: of the period, of a month, of a counterparty.
-const COLUMNS: &[Column] = &[
-    column("ambito", Kind::Text),
-    column("mes", Kind::Text),
-    column("rfc", Kind::Text),
-    column("nombre", Kind::Text),
-    column("cifra", Kind::Text),
-    column("importe", Kind::Amount),
-];
-
-fn table(made: &Summary) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut csv = Csv::begin(&mut bytes, COLUMNS, CsvOptions::default())?;
-    let mut write = |scope: &str, month: &str, rfc: &str, name: &str, sums: &Sums| {
-        sums.iter().try_for_each(|(figure, amount)| {
-            let text = [scope, month, rfc, name, &figure.to_string()].map(Cell::text);
-            csv.row(&text.into_iter().chain([Cell::Amount(rounded(*amount, CENTS))]).collect::<Vec<_>>())
-        })
-    };
-    write("periodo", "", &made.rfc, &made.name, &made.total)?;
-    for (month, sums) in &made.months {
-        write("mes", &month_name(*month), &made.rfc, &made.name, sums)?;
-    }
-    for ((_, rfc), it) in &made.counterparties {
-        write("contraparte", "", rfc, &it.name, &it.sums)?;
-    }
-    Ok(bytes)
 }
 
 async fn explain(house: &House, screen: &Screen, taxpayer: &Taxpayer, period: Period, name: &str) -> Result<Exit, Failure> {
