@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// `iss` of access tokens: as a rule the address at which people reach this installation.
 const ISSUER: &str = "FEDATARIO_ISSUER";
+/// Where people reach this installation: links in mails begin with it.
+const PUBLIC_URL: &str = "FEDATARIO_PUBLIC_URL";
 /// Steps of tolerance of codes by time: 0 or 1.
 const TOLERANCE: &str = "FEDATARIO_TOTP_TOLERANCE";
 /// A file of leaked passwords: SHA-1 in upper-case hex, one a line, sorted; what follows a colon is passed over.
@@ -28,6 +30,11 @@ fn settings() -> Result<IdentitySettings, Failure> {
     let mut settings = IdentitySettings::default();
     if let Some(issuer) = config::value(ISSUER)? {
         settings.audience.issuer = issuer;
+    }
+    if let Some(url) = config::value(PUBLIC_URL)? {
+        let bad = || Failure::new(Code::ConfigInvalid, format!("{PUBLIC_URL}: {url:?} does not begin with http:// or https://"));
+        (url.starts_with("https://") || url.starts_with("http://")).then_some(()).ok_or_else(bad)?;
+        settings.public_url = url;
     }
     if let Some(text) = config::value(TOLERANCE)? {
         let bad = || Failure::new(Code::ConfigInvalid, format!("{TOLERANCE}: {text:?} is neither 0 nor 1"));

@@ -2,9 +2,9 @@
 //!
 //! A new module is a file beside this one with `pub fn routes() -> Routes`, and a line in [`all`].
 
+pub mod audit;
 pub mod auth;
 pub mod auth_account;
-pub mod audit;
 pub mod checks;
 pub mod documents;
 pub mod follow;

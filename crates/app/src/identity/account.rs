@@ -4,11 +4,12 @@ use super::door::{Origin, Principal};
 use super::factors::{Myself, stepped_up};
 use super::login::active_factors;
 use super::model::{LoginEvent, LoginRecord, Membership, OneTime, Purpose, Session, SessionEnd, User, UserState};
-use super::notices::Notice;
+use super::notices::send;
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::tokens::{AccessToken, record};
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
 use fedatario_base::Code;
 use fedatario_base::id::{SessionId, TenantId};
 use fedatario_identity::{email, opaque};
@@ -141,7 +142,7 @@ impl Identity {
             stepped_up(principal)?;
         }
         let (token, digest) = opaque::fresh(EMAIL)?;
-        let letter = self.letter("email_change", &address, &user.language, &token).await?;
+        let letter = self.link(Some(&user), MailKind::EmailChange, &address, &token, now + EMAIL_TOKEN_FOR).await?;
         let mut tx = self.writing_as(me.user).await?;
         tries.count(tx.as_mut(), now).await?;
         tx.void_one_times(Purpose::EmailChange, Some(me.user), now).await?;
@@ -149,7 +150,7 @@ impl Identity {
         let row =
             OneTime { digest, purpose, user: Some(me.user), tenant: None, detail, created: now, expires, attempts: 0, used: None };
         tx.add_one_time(&row).await?;
-        self.send(tx.as_mut(), &user, letter, now).await?;
+        send(tx.as_mut(), &letter, now).await?;
         tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.email.change_asked"), None).await?;
         Ok(tx.commit().await?)
     }
@@ -159,14 +160,18 @@ impl Identity {
         let refused = || AppError::Refused(Code::OneTimeRefused);
         let digest = opaque::read(EMAIL, token).ok_or_else(refused)?;
         let now = self.now();
-        let mut tx = self.writing().await?;
+        let mut tx = self.reading().await?;
         let row = tx.one_time(Purpose::EmailChange, &digest).await?.ok_or_else(refused)?;
         let (Some(id), Some(address)) = (row.user, row.detail["email"].as_str()) else { return Err(refused()) };
+        let former = tx.user(id).await?.ok_or_else(refused)?;
+        drop(tx);
+        let letter = self.notice(&former, MailKind::EmailChanged, origin).await?;
+        let mut tx = self.writing().await?;
         let mut user = tx.user(id).await?.filter(|it| it.state == UserState::Active).ok_or_else(refused)?;
         if !tx.use_one_time(&digest, now).await? || tx.user_by_email(address).await?.is_some() {
             return Err(refused());
         }
-        self.notify(tx.as_mut(), &user, Notice::EmailChanged, now).await?;
+        send(tx.as_mut(), &letter, now).await?;
         user.email = address.to_owned();
         tx.update_user(&user).await?;
         tx.record_login(id, &record(now, LoginEvent::EmailChanged, origin, None)).await?;

@@ -80,7 +80,7 @@ impl Identity {
         tx.add_membership(&membership).await?;
         tx.grant_role(tenant, &owner_role(user.id, now)).await?;
         tx.grant_platform_role(user.id, "platform_admin", "system", now).await?;
-        let beginning = Beginning { user: user.clone(), tenant: Some(tenant), methods: "pwd", device: None, origin };
+        let beginning = Beginning { user: user.clone(), tenant: Some(tenant), methods: "pwd", device: None, origin, notice: None };
         let begun = self.begin_line(tx.as_mut(), beginning, now).await?;
         tx.append(Chain::Platform, act(now, user.id, "auth.bootstrap.done").field("tenant", tenant.to_string()), None).await?;
         tx.commit().await?;

@@ -3,13 +3,14 @@
 use super::door::{Means, Origin, Principal};
 use super::login::{Claim, Proof, active_factors, factor_label, take};
 use super::model::{Factor, FactorKind, FactorState, Hidden, LoginEvent, SessionEnd, User, UserState};
-use super::notices::Notice;
+use super::notices::send;
 use super::ports::IdentityTx;
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::standing::STEPPED_UP_FOR;
 use super::tokens::{AccessToken, record};
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
 use fedatario_base::id::{FactorId, SessionId, UserId};
 use fedatario_base::{Code, Scope, Secret};
 use fedatario_identity::recovery;
@@ -109,7 +110,9 @@ impl Identity {
         let mut tx = self.reading().await?;
         tries.check(tx.as_mut(), now).await?;
         let factors = tx.factors(me.user).await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         drop(tx);
+        let letter = self.notice(&user, MailKind::FactorChanged, origin).await?;
         let factor = factors.iter().find(|it| it.id == id && it.state == FactorState::Pending);
         let factor = factor.ok_or_else(|| AppError::NotFound(id.to_string()))?;
         let secret = self.factor_secret(factor).await?;
@@ -136,7 +139,7 @@ impl Identity {
         }
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
         tx.record_login(me.user, &record(now, LoginEvent::FactorAdded, origin, Some(me.session))).await?;
-        self.notify(tx.as_mut(), &user, Notice::FactorAdded, now).await?;
+        send(tx.as_mut(), &letter, now).await?;
         let access = self.restate(tx, &user, me.session, "pwd otp", "auth.factor.added", now).await?;
         Ok(ConfirmedFactor { recovery_codes: codes.into_iter().map(|it| it.0).collect(), access })
     }
@@ -172,6 +175,8 @@ impl Identity {
         stepped_up(principal)?;
         let now = self.now();
         let standing = self.standing(me.session, me.user, Some(principal.scope.tenant()).filter(|it| *it != NO_TENANT)).await?;
+        let user = self.reading().await?.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let letter = self.notice(&user, MailKind::FactorChanged, origin).await?;
         let needs_one = standing.permissions.iter().chain(&standing.platform).any(|it| it.needs_second_factor());
         let mut tx = self.writing_as(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
@@ -182,7 +187,7 @@ impl Identity {
         tx.remove_factor(me.user, id).await?;
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
         tx.record_login(me.user, &record(now, LoginEvent::FactorRemoved, origin, Some(me.session))).await?;
-        self.notify(tx.as_mut(), &user, Notice::FactorRemoved, now).await?;
+        send(tx.as_mut(), &letter, now).await?;
         tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.factor.removed").field("factor", id.to_string()), None)
             .await?;
         tx.commit().await?;

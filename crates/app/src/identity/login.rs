@@ -5,11 +5,13 @@
 
 use super::door::Origin;
 use super::model::{Factor, FactorKind, FactorState, LoginEvent, OneTime, Purpose, User, UserState};
+use super::notices::Letter;
 use super::ports::{Chain, IdentityTx};
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::tokens::{Beginning, Entered, device_of, record};
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
 use fedatario_audit::{Event, Outcome};
 use fedatario_base::id::{FactorId, TenantId, UserId};
 use fedatario_base::{Actor, Code, Scope, Secret};
@@ -132,6 +134,7 @@ impl Identity {
         origin: &Origin,
     ) -> AppResult<LoggedIn> {
         let now = self.now();
+        let notice = self.notice_of(&user, device, origin).await?;
         let mut tx = self.writing_as(user.id).await?;
         let mut user = still_the_same(tx.as_mut(), user).await?;
         if let Some(hash) = rehashed {
@@ -141,7 +144,8 @@ impl Identity {
         }
         if active_factors(tx.as_mut(), user.id).await?.is_empty() {
             tries.forget(tx.as_mut()).await?;
-            let begun = self.begin_line(tx.as_mut(), Beginning { user, tenant, methods: "pwd", device, origin }, now).await?;
+            let begun =
+                self.begin_line(tx.as_mut(), Beginning { user, tenant, methods: "pwd", device, origin, notice }, now).await?;
             tx.commit().await?;
             return Ok(LoggedIn::In(Box::new(self.entered(begun).await?)));
         }
@@ -167,8 +171,10 @@ impl Identity {
         let tries = Tries::factor(id, device.as_ref(), origin);
         tries.check(tx.as_mut(), now).await?;
         let factors = tx.factors(id).await?;
+        let user = tx.user(id).await?.ok_or_else(refused)?;
         drop(tx);
 
+        let notice = self.notice_of(&user, device, origin).await?;
         let claim = self.claim(id, &factors, &proof, now).await?;
         let mut tx = self.writing_as(id).await?;
         let user = tx.user(id).await?.filter(|it| it.state == UserState::Active).ok_or_else(refused)?;
@@ -184,11 +190,19 @@ impl Identity {
         if matches!(claim, Claim::Recovery(_)) {
             tx.record_login(id, &record(now, LoginEvent::RecoveryUsed, origin, None)).await?;
         }
-        let beginning = Beginning { user, tenant: half.tenant, methods: claim.methods(), device, origin };
+        let beginning = Beginning { user, tenant: half.tenant, methods: claim.methods(), device, origin, notice };
         tries.forget(tx.as_mut()).await?;
         let begun = self.begin_line(tx.as_mut(), beginning, now).await?;
         tx.commit().await?;
         self.entered(begun).await
+    }
+
+    /// What somebody is told who comes in from a machine that is not known.
+    async fn notice_of(&self, user: &User, device: Option<[u8; 32]>, origin: &Origin) -> AppResult<Option<Letter>> {
+        match device {
+            Some(_) => Ok(None),
+            None => self.notice(user, MailKind::NewDevice, origin).await.map(Some),
+        }
     }
 
     /// What a proof would use up. Sealed secrets are opened here, before anything is written.

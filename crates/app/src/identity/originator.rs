@@ -5,8 +5,8 @@
 //! they tell of what has happened.
 
 use super::model::UserState;
-use super::notices::MAIL_JOB;
 use super::ports::IdentityStore;
+use crate::mail::MAIL_SEND;
 use crate::ports::Stored;
 use fedatario_base::PlatformScope;
 use fedatario_base::id::{TenantId, UserId};
@@ -14,7 +14,7 @@ use fedatario_base::id::{TenantId, UserId};
 /// Whether a job of this kind, enqueued by the actor of this text, is still to be done.
 pub async fn stands(people: &dyn IdentityStore, tenant: TenantId, kind: &str, originator: &str) -> Stored<bool> {
     let Ok(user) = originator.parse::<UserId>() else { return Ok(true) };
-    if kind == MAIL_JOB {
+    if kind == MAIL_SEND {
         return Ok(true);
     }
     let mut tx = people.read(&PlatformScope::for_authentication()).await?;

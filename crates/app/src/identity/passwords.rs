@@ -7,12 +7,13 @@ use super::door::{Origin, Principal};
 use super::factors::Myself;
 use super::login::{Proof, active_factors, take};
 use super::model::{Hidden, LoginEvent, OneTime, Purpose, SessionEnd, User, UserState};
-use super::notices::Notice;
+use super::notices::{Letter, send};
 use super::ports::IdentityTx;
 use super::service::{Identity, act, chain_of};
 use super::tokens::record;
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
 use fedatario_base::{Code, Secret};
 use fedatario_identity::password::Verdict;
 use fedatario_identity::{email, opaque, password};
@@ -55,6 +56,7 @@ impl Identity {
             return Err(AppError::Refused(Code::LoginRefused));
         }
         let hash = self.hasher.hash(new).await?;
+        let letter = self.notice(&user, MailKind::PasswordChanged, origin).await?;
         let mut tx = self.writing_as(me.user).await?;
         let mut now_there =
             tx.user(me.user).await?.filter(|it| it.password == user.password).ok_or(AppError::Refused(Code::LoginRefused))?;
@@ -63,7 +65,7 @@ impl Identity {
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
         tries.forget(tx.as_mut()).await?;
         tx.record_login(me.user, &record(now, LoginEvent::PasswordChanged, origin, Some(me.session))).await?;
-        self.tell_of_password(tx.as_mut(), &now_there, "auth.password.changed", now).await?;
+        tell_of_password(tx.as_mut(), &now_there, &letter, "auth.password.changed", now).await?;
         tx.commit().await?;
         self.standings.forget_all();
         Ok(())
@@ -80,8 +82,7 @@ impl Identity {
         drop(tx);
         let (token, digest) = opaque::fresh(RESET)?;
         // Sealed for nobody too: the same work.
-        let language = user.as_ref().map_or("es", |it| it.language.as_str());
-        let letter = self.letter("password_reset", &address, language, &token).await?;
+        let letter = self.link(user.as_ref(), MailKind::PasswordReset, &address, &token, now + RESET_TOKEN_FOR).await?;
         let mut tx = self.writing().await?;
         tries.count(tx.as_mut(), now).await?;
         let id = user.as_ref().map(|it| it.id);
@@ -102,7 +103,7 @@ impl Identity {
         };
         tx.add_one_time(&row).await?;
         if let Some(user) = &user {
-            self.send(tx.as_mut(), user, letter, now).await?;
+            send(tx.as_mut(), &letter, now).await?;
             tx.append(chain_of(user.last_tenant), act(now, user.id, "auth.reset.asked"), None).await?;
         }
         Ok(tx.commit().await?)
@@ -131,6 +132,7 @@ impl Identity {
             (Some(proof), false) => Some(self.claim(id, &factors, proof, now).await?),
         };
         let hash = self.hasher.hash(new).await?;
+        let letter = self.notice(&user, MailKind::PasswordChanged, origin).await?;
         let mut tx = self.writing_as(id).await?;
         let mut user = tx.user(id).await?.filter(|it| it.state == UserState::Active).ok_or_else(refused)?;
         if !tx.one_time(Purpose::Reset, &digest).await?.is_some_and(|it| is_open(&it, now)) {
@@ -159,17 +161,17 @@ impl Identity {
         tx.end_sessions(id, None, SessionEnd::Changed, now).await?;
         tx.forget_devices(id).await?;
         tx.record_login(id, &record(now, LoginEvent::PasswordReset, origin, None)).await?;
-        self.tell_of_password(tx.as_mut(), &user, "auth.password.reset", now).await?;
+        tell_of_password(tx.as_mut(), &user, &letter, "auth.password.reset", now).await?;
         tx.commit().await?;
         self.standings.forget_all();
         Ok(())
     }
+}
 
-    async fn tell_of_password(&self, tx: &mut dyn IdentityTx, user: &User, action: &str, now: Timestamp) -> AppResult<()> {
-        self.notify(tx, user, Notice::PasswordChanged, now).await?;
-        tx.append(chain_of(user.last_tenant), act(now, user.id, action), None).await?;
-        Ok(())
-    }
+async fn tell_of_password(tx: &mut dyn IdentityTx, user: &User, letter: &Letter, action: &str, now: Timestamp) -> AppResult<()> {
+    send(tx, letter, now).await?;
+    tx.append(chain_of(user.last_tenant), act(now, user.id, action), None).await?;
+    Ok(())
 }
 
 fn is_open(token: &OneTime, now: Timestamp) -> bool {

@@ -6,10 +6,12 @@
 
 use super::door::Origin;
 use super::model::{Hidden, LoginEvent, Rotation, SealedChild, Session, SessionEnd, User, UserState};
+use super::notices::send;
 use super::ports::IdentityTx;
 use super::service::{Identity, act, chain_of};
 use super::tokens::{Tokens, address_of, agent_of, record};
 use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
 use fedatario_audit::Outcome;
 use fedatario_base::Code;
 use fedatario_identity::refresh::{GENERATIONS_MOST, GRACE, RefreshToken};
@@ -57,15 +59,21 @@ impl Identity {
     /// Somebody else holds, or held, a token of this line: nobody goes on with it.
     async fn end_replayed(
         &self,
-        mut tx: Box<dyn IdentityTx>,
+        tx: Box<dyn IdentityTx>,
         session: &Session,
         user: &User,
         origin: &Origin,
         now: Timestamp,
     ) -> AppResult<()> {
+        drop(tx); // Sealing a mail may write.
+        let letter = self.notice(user, MailKind::SessionReplayed, origin).await?;
+        let mut tx = self.writing().await?;
+        if tx.session(session.id).await?.is_none_or(|it| it.ended.is_some()) {
+            return Ok(()); // Another replay was first.
+        }
         tx.end_session(user.id, session.id, SessionEnd::Replay, now).await?;
         tx.record_login(user.id, &record(now, LoginEvent::Replay, origin, Some(session.id))).await?;
-        self.notify(tx.as_mut(), user, super::notices::Notice::SessionReplayed, now).await?;
+        send(tx.as_mut(), &letter, now).await?;
         let event = act(now, user.id, "auth.session.replayed").object(session.id);
         tx.append(chain_of(session.tenant), event.outcome(Outcome::Refused).code(Code::RefreshRefused), None).await?;
         tx.commit().await?;

@@ -16,6 +16,8 @@ pub trait Leaked: Send + Sync {
 pub struct IdentitySettings {
     /// Who signs access tokens, and for whom.
     pub audience: Audience,
+    /// Where people reach this installation: links in mails begin with it.
+    pub public_url: String,
     /// What authenticators and mails call this installation.
     pub product: String,
     /// What a hash of a password costs.
@@ -32,6 +34,7 @@ impl Default for IdentitySettings {
     fn default() -> Self {
         Self {
             audience: Audience { issuer: "fedatario".into(), audience: "fedatario-api".into() },
+            public_url: "http://127.0.0.1:8080".into(),
             product: "Fedatario".into(),
             cost: Cost::default(),
             cores: std::thread::available_parallelism().map_or(1, |it| it.get()),

@@ -2,6 +2,7 @@
 
 use super::door::Origin;
 use super::model::{LoginEvent, LoginRecord, Membership, Session, User};
+use super::notices::{Letter, send};
 use super::ports::IdentityTx;
 use super::service::{Identity, act, chain_of};
 use crate::error::{AppError, AppResult};
@@ -84,6 +85,8 @@ pub(super) struct Beginning<'a> {
     /// The machine, if it is known.
     pub(super) device: Option<[u8; 32]>,
     pub(super) origin: &'a Origin,
+    /// What its person is told, if the machine is not known.
+    pub(super) notice: Option<Letter>,
 }
 
 /// A line that has begun, before its access token is signed.
@@ -98,7 +101,7 @@ pub(super) struct Begun {
 impl Identity {
     /// Begins a line in the caller's transaction: session, history, machine, entry.
     pub(super) async fn begin_line(&self, tx: &mut dyn IdentityTx, it: Beginning<'_>, now: Timestamp) -> AppResult<Begun> {
-        let Beginning { mut user, tenant, methods, device, origin } = it;
+        let Beginning { mut user, tenant, methods, device, origin, notice } = it;
         let tenants = tx.memberships(user.id).await?;
         let tenant = chosen(&tenants, tenant, user.last_tenant)?;
         let refresh = RefreshToken::fresh(SessionId::fresh(now), 1)?;
@@ -110,6 +113,9 @@ impl Identity {
         if user.last_tenant != tenant {
             user.last_tenant = tenant;
             tx.update_user(&user).await?;
+        }
+        if let Some(letter) = &notice {
+            send(tx, letter, now).await?;
         }
         let event = act(now, id, "auth.session.started")
             .object(session.id)

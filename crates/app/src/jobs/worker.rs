@@ -7,9 +7,9 @@
 
 use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LAPSES_AT_MOST, LEASE};
 use crate::App;
-use crate::identity::originator::stands;
 use crate::descarga::transition::Moment;
 use crate::hooks;
+use crate::identity::originator::stands;
 use crate::model::ClaimedJob;
 use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored, Tx};
 use async_trait::async_trait;

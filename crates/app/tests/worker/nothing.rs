@@ -2,10 +2,10 @@
 
 use super::world::{Nowhere, Shared};
 use async_trait::async_trait;
-use fedatario_app::identity::ports::{IdentityStore, IdentityTx};
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::*;
 use fedatario_app::hooks::ports::Hooks;
+use fedatario_app::identity::ports::{IdentityStore, IdentityTx};
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
