@@ -264,7 +264,7 @@ const YEAR: char = '\u{1}';
 
 /// Names, and the parts of addresses, that surround somebody.
 fn context_words(context: &[&str]) -> Vec<Vec<char>> {
-    let parts = context.iter().flat_map(|it| it.split(|it: char| !it.is_alphanumeric()));
+    let parts = context.iter().flat_map(|it| it.split(|it: char| !it.is_alphanumeric()).chain([*it]));
     parts.filter(|it| it.chars().count() >= WORD_LEAST).take(WORDS_MOST).map(fold).collect()
 }
 
@@ -355,7 +355,7 @@ mod tests {
             "zxcvbnmzxcvbnm",
             "abcdefghijklm",
             "zyxwvutsrqpo",
-            "Diciembre2025!",
+            "Diciembre2025!", "ana.perez@lopezyasociados.mx",
             "adminadmin12",
             "mexicomexico1",
             "111111222222",

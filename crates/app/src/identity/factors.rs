@@ -141,6 +141,7 @@ impl Identity {
         tx.record_login(me.user, &record(now, LoginEvent::FactorAdded, origin, Some(me.session))).await?;
         send(tx.as_mut(), &letter, now).await?;
         let access = self.restate(tx, &user, me.session, "pwd otp", "auth.factor.added", now).await?;
+        self.standings.forget_all();
         Ok(ConfirmedFactor { recovery_codes: codes.into_iter().map(|it| it.0).collect(), access })
     }
 
