@@ -5,6 +5,7 @@ use crate::limits::Limiter;
 use crate::lines::Lines;
 use crate::settings::Settings;
 use fedatario_app::App;
+use fedatario_app::identity::Identity;
 use fedatario_app::identity::door::Door;
 use fedatario_app::replay::Replays;
 use std::ops::Deref;
@@ -17,6 +18,8 @@ pub struct Parts {
     pub app: App,
     /// Who lets in.
     pub door: Arc<dyn Door>,
+    /// Who people are; as a rule the door itself.
+    pub identity: Arc<Identity>,
     /// Keeps the answers of calls that name themselves.
     pub replays: Arc<dyn Replays>,
     /// Signs the cursors of pages.

@@ -228,6 +228,7 @@ impl From<AppError> for ApiError {
         }
         match error {
             AppError::Denied(permission) => told.member("permission", permission.text()),
+            AppError::Later { after, .. } => told.retry_after(after),
             _ => told,
         }
     }

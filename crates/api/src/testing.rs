@@ -19,9 +19,11 @@ use bytes::Bytes;
 use fedatario_app::App;
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
+use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_app::replay::Replays;
 use fedatario_base::id::{ApiKeyId, SessionId, TenantId, UserId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
+use fedatario_identity::password::Cost;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -139,9 +141,13 @@ impl TestApi {
 
 /// What [`TestApi`] wires when nothing else is said.
 pub fn parts(app: App, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts {
+    // A hash that costs nothing: tests of routes make many, and guard nobody.
+    let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+    let identity = Arc::new(Identity::new(&app, IdentitySettings { cost, cores: 8, ..IdentitySettings::default() }));
     Parts {
         app,
         door,
+        identity,
         replays,
         cursors: CursorKey::new(&Secret::new([7; 32])),
         settings: Settings::default(),

@@ -61,6 +61,20 @@ pub enum AppError {
         /// In words.
         text: String,
     },
+    /// A password, a token or a key is not what it should be.
+    #[error(transparent)]
+    Identity(#[from] fedatario_identity::IdentityError),
+    /// Refused, and the code says all that is told.
+    #[error("refused: {}", .0.slug())]
+    Refused(Code),
+    /// Refused for now.
+    #[error("{} for {} s", .code.slug(), .after.as_secs())]
+    Later {
+        /// Why.
+        code: Code,
+        /// When the same call makes sense again.
+        after: std::time::Duration,
+    },
     /// The vault refused or failed.
     #[error(transparent)]
     Vault(#[from] fedatario_vault::VaultError),
@@ -98,6 +112,8 @@ impl AppError {
             AppError::TenantRequired(_) => Code::TenantRequired,
             AppError::RfcFormat(_) => Code::RfcFormat,
             AppError::Window { code, .. } | AppError::Input { code, .. } => *code,
+            AppError::Identity(error) => error.code(),
+            AppError::Refused(code) | AppError::Later { code, .. } => *code,
             AppError::Vault(error) => error.code(),
             AppError::Audit(error) => error.code(),
             AppError::Call(error) => error.code(),

@@ -33,6 +33,8 @@ use std::sync::Arc;
 pub struct App {
     /// The database.
     pub store: Arc<dyn ports::Store>,
+    /// People, as identity sees the database.
+    pub people: Arc<dyn identity::ports::IdentityStore>,
     /// The installation's own hands.
     pub system: Arc<dyn ports::System>,
     /// The objects.

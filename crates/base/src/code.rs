@@ -96,6 +96,20 @@ codes! {
     IdempotencyInterrupted = "idempotency_interrupted", 409, Finding, Installation, false;
     AlreadyCreated = "already_created", 409, Usage, Caller, false;
     ShuttingDown = "shutting_down", 503, Later, Installation, true;
+    // People, and how they come in.
+    EmailFormat = "email_format", 422, Usage, Caller, false;
+    PasswordShort = "password_short", 422, Usage, Caller, false;
+    PasswordLong = "password_long", 422, Usage, Caller, false;
+    PasswordWeak = "password_weak", 422, Usage, Caller, false;
+    LoginRefused = "login_refused", 401, Usage, Caller, false;
+    MfaRefused = "mfa_refused", 401, Usage, Caller, false;
+    MfaRequired = "mfa_required", 403, Usage, Caller, false;
+    RefreshRefused = "refresh_refused", 401, Usage, Caller, false;
+    OneTimeRefused = "one_time_refused", 422, Usage, Caller, false;
+    SessionRequired = "session_required", 403, Usage, Caller, false;
+    FactorState = "factor_state", 409, Usage, Caller, false;
+    TooManyAttempts = "too_many_attempts", 429, Later, Caller, true;
+    Busy = "busy", 503, Later, Installation, true;
     // Identities of taxpayers.
     RfcFormat = "rfc_format", 422, Usage, Caller, false;
     TaxpayerUnknown = "taxpayer_unknown", 404, Usage, Caller, false;

@@ -118,6 +118,49 @@ shutting_down = This process is about to end and takes no more work.
     .fix = Repeat the call; another process, or this one when it is back, serves it.
     .example = Retry-After: 1
 
+## People
+
+email_format = That is not an address of mail.
+    .fix = Write a whole address, as ana@company.mx, without blanks or stray signs.
+    .example = "email": "ana@company.mx"
+password_short = The password is too short.
+    .fix = Use 12 characters or more; a few words that only you would put together will do.
+    .example = the late train waits outside
+password_long = The password is too long, or is no text.
+    .fix = Use 12 to 128 characters of UTF-8 text.
+    .example = the late train waits outside
+password_weak = That password is one of those that are guessed first.
+    .fix = Avoid your name, your company's, common words, dates and runs along the keyboard; put several words together.
+    .example = the late train waits outside
+login_refused = The address or the password is not right.
+    .fix = Check both and repeat; if it is forgotten, ask for another with POST /api/auth/password/reset.
+    .example = POST /api/auth/login
+mfa_refused = The second factor is not right, was used before, or is too late.
+    .fix = Wait for the next code of your authenticator, or use a recovery code; after five minutes, sign in again.
+    .example = POST /api/auth/mfa/verify
+mfa_required = The second factor is asked for too.
+    .fix = Repeat the call with `code` or `recovery_code`.
+    .example = "code": "123456"
+refresh_refused = That refresh token is no good, or was used before.
+    .fix = Sign in again. If it was not you who used it, close your other sessions and change your password.
+    .example = POST /api/auth/login
+one_time_refused = The link is no good, was used before, or is too late.
+    .fix = Ask for another link.
+    .example = POST /api/auth/password/reset
+session_required = Only a person who signed in does that, not an API key.
+    .fix = Sign in with POST /api/auth/login and repeat with that token.
+    .example = POST /api/auth/login
+factor_state = With your second factors as they are, that cannot be done.
+    .fix = Add another factor before removing the last one that your roles ask for, or remove one before adding more.
+    .example = GET /api/auth/factors
+too_many_attempts = There were too many failed attempts; there is a wait.
+    .fix = Wait as Retry-After says. From a machine that you signed in from before, send its `device_token`: its wait is its own.
+    .example = Retry-After: 30
+busy = Too many people are signing in at once.
+    .fix = Repeat after what Retry-After says.
+    .example = Retry-After: 4
+
+
 ## Taxpayers
 
 rfc_format = The RFC does not have the form of an RFC.

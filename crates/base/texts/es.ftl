@@ -118,6 +118,49 @@ shutting_down = Este proceso está por terminar y no recibe más trabajo.
     .fix = Repita la llamada; otro proceso, o el mismo cuando vuelva, la atiende.
     .example = Retry-After: 1
 
+## Personas
+
+email_format = Eso no es una dirección de correo.
+    .fix = Escriba una dirección completa, como ana@empresa.mx, sin espacios ni signos de más.
+    .example = "email": "ana@empresa.mx"
+password_short = La contraseña es demasiado corta.
+    .fix = Use 12 caracteres o más; varias palabras que sólo usted junte bastan.
+    .example = el tren sale tarde hoy
+password_long = La contraseña es demasiado larga, o no es texto.
+    .fix = Use entre 12 y 128 caracteres de texto UTF-8.
+    .example = el tren sale tarde hoy
+password_weak = Esa contraseña es de las que se adivinan primero.
+    .fix = Evite su nombre, el de su empresa, palabras comunes, fechas y series del teclado; junte varias palabras.
+    .example = el tren sale tarde hoy
+login_refused = El correo o la contraseña no son correctos.
+    .fix = Revise ambos y repita; si la olvidó, pida otra con POST /api/auth/password/reset.
+    .example = POST /api/auth/login
+mfa_refused = El segundo factor no es correcto, ya se usó o ya venció.
+    .fix = Espere el siguiente código de su autenticador, o use un código de recuperación; si pasaron más de cinco minutos, entre de nuevo.
+    .example = POST /api/auth/mfa/verify
+mfa_required = Se pide también el segundo factor.
+    .fix = Repita la llamada con `code` o `recovery_code`.
+    .example = "code": "123456"
+refresh_refused = Esa credencial de renovación no sirve, o ya se usó.
+    .fix = Entre de nuevo. Si usted no la usó antes, cierre sus otras sesiones y cambie su contraseña.
+    .example = POST /api/auth/login
+one_time_refused = El enlace no sirve, ya se usó o ya venció.
+    .fix = Pida otro enlace.
+    .example = POST /api/auth/password/reset
+session_required = Eso sólo lo hace una persona que entró, no una clave de API.
+    .fix = Entre con POST /api/auth/login y repita con ese token.
+    .example = POST /api/auth/login
+factor_state = Con sus segundos factores como están, eso no se puede.
+    .fix = Agregue otro factor antes de quitar el último que sus roles exigen, o quite uno antes de agregar más.
+    .example = GET /api/auth/factors
+too_many_attempts = Hubo demasiados intentos fallidos; hay que esperar.
+    .fix = Espere lo que dice Retry-After. Desde un equipo con el que ya entró, mande su `device_token` y la espera es aparte.
+    .example = Retry-After: 30
+busy = Hay demasiadas personas entrando a la vez.
+    .fix = Repita después de lo que dice Retry-After.
+    .example = Retry-After: 4
+
+
 ## Contribuyentes
 
 rfc_format = El RFC no tiene la forma de un RFC.

@@ -181,6 +181,7 @@ impl Premises {
         let (postman, courier) = (Arc::new(wiring::mailer()?), Arc::new(wiring::courier(environment)?));
         let app = App {
             store: Arc::new(db.clone()),
+            people: Arc::new(db.clone()),
             system: Arc::new(db.clone()),
             blobs,
             sat: sat.clone(),

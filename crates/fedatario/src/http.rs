@@ -3,16 +3,12 @@
 use crate::config;
 use crate::failure::Failure;
 use crate::house::Premises;
-use async_trait::async_trait;
 use fedatario_api::api::Parts;
 use fedatario_api::cursor::CursorKey;
 use fedatario_api::lines::Lines;
 use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
-use fedatario_app::error::{AppError, AppResult};
-use fedatario_app::identity::door::{Door, Origin, Principal};
 use fedatario_app::ports::System;
-use fedatario_base::id::TenantId;
 use fedatario_base::{Code, Secret};
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -86,9 +82,11 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 
 /// The services as the API has them.
 pub async fn api(premises: &Premises) -> Result<Api, Failure> {
+    let identity = Arc::new(crate::identity::of(premises)?);
     let parts = Parts {
         app: premises.app.clone(),
-        door: Arc::new(Shut),
+        door: identity.clone(),
+        identity,
         replays: Arc::new(premises.db.clone()),
         cursors: CursorKey::new(&cursor_key(premises).await?),
         settings: settings()?,
@@ -139,18 +137,4 @@ async fn cursor_key(premises: &Premises) -> Result<Secret, Failure> {
             .await?;
     }
     Ok(Secret::new(kept().await?.unwrap_or_default()))
-}
-
-/// Lets nobody in.
-struct Shut;
-
-#[async_trait]
-impl Door for Shut {
-    async fn enter(&self, _: &str, _: Option<TenantId>, _: &Origin) -> AppResult<Principal> {
-        Err(AppError::Input { code: Code::Unauthenticated, text: "nobody is let in".into() })
-    }
-
-    async fn still_in(&self, _: &Principal) -> bool {
-        false
-    }
 }

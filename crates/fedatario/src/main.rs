@@ -13,6 +13,7 @@ mod failure;
 mod files;
 mod house;
 mod http;
+mod identity;
 mod locks;
 mod logging;
 mod pins;

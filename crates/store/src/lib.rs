@@ -20,6 +20,7 @@ mod error;
 mod exchanges;
 mod find;
 mod hooks;
+mod identity;
 mod jobs;
 mod limits;
 mod metadata;

@@ -23,7 +23,6 @@ pub(crate) enum Reach {
     /// hands (`SystemScope`). No document, no credential, no chain.
     System,
     /// People, how they come in, and the list of tenants (`PlatformScope`). Nothing that a tenant owns.
-    #[allow(dead_code, reason = "the store of people says it")]
     Platform,
     /// What belongs to no tenant.
     Nobody,

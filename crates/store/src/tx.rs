@@ -141,7 +141,6 @@ impl Work {
 
     /// Says for which tenant the statements that follow are, in a transaction that began for none or for
     /// another: a chain is written by whoever reaches people, one row of one tenant at a time.
-    #[allow(dead_code, reason = "the store of people says it")]
     pub(crate) async fn speak_for(&mut self, tenant: Uuid) -> Stored<()> {
         let done = match &mut self.inner {
             Inner::Lite(_) => Ok(()),

@@ -56,6 +56,10 @@ pub const PORTS: &[(&str, &[&str])] = &[
     ("crates/app/src/hooks/ports.rs", &["Hooks"]),
     ("crates/app/src/revision/ports.rs", &["Checks", "Registry"]),
     ("crates/app/src/replay.rs", &["Replays"]),
+    (
+        "crates/app/src/identity/ports.rs",
+        &["IdentityStore", "IdentityTx", "Users", "Factors", "Sessions", "OneTimes", "SigningKeys", "Throttles", "Members"],
+    ),
     ("crates/upstream/src/ports.rs", &["Ledger", "Sessions", "Limits", "Breakers"]),
     ("crates/vault/src/ports.rs", &["TenantKeys", "CredentialStore"]),
 ];
@@ -204,6 +208,7 @@ const API: &str = "The API";
 const COMPLETE: &str = "Complete";
 const UNBREAKABLE: &str = "Unbreakable";
 const JUDGED: &str = "Judged by others";
+const IDENTITY: &str = "People come in";
 const PEOPLE: &str = "People and organisations";
 const TOLD: &str = "Events and mail";
 
@@ -520,6 +525,98 @@ pub const BULLETS: &[Bullet] = &[
         &["audit: an edit to one byte", "audit: verifies offline"],
     ),
     bullet(DONE, "This document is made from the tests of a passing run, and an empty cell fails tidy", &["coverage:"]),
+    bullet(
+        IDENTITY,
+        "Passwords: lengths in code points, what is guessed first, Argon2id with permits and a bounded queue, rehash when the cost is raised",
+        &[
+            "identity: passwords",
+            "identity: a raised cost",
+            "identity: a stored hash",
+            "identity: one hash",
+            "identity: a list of leaked",
+            "identity: argon2-cffi",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "No enumeration: the same work and the same answer",
+        &["identity: where there is nobody", "api: whoever is not here"],
+    ),
+    bullet(
+        IDENTITY,
+        "Throttled by account, address and network; nobody is locked out",
+        &[
+            "identity: waits after failures",
+            "identity: failures are counted",
+            "identity: a day of guessing",
+            "api: wrong passwords make",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "Access tokens: at least 150 bad ones refused alike; PyJWT reads ours; keys turn over without a false refusal",
+        &[
+            "identity: none of more than 150",
+            "identity: an access token is good",
+            "identity: random changes",
+            "identity: PyJWT",
+            "identity: the next signing key",
+            "api: signing keys turn over",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "Refresh tokens: rotated atomically, ten seconds of grace, a replay ends the line; 64 threads on both databases",
+        &[
+            "identity: a refresh token is read",
+            "identity: a child of the grace",
+            "identity: 64 refreshes",
+            "identity: a spent refresh token",
+            "api: a session goes on",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "Revocation within two seconds everywhere",
+        &[
+            "identity: a token is good only",
+            "identity: what is known of a token",
+            "api: what another process revokes",
+            "identity: a job stands and falls",
+            "api: people see their sessions",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "Second factors: a step once ever, recovery codes once, under concurrency; step-up; reset never passes by them",
+        &[
+            "identity: codes by time",
+            "identity: what is no code",
+            "identity: an authenticator",
+            "identity: pyotp",
+            "identity: recovery codes",
+            "identity: of 32 logins",
+            "identity: a recovery code used twice",
+            "identity: without a second factor",
+            "api: a person enrols",
+            "api: acts that ask",
+            "api: a reset by mail",
+            "api: a password is changed",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "The first owner; tokens for one act; API keys as a format; tenants and tokens",
+        &[
+            "identity: an owner's link",
+            "identity: a token for one act",
+            "identity: an API key",
+            "identity: a mistyped",
+            "identity: an address of mail",
+            "api: a token is for one tenant",
+            "api: forms of identity",
+        ],
+    ),
     bullet(
         API,
         "One declaration for each operation: route, permission, `x-permission`, `x-idempotency`, bound, document",

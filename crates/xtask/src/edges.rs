@@ -78,7 +78,7 @@ const IMPURE: &[&str] = &["axum", "hyper", "object_store", "reqwest", "sqlx", "t
 const FOR_TESTS: &[&str] = &["testkit", "sandbox"];
 
 /// What the tests of an edge are wired to: a real database and real objects instead of pretended ones.
-const BENEATH_TESTS: &[(&str, &[&str])] = &[("api", &["blobs", "store", "vault"])];
+const BENEATH_TESTS: &[(&str, &[&str])] = &[("api", &["blobs", "store", "vault"]), ("store", &["identity"])];
 
 /// What breaks the table.
 pub fn check(repository: &Repository) -> anyhow::Result<Vec<String>> {

@@ -3,6 +3,8 @@
 //! A new module is a file beside this one with `pub fn routes() -> Routes`, and a line in [`all`].
 
 pub mod audit;
+pub mod auth;
+pub mod auth_account;
 pub mod checks;
 pub mod documents;
 pub mod follow;
@@ -20,6 +22,8 @@ use crate::routing::Catalog;
 /// Every operation there is.
 pub fn all() -> Catalog {
     Catalog::new(vec![
+        auth::routes(),
+        auth_account::routes(),
         health::routes(),
         limits::routes(),
         me::routes(),

@@ -5,7 +5,7 @@ use fedatario_api::routing::Catalog;
 use fedatario_api::testing::TestApi;
 use fedatario_app::ports::*;
 use fedatario_app::{App, Settings};
-use fedatario_base::id::{PackageId, SolicitudId, TenantId};
+use fedatario_base::id::{HolderId, PackageId, SolicitudId, TenantId};
 use fedatario_base::{Clock, Scope, SystemScope};
 use fedatario_blobs::Memory;
 use fedatario_store::{Db, VaultStore};
@@ -53,6 +53,17 @@ impl Stage {
         Self { api, app, db, clock, ours, theirs, _dir: dir }
     }
 
+    /// The jobs of a kind that wait in a tenant, the newest last: (key, payload).
+    pub async fn mails(&self, tenant: TenantId, kind: &'static str) -> Vec<(String, serde_json::Value)> {
+        let filter = ClaimFilter { tenant: Some(tenant), kinds: vec![kind], ..ClaimFilter::default() };
+        let (hands, holder, now) = (SystemScope::for_this_process(), HolderId::fresh(self.clock.wall()), self.clock.wall());
+        let lease = std::time::Duration::from_millis(1);
+        let mut rows = self.db.claim(&hands, holder, &filter, 100, now, now, lease).await.expect("jobs");
+        self.clock.advance(jiff::SignedDuration::from_millis(2)); // The leases end: the next look finds them again.
+        rows.sort_by_key(|it| it.id);
+        rows.into_iter().map(|it| (it.key, it.payload)).collect()
+    }
+
     /// The actions in a tenant's audit chain, in order.
     pub async fn chained(&self, tenant: TenantId) -> Vec<String> {
         let mut tx = self.app.store.read(&Scope::system(tenant)).await.expect("a transaction");
@@ -80,6 +91,7 @@ fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {
     let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
     App {
         store: Arc::new(db.clone()),
+        people: Arc::new(db.clone()),
         system: Arc::new(db.clone()),
         blobs,
         sat: Arc::new(Nowhere),

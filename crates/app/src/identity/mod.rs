@@ -1,11 +1,32 @@
 //! People and programs: who they are, how they come in, and what they may do.
 //!
 //! The formats and rules (passwords, factors, tokens, keys) are `fedatario-identity`'s; here is who
-//! exists, what was used before, and what each act writes.
+//! exists, what was used before, and what each act writes. [`service::Identity`] is the one thing to
+//! hold; edges hold it as a [`door::Door`].
 
+pub mod account;
+pub mod bootstrap;
 pub mod door;
+pub mod factors;
+mod gate;
+pub mod hasher;
+pub mod keys;
+pub mod login;
 pub mod model;
+pub mod notices;
+pub mod originator;
+pub mod passwords;
 pub mod ports;
+pub mod programs;
+mod refreshing;
 pub mod roles;
+pub mod service;
+pub mod settings;
+pub mod standing;
+pub mod tokens;
+mod tries;
+
+pub use service::Identity;
+pub use settings::IdentitySettings;
 pub mod tenancy;
 pub mod tenancy_ports;

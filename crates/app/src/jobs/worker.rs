@@ -9,6 +9,7 @@ use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LAPSES_AT_MOST
 use crate::App;
 use crate::descarga::transition::Moment;
 use crate::hooks;
+use crate::identity::originator::stands;
 use crate::model::ClaimedJob;
 use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored, Tx};
 use async_trait::async_trait;
@@ -370,7 +371,11 @@ impl Worker {
             let scope = Scope::job(job.tenant, job.id, job.originator.clone());
             let failure = match job.lapses >= LAPSES_AT_MOST {
                 true => Err(taken_down()),
-                false => outcome(handler.clone(), &job, &scope).await,
+                false => match stands(app.people.as_ref(), job.tenant, &job.kind, &job.originator).await {
+                    Ok(true) => outcome(handler.clone(), &job, &scope).await,
+                    Ok(false) => Err(without_originator()),
+                    Err(error) => Err(error.into()),
+                },
             };
             if let Err(failure) = failure
                 && let Err(error) = give_back(&app, &scope, &job, handler, failure).await
@@ -408,6 +413,11 @@ fn taken_down() -> JobFailure {
     JobFailure::Failed { code: Code::JobDead, text }
 }
 
+/// Why a job is given up whose originator was disabled or left.
+fn without_originator() -> JobFailure {
+    JobFailure::Failed { code: Code::PermissionDenied, text: "whoever began it may not do so any more".into() }
+}
+
 /// Puts a job that was not ended where it belongs: later, again, or dead.
 async fn give_back(
     app: &App,
@@ -426,7 +436,7 @@ async fn give_back(
     match failure {
         JobFailure::LeaseLost => {}
         JobFailure::Later { after: delay, why } => tx.postpone_job(lease, after(delay), Some(&why)).await?,
-        JobFailure::Failed { code, text } if job.failures + 1 >= FAILURES_AT_MOST || job.lapses >= LAPSES_AT_MOST => {
+        JobFailure::Failed { code, text } if is_final(job, code) => {
             tracing::error!(job = %job.id, kind = job.kind, code = code.slug(), text, "a job was given up");
             let why = format!("{}: {text}", code.slug());
             tx.bury_job(lease, &why).await?;
@@ -442,4 +452,9 @@ async fn give_back(
         }
     }
     Ok(tx.commit().await?)
+}
+
+/// Whether another try is of no use: too many were made, or nobody may have it done any more.
+fn is_final(job: &ClaimedJob, code: Code) -> bool {
+    job.failures + 1 >= FAILURES_AT_MOST || job.lapses >= LAPSES_AT_MOST || code == Code::PermissionDenied
 }

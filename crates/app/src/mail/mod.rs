@@ -17,7 +17,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fedatario_base::id::MailId;
 use fedatario_base::text::Language;
-use fedatario_base::{Code, Scope};
+use fedatario_base::{Clock, Code, Scope};
+use fedatario_vault::Vault;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -224,14 +225,19 @@ pub trait Postman: Send + Sync {
 /// The job that sends a mail, to be enqueued in the transaction of what it tells of. Sealing may make
 /// a key, so this comes before that transaction is opened.
 pub async fn job(app: &App, scope: &Scope, mail: &Mail) -> AppResult<NewJob> {
-    let id = MailId::fresh(app.clock.wall());
+    job_over(&app.vault, app.clock.as_ref(), scope, mail).await
+}
+
+/// The same, over what it needs of the services.
+pub async fn job_over(vault: &Vault, clock: &dyn Clock, scope: &Scope, mail: &Mail) -> AppResult<NewJob> {
+    let id = MailId::fresh(clock.wall());
     let plain = mail.to_json().to_string();
-    let sealed = app.vault.seal_bytes(scope, &label(id), plain.as_bytes()).await?;
+    let sealed = vault.seal_bytes(scope, &label(id), plain.as_bytes()).await?;
     Ok(NewJob {
         kind: MAIL_SEND,
         key: id.to_string(),
         payload: serde_json::json!({ "id": id.to_string(), "kind": mail.kind, "sealed": STANDARD.encode(sealed) }),
-        due: app.clock.service(),
+        due: clock.service(),
         run: None,
     })
 }

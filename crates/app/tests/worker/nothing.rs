@@ -5,13 +5,26 @@ use async_trait::async_trait;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::*;
 use fedatario_app::hooks::ports::Hooks;
+use fedatario_app::identity::ports::{IdentityStore, IdentityTx};
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_audit::{Event, Head};
+use fedatario_base::PlatformScope;
 use fedatario_base::id::*;
 use jiff::Timestamp;
+
+#[async_trait]
+impl IdentityStore for Nowhere {
+    async fn begin(&self, _: &PlatformScope) -> Stored<Box<dyn IdentityTx>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn read(&self, _: &PlatformScope) -> Stored<Box<dyn IdentityTx>> {
+        Err(StoreError::NotFound)
+    }
+}
 
 #[async_trait]
 impl Taxpayers for Shared {

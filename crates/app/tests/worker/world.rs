@@ -122,6 +122,7 @@ impl World {
         let (vault, _) = fedatario_vault::memory::Memory::vault(roots);
         App {
             store: Arc::new(Shared(self.clone())),
+            people: Arc::new(Nowhere),
             system: Arc::new(Shared(self.clone())),
             blobs: Arc::new(Nowhere),
             sat: Arc::new(Nowhere),

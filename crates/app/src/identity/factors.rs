@@ -1,0 +1,247 @@
+//! Second factors: begun, proven, taken away; recovery codes; proving one again for an act that asks.
+
+use super::door::{Means, Origin, Principal};
+use super::login::{Claim, Proof, active_factors, factor_label, take};
+use super::model::{Factor, FactorKind, FactorState, Hidden, LoginEvent, SessionEnd, User, UserState};
+use super::notices::send;
+use super::ports::IdentityTx;
+use super::service::{Identity, NO_TENANT, act, chain_of};
+use super::standing::STEPPED_UP_FOR;
+use super::tokens::{AccessToken, record};
+use super::tries::Tries;
+use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
+use fedatario_base::id::{FactorId, SessionId, UserId};
+use fedatario_base::{Code, Scope, Secret};
+use fedatario_identity::recovery;
+use fedatario_identity::totp::{self, Enrolment};
+use jiff::Timestamp;
+
+/// Factors of one person, pending ones too.
+pub const FACTORS_MOST: usize = 10;
+/// Longest name of a factor, in characters.
+pub const LABEL_MOST: usize = 64;
+
+/// A factor that was begun.
+pub struct BegunFactor {
+    /// Which.
+    pub id: FactorId,
+    /// What an authenticator is given.
+    pub enrolment: Enrolment,
+}
+
+/// A factor that counts now.
+pub struct ConfirmedFactor {
+    /// Recovery codes, if these are the first; shown once.
+    pub recovery_codes: Vec<Secret>,
+    /// A token that knows of the factor.
+    pub access: AccessToken,
+}
+
+/// Whoever signed in by a session: what acts about oneself need.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Myself {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+}
+
+impl Myself {
+    /// A program has no account of its own.
+    pub(super) fn of(principal: &Principal) -> AppResult<Self> {
+        match principal.means {
+            Means::Session { session, user } => Ok(Self { user, session }),
+            Means::Key { .. } => Err(AppError::Refused(Code::SessionRequired)),
+        }
+    }
+}
+
+impl Identity {
+    /// Begins a factor of codes by time. The first needs a login of the last minutes, any other a step-up.
+    pub async fn begin_totp(&self, principal: &Principal, label: &str) -> AppResult<BegunFactor> {
+        let me = Myself::of(principal)?;
+        let now = self.now();
+        let (secret, id) = (totp::fresh()?, FactorId::fresh(now));
+        let sealed = self.vault.seal_bytes(&Scope::system(NO_TENANT), &factor_label(id), secret.expose()).await?;
+        let mut tx = self.writing_as(me.user).await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let all = tx.factors(me.user).await?;
+        let has_one = all.iter().any(|it| it.state == FactorState::Active);
+        let is_fresh = now.duration_since(principal.authenticated) <= STEPPED_UP_FOR;
+        if !(is_fresh && (principal.is_stepped_up || !has_one)) {
+            return Err(AppError::Refused(Code::StepUpRequired));
+        }
+        for old in all.iter().filter(|it| it.state == FactorState::Pending) {
+            tx.remove_factor(me.user, old.id).await?;
+        }
+        if all.iter().filter(|it| it.state == FactorState::Active).count() >= FACTORS_MOST {
+            return Err(AppError::Refused(Code::FactorState));
+        }
+        let label: String = label.chars().filter(|it| !it.is_control()).take(LABEL_MOST).collect();
+        let state = FactorState::Pending;
+        let (kind, secret_row) = (FactorKind::Totp, Hidden(sealed));
+        let factor = Factor {
+            id,
+            user: me.user,
+            kind,
+            label,
+            state,
+            secret: secret_row,
+            last_step: 0,
+            created: now,
+            confirmed: None,
+            used: None,
+        };
+        tx.add_factor(&factor).await?;
+        tx.commit().await?;
+        Ok(BegunFactor { id, enrolment: totp::enrolment(&secret, &self.settings.product, &user.email)? })
+    }
+
+    /// Proves a factor that was begun: from now on it is asked for. Other lines of the person end.
+    pub async fn confirm_totp(
+        &self,
+        principal: &Principal,
+        id: FactorId,
+        code: &Secret,
+        origin: &Origin,
+    ) -> AppResult<ConfirmedFactor> {
+        let me = Myself::of(principal)?;
+        let now = self.now();
+        let tries = Tries::factor(me.user, None, origin);
+        let mut tx = self.reading().await?;
+        tries.check(tx.as_mut(), now).await?;
+        let factors = tx.factors(me.user).await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        drop(tx);
+        let letter = self.notice(&user, MailKind::FactorChanged, origin).await?;
+        let factor = factors.iter().find(|it| it.id == id && it.state == FactorState::Pending);
+        let factor = factor.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+        let secret = self.factor_secret(factor).await?;
+        let step = totp::step_of(&secret, code.expose_str().unwrap_or_default(), now, self.settings.totp_tolerance);
+
+        let mut tx = self.writing_as(me.user).await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        tries.check(tx.as_mut(), now).await?;
+        let is_first = active_factors(tx.as_mut(), me.user).await?.is_empty();
+        // The step that confirms is used up: the same code does not log in.
+        let taken = match step {
+            Some(step) => tx.take_step(me.user, id, step, now).await?,
+            None => false,
+        };
+        if !taken {
+            self.refuse_factor(tx, &user, &tries, origin).await?;
+            return Err(AppError::Refused(Code::MfaRefused));
+        }
+        tx.confirm_factor(me.user, id, now).await?;
+        let codes = if is_first { recovery::fresh(me.user)? } else { Vec::new() };
+        if is_first {
+            let digests: Vec<[u8; 32]> = codes.iter().map(|it| it.1).collect();
+            tx.put_recovery_codes(me.user, &digests, now).await?;
+        }
+        tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
+        tx.record_login(me.user, &record(now, LoginEvent::FactorAdded, origin, Some(me.session))).await?;
+        send(tx.as_mut(), &letter, now).await?;
+        let access = self.restate(tx, &user, me.session, "pwd otp", "auth.factor.added", now).await?;
+        Ok(ConfirmedFactor { recovery_codes: codes.into_iter().map(|it| it.0).collect(), access })
+    }
+
+    /// Proves a factor again, for acts that ask for it.
+    pub async fn step_up(&self, principal: &Principal, proof: Proof, origin: &Origin) -> AppResult<AccessToken> {
+        let me = Myself::of(principal)?;
+        let now = self.now();
+        let tries = Tries::factor(me.user, None, origin);
+        let mut tx = self.reading().await?;
+        tries.check(tx.as_mut(), now).await?;
+        let factors = tx.factors(me.user).await?;
+        drop(tx);
+        let claim = self.claim(me.user, &factors, &proof, now).await?;
+        let mut tx = self.writing_as(me.user).await?;
+        let user = tx.user(me.user).await?.filter(|it| it.state == UserState::Active);
+        let user = user.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        tries.check(tx.as_mut(), now).await?;
+        if !take(tx.as_mut(), me.user, &claim, now).await? {
+            self.refuse_factor(tx, &user, &tries, origin).await?;
+            return Err(AppError::Refused(Code::MfaRefused));
+        }
+        if matches!(claim, Claim::Recovery(_)) {
+            tx.record_login(me.user, &record(now, LoginEvent::RecoveryUsed, origin, Some(me.session))).await?;
+        }
+        tries.forget(tx.as_mut()).await?;
+        self.restate(tx, &user, me.session, claim.methods(), "auth.session.stepped_up", now).await
+    }
+
+    /// Takes a factor away. The last one stays while roles are held that count only with one.
+    pub async fn remove_factor(&self, principal: &Principal, id: FactorId, origin: &Origin) -> AppResult<()> {
+        let me = Myself::of(principal)?;
+        stepped_up(principal)?;
+        let now = self.now();
+        let standing = self.standing(me.session, me.user, Some(principal.scope.tenant()).filter(|it| *it != NO_TENANT)).await?;
+        let user = self.reading().await?.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let letter = self.notice(&user, MailKind::FactorChanged, origin).await?;
+        let needs_one = standing.permissions.iter().chain(&standing.platform).any(|it| it.needs_second_factor());
+        let mut tx = self.writing_as(me.user).await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let active = active_factors(tx.as_mut(), me.user).await?;
+        if needs_one && active.iter().all(|it| it.id == id) && !active.is_empty() {
+            return Err(AppError::Refused(Code::FactorState));
+        }
+        tx.remove_factor(me.user, id).await?;
+        tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
+        tx.record_login(me.user, &record(now, LoginEvent::FactorRemoved, origin, Some(me.session))).await?;
+        send(tx.as_mut(), &letter, now).await?;
+        tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.factor.removed").field("factor", id.to_string()), None)
+            .await?;
+        tx.commit().await?;
+        self.standings.forget_all();
+        Ok(())
+    }
+
+    /// The factors of the caller, and how many recovery codes are left.
+    pub async fn factors(&self, principal: &Principal) -> AppResult<(Vec<Factor>, u32)> {
+        let me = Myself::of(principal)?;
+        let mut tx = self.reading().await?;
+        Ok((tx.factors(me.user).await?, tx.recovery_codes_left(me.user).await?))
+    }
+
+    /// A new set of recovery codes in place of the last; shown once.
+    pub async fn new_recovery_codes(&self, principal: &Principal) -> AppResult<Vec<Secret>> {
+        let me = Myself::of(principal)?;
+        stepped_up(principal)?;
+        let now = self.now();
+        let codes = recovery::fresh(me.user)?;
+        let digests: Vec<[u8; 32]> = codes.iter().map(|it| it.1).collect();
+        let mut tx = self.writing_as(me.user).await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        if active_factors(tx.as_mut(), me.user).await?.is_empty() {
+            return Err(AppError::Refused(Code::FactorState));
+        }
+        tx.put_recovery_codes(me.user, &digests, now).await?;
+        tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.recovery_codes.made"), None).await?;
+        tx.commit().await?;
+        Ok(codes.into_iter().map(|it| it.0).collect())
+    }
+
+    /// Notes in a line that its person proved a factor now, commits, and signs a token that knows it.
+    async fn restate(
+        &self,
+        mut tx: Box<dyn IdentityTx>,
+        user: &User,
+        session: SessionId,
+        methods: &str,
+        action: &str,
+        now: Timestamp,
+    ) -> AppResult<AccessToken> {
+        let refused = || AppError::Refused(Code::Unauthenticated);
+        let mut line = tx.session(session).await?.filter(|it| it.user == user.id && it.ended.is_none()).ok_or_else(refused)?;
+        tx.restate_session(session, line.tenant, now, methods).await?;
+        tx.append(chain_of(line.tenant), act(now, user.id, action).object(session), None).await?;
+        tx.commit().await?;
+        self.standings.forget(session);
+        (line.authenticated, line.methods) = (now, methods.to_owned());
+        self.access_for(&line, user.epoch).await
+    }
+}
+
+/// Acts about factors and passwords ask for a factor of the last minutes.
+pub(super) fn stepped_up(principal: &Principal) -> AppResult<()> {
+    if principal.is_stepped_up { Ok(()) } else { Err(AppError::Refused(Code::StepUpRequired)) }
+}

@@ -1,0 +1,139 @@
+//! Who belongs where, with which roles.
+
+use super::IdTx;
+use super::sessions::sorted;
+use crate::read::{closed, from_row, instant};
+use crate::tx::{fetch, list, run};
+use async_trait::async_trait;
+use fedatario_app::identity::model::{MemberState, Membership, RoleGrant};
+use fedatario_app::identity::ports::Members;
+use fedatario_app::identity::roles::built_in;
+use fedatario_app::ports::Stored;
+use fedatario_base::Permission;
+use fedatario_base::clock::to_millis;
+use fedatario_base::id::{RoleId, TenantId, UserId};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+from_row!(Membership, row => Membership {
+    tenant: TenantId(row.try_get("tenant_id")?),
+    tenant_name: row.try_get("name")?,
+    user: UserId(row.try_get("user_id")?),
+    state: closed(row.try_get("state")?, MemberState::from_text)?,
+    created: instant(row.try_get("created_ms")?),
+});
+
+from_row!(RoleGrant, row => RoleGrant {
+    id: RoleId(row.try_get("id")?),
+    user: UserId(row.try_get("user_id")?),
+    role: row.try_get("role")?,
+    from: instant(row.try_get("from_ms")?),
+    until: row.try_get::<Option<i64>, _>("until_ms")?.map(instant),
+    in_place_of: row.try_get::<Option<Uuid>, _>("in_place_of_id")?.map(UserId),
+    granted_by: row.try_get("granted_by")?,
+});
+
+#[async_trait]
+impl Members for IdTx {
+    async fn add_membership(&mut self, it: &Membership) -> Stored<()> {
+        run!(
+            self.tx.work,
+            "insert into memberships (tenant_id, user_id, state, created_ms) values ($1, $2, $3, $4)",
+            it.tenant.0,
+            it.user.0,
+            it.state.text(),
+            to_millis(it.created),
+        )
+        .map(|_| ())
+    }
+
+    async fn memberships(&mut self, user: UserId) -> Stored<Vec<Membership>> {
+        list!(
+            self.tx.work,
+            "select m.tenant_id, t.name, m.user_id, m.state, m.created_ms from memberships m join tenants t on t.id = m.tenant_id \
+             where m.user_id = $1 and m.state = 'active' order by m.tenant_id",
+            user.0,
+        )
+    }
+
+    async fn grant_role(&mut self, tenant: TenantId, it: &RoleGrant) -> Stored<()> {
+        run!(
+            self.tx.work,
+            "insert into member_roles (tenant_id, id, user_id, role, from_ms, until_ms, in_place_of_id, granted_by) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            tenant.0,
+            it.id.0,
+            it.user.0,
+            &it.role,
+            to_millis(it.from),
+            it.until.map(to_millis),
+            it.in_place_of.map(|it| it.0),
+            &it.granted_by,
+        )
+        .map(|_| ())
+    }
+
+    async fn grants(&mut self, tenant: TenantId, user: UserId) -> Stored<Vec<RoleGrant>> {
+        list!(self.tx.work, "select * from member_roles where tenant_id = $1 and user_id = $2 order by id", tenant.0, user.0)
+    }
+
+    async fn grant_platform_role(&mut self, user: UserId, role: &str, granted_by: &str, now: Timestamp) -> Stored<()> {
+        run!(
+            self.tx.work,
+            "insert into platform_roles (user_id, role, granted_by, created_ms) values ($1, $2, $3, $4) \
+             on conflict (user_id, role) do nothing",
+            user.0,
+            role,
+            granted_by,
+            to_millis(now),
+        )
+        .map(|_| ())
+    }
+
+    async fn platform_roles(&mut self, user: UserId) -> Stored<Vec<String>> {
+        let rows: Vec<(String,)> =
+            fetch!(self.tx.work, fetch_all, "select role from platform_roles where user_id = $1 order by role", user.0)?;
+        Ok(rows.into_iter().map(|it| it.0).collect())
+    }
+
+    async fn first_tenants(&mut self, limit: u32) -> Stored<Vec<(TenantId, String)>> {
+        let rows: Vec<(Uuid, String)> =
+            fetch!(self.tx.work, fetch_all, "select id, name from tenants order by id limit $1", i64::from(limit))?;
+        Ok(rows.into_iter().map(|(id, name)| (TenantId(id), name)).collect())
+    }
+
+    async fn make_tenant(&mut self, id: TenantId, name: &str, now: Timestamp) -> Stored<()> {
+        run!(self.tx.work, "insert into tenants (id, name, created_ms) values ($1, $2, $3)", id.0, name, to_millis(now)).map(|_| ())
+    }
+}
+
+impl IdTx {
+    /// What the roles in force of a member allow; none for whoever is no member of an open tenant.
+    pub(super) async fn permissions_in(
+        &mut self,
+        tenant: TenantId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Stored<Option<Vec<Permission>>> {
+        let member: Option<(String,)> = fetch!(
+            self.tx.work,
+            fetch_optional,
+            "select state from memberships where tenant_id = $1 and user_id = $2 and state = 'active'",
+            tenant.0,
+            user.0,
+        )?;
+        if member.is_none() {
+            return Ok(None);
+        }
+        let roles: Vec<(String,)> = fetch!(
+            self.tx.work,
+            fetch_all,
+            "select role from member_roles where tenant_id = $1 and user_id = $2 and from_ms <= $3 and (until_ms is null or until_ms > $3)",
+            tenant.0,
+            user.0,
+            to_millis(now),
+        )?;
+        let permissions = roles.iter().filter_map(|it| built_in(&it.0)).flatten().filter(|it| !it.is_platform());
+        Ok(Some(sorted(permissions.collect())))
+    }
+}
