@@ -8,6 +8,7 @@ use fedatario_api::answer::Json;
 use fedatario_api::api::Parts;
 use fedatario_api::cursor::CursorKey;
 use fedatario_api::extract::At;
+use fedatario_api::lines::Lines;
 use fedatario_api::operation::Operation;
 use fedatario_api::problem::ApiError;
 use fedatario_api::routing::{Catalog, Routes};
@@ -223,6 +224,7 @@ async fn serve(dir: &Path, port: u16) -> anyhow::Result<()> {
     let parts = Parts {
         app: house.app,
         door: Arc::new(Tokens::of(dir)?),
+        lines: Lines::closed(),
         replays: Arc::new(house.db),
         cursors: CursorKey::new(&Secret::new([7; 32])),
         settings: Settings { limits, ..Settings::default() },

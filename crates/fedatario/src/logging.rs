@@ -5,6 +5,8 @@
 //! control characters of strangers are escaped by JSON, so nobody writes a line of their own.
 
 use crate::cli::{Arguments, Command};
+use fedatario_base::Clock;
+use fedatario_base::clock::SystemClock;
 use serde_json::{Map, Value, json};
 use std::fmt::Debug;
 use tracing::field::{Field, Visit};
@@ -42,7 +44,7 @@ where
         let mut fields = Fields::default();
         event.record(&mut fields);
         let mut line = json!({
-            "timestamp": jiff::Timestamp::now().to_string(),
+            "timestamp": SystemClock::default().wall().to_string(),
             "level": meta.level().as_str(),
             "service": SERVICE,
             "trace_id": null,
