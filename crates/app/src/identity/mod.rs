@@ -10,7 +10,7 @@ pub mod door;
 pub mod factors;
 mod gate;
 pub mod hasher;
-pub mod keys;
+
 pub mod login;
 pub mod model;
 pub mod notices;
@@ -22,6 +22,7 @@ mod refreshing;
 pub mod roles;
 pub mod service;
 pub mod settings;
+pub mod signing;
 pub mod standing;
 pub mod tokens;
 mod tries;

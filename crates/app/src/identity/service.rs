@@ -4,10 +4,10 @@
 //! again after a second or a minute, everything else lies in storage.
 
 use super::hasher::Hasher;
-use super::keys::Keys;
 use super::ports::{Chain, IdentityStore, IdentityTx};
 use super::programs::Programs;
 use super::settings::IdentitySettings;
+use super::signing::Keys;
 use super::standing::Standings;
 use crate::App;
 use crate::error::AppResult;

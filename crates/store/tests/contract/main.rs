@@ -14,7 +14,7 @@ mod identity;
 mod jobs;
 mod ledger;
 mod migration;
-mod people;
+mod persons;
 mod ports;
 mod races;
 mod replays;
