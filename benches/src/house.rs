@@ -60,6 +60,7 @@ fn services(dir: &Path, db: &Db, sat: Option<&str>) -> anyhow::Result<App> {
     let sat = Arc::new(client(sat.unwrap_or(NOBODY), db, vault.clone())?);
     Ok(App {
         store: Arc::new(db.clone()),
+        people: Arc::new(db.clone()),
         system: Arc::new(db.clone()),
         blobs,
         sat,

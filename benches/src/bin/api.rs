@@ -16,6 +16,7 @@ use fedatario_api::settings::{Rates, Settings};
 use fedatario_api::{Api, server};
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
+use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_app::model::{Environment, Taxpayer, TaxpayerKind};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::{SessionId, TaxpayerId, TenantId, UserId};
@@ -221,8 +222,10 @@ async fn read(api: Api, scope: Scope, At(rfc): At<String>) -> Result<Json<View>,
 async fn serve(dir: &Path, port: u16) -> anyhow::Result<()> {
     let house = House::open(dir, None).await?;
     let limits = Rates { tenant: MANY, key: MANY, address: MANY };
+    let identity = Arc::new(Identity::new(&house.app, IdentitySettings::default()));
     let parts = Parts {
         app: house.app,
+        identity,
         door: Arc::new(Tokens::of(dir)?),
         lines: Lines::closed(),
         replays: Arc::new(house.db),
