@@ -225,6 +225,7 @@ async fn serve(dir: &Path, port: u16) -> anyhow::Result<()> {
     let identity = Arc::new(Identity::new(&house.app, IdentitySettings::default()));
     let parts = Parts {
         app: house.app,
+        identity,
         door: Arc::new(Tokens::of(dir)?),
         identity,
         lines: Lines::closed(),

@@ -75,6 +75,7 @@ fn services(dir: &Path, db: &Db, sat: &str) -> App {
     let sat = SatClient::new(Addresses::configured(Endpoints::from_base(sat).unwrap()), vault.clone(), ports, settings).unwrap();
     App {
         store: Arc::new(db.clone()),
+        people: Arc::new(db.clone()),
         system: Arc::new(db.clone()),
         blobs,
         sat: Arc::new(sat),
