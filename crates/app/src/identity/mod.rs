@@ -10,7 +10,6 @@ pub mod door;
 pub mod factors;
 mod gate;
 pub mod hasher;
-
 pub mod login;
 pub mod model;
 pub mod notices;
