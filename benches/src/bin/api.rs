@@ -227,7 +227,6 @@ async fn serve(dir: &Path, port: u16) -> anyhow::Result<()> {
         app: house.app,
         identity,
         door: Arc::new(Tokens::of(dir)?),
-        identity,
         lines: Lines::closed(),
         replays: Arc::new(house.db),
         cursors: CursorKey::new(&Secret::new([7; 32])),
