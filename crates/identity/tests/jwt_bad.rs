@@ -370,7 +370,7 @@ fn shapes(forge: &mut Forge) {
 fn loose_end(text: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = text.split_at(text.len() - 1);
-    if text.len() % 4 == 0 {
+    if text.len().is_multiple_of(4) {
         return format!("{text}=");
     }
     let place = ALPHABET.iter().position(|it| *it == last.as_bytes()[0]).unwrap();
