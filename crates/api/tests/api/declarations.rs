@@ -2,6 +2,7 @@
 
 use crate::support::Stage;
 use axum::http::Method;
+use fedatario_api::describe::Place;
 use fedatario_api::operation::Access;
 use fedatario_api::routes;
 use fedatario_api::routing::Entry;
@@ -39,7 +40,20 @@ fn filled_with(entry: &Entry, ids: &[String]) -> String {
         };
         path = path.replace(&format!("{{{name}}}"), &text);
     }
-    path
+    let asked = entry.description.parameters.iter().filter(|it| it.place == Place::Query && it.required);
+    let pairs: Vec<String> = asked.map(|it| format!("{}={}", it.name, sample(&it.name))).collect();
+    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// Something that a parameter that must be there understands.
+fn sample(name: &str) -> &'static str {
+    match name {
+        "format" => "csv",
+        "year" => "2025",
+        "period" => "2025-03",
+        "rfc" => THEIR_RFC,
+        _ => "1",
+    }
 }
 
 /// Whose taxpayer is the other tenant's.
