@@ -40,7 +40,7 @@ fn filled_with(entry: &Entry, ids: &[String]) -> String {
         };
         path = path.replace(&format!("{{{name}}}"), &text);
     }
-    let asked = entry.description.parameters.iter().filter(|it| it.place == Place::Query && it.required);
+    let asked = entry.description.parameters.iter().filter(|it| it.place == Place::Query && (it.required || it.name == "year"));
     let pairs: Vec<String> = asked.map(|it| format!("{}={}", it.name, sample(&it.name))).collect();
     if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
 }
