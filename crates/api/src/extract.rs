@@ -178,6 +178,11 @@ impl<T: DeserializeOwned + IntoParams + Send> Extract for Query<T> {
             let text = told.get("description").and_then(Value::as_str).unwrap_or_default();
             let schema = told.get("schema").cloned().unwrap_or_default();
             description.parameter(Place::Query, &parameter.name, text, schema);
+            if told.get("required") == Some(&Value::Bool(true))
+                && let Some(last) = description.parameters.last_mut()
+            {
+                last.required = true;
+            }
         }
     }
 

@@ -8,6 +8,9 @@ use fedatario_base::Code;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The media type of what may be of any.
+pub const ANY_MEDIA: &str = "*/*";
+
 /// The document of these operations.
 pub fn document(catalog: &Catalog) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
@@ -120,6 +123,10 @@ fn success(answer: &AnswerDescription) -> Value {
     let mut told = json!({ "description": answer.text });
     if let Some((media, schema)) = &answer.content {
         told["content"] = json!({ *media: { "schema": schema } });
+        if *media == ANY_MEDIA {
+            // Generators of clients that know no ranges read it as bytes.
+            told["content"]["application/octet-stream"] = json!({ "schema": schema });
+        }
     }
     let headers: Map<String, Value> = answer
         .headers
@@ -152,10 +159,13 @@ fn refusals(operation: &Operation, description: &Description) -> Vec<Code> {
     if operation.path_names().next().is_some() {
         codes.extend([Code::NotFound, Code::IdFormat]);
     }
+    if description.query_names().next().is_some() {
+        codes.push(Code::FieldInvalid);
+    }
     if let Some(body) = &description.body {
-        codes.extend([Code::BodyTooLarge, Code::BodySlow, Code::BodyBroken]);
+        codes.extend([Code::BodyTooLarge, Code::BodySlow, Code::BodyBroken, Code::MediaType, Code::FieldInvalid]);
         if body.media == "application/json" {
-            codes.extend([Code::JsonMalformed, Code::MediaType, Code::FieldInvalid]);
+            codes.push(Code::JsonMalformed);
         }
     }
     if description.guards_revision {

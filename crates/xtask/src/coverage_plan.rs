@@ -673,6 +673,7 @@ pub const BULLETS: &[Bullet] = &[
             "api: security headers stand on every answer",
             "api: only sites that are named exactly",
             "api: traces are echoed",
+            "api: only proxies of ours",
             "api: one bearer of at most 4 KiB",
         ],
     ),

@@ -70,7 +70,7 @@ pub fn routes() -> Routes {
                 .signed_in()
                 .idempotency_ignored()
                 .audits("auth.session.ended")
-                .refuses(&[Code::SessionRequired]),
+                .refuses(&[Code::SessionRequired, Code::NotFound]),
             logout,
         )
         .add(

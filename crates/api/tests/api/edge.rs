@@ -2,7 +2,14 @@
 
 use crate::support::Stage;
 use axum::http::Method;
-use fedatario_api::testing::person;
+use fedatario_api::answer::Document;
+use fedatario_api::call::Asked;
+use fedatario_api::operation::Operation;
+use fedatario_api::problem::ApiError;
+use fedatario_api::routing::{Catalog, Routes};
+use fedatario_api::testing::{TestApi, parts, person};
+use serde_json::json;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn every_answer_carries_its_headers() {
@@ -129,4 +136,36 @@ async fn names_that_nobody_reads_are_refused() {
     let refused = stage.api.get("/api/limits?verbose=1").bearer("us").send().await.is(400);
     assert_eq!((refused["code"].as_str(), refused["errors"][0]["pointer"].as_str()), (Some("query_invalid"), Some("?verbose")));
     fedatario_testkit::covers!("api: unknown parameters are refused, never passed over");
+}
+
+/// Says whom the edge takes the caller for.
+async fn whom(asked: Asked) -> Result<Document, ApiError> {
+    Ok(Document(json!({ "address": asked.origin.address.to_string() })))
+}
+
+/// The networks believed, what the caller's side wrote, and who is taken for the caller.
+#[tokio::test]
+async fn only_proxies_of_ours_say_for_whom_they_speak() {
+    let catalog = Catalog::new(vec![Routes::of("test").add(Operation::get("/test/whom", "test.whom", "Who").anyone(), whom)]);
+    let stage = Stage::of(&catalog).await;
+    let cases: &[(&[&str], &[&str], &str)] = &[
+        (&[], &["203.0.113.9"], "127.0.0.1"),
+        (&["127.0.0.1"], &[], "127.0.0.1"),
+        (&["127.0.0.1"], &["203.0.113.9"], "203.0.113.9"),
+        (&["127.0.0.1"], &["198.51.100.7, 203.0.113.9"], "203.0.113.9"),
+        (&["127.0.0.1"], &["198.51.100.7", "203.0.113.9"], "203.0.113.9"),
+        (&["127.0.0.1", "10.0.0.0/8"], &["198.51.100.7, 203.0.113.9, 10.1.2.3"], "203.0.113.9"),
+        (&["127.0.0.1"], &["::ffff:203.0.113.9"], "203.0.113.9"),
+        (&["127.0.0.1"], &["203.0.113.9, nonsense"], "127.0.0.1"),
+        (&["127.0.0.1"], &["203.0.113.9:80"], "127.0.0.1"),
+        (&["10.0.0.0/8"], &["203.0.113.9"], "127.0.0.1"),
+    ];
+    for (believed, said, expected) in cases {
+        let mut parts = parts(stage.app.clone(), Arc::new(stage.db.clone()), stage.api.door.clone().expect("a door"));
+        parts.settings.proxies = believed.iter().map(|it| it.parse().expect("a network")).collect();
+        let api = TestApi::over(parts, &catalog);
+        let call = said.iter().fold(api.get("/test/whom"), |call, it| call.header("x-forwarded-for", it));
+        assert_eq!(call.send().await.is(200)["address"], *expected, "{believed:?} {said:?}");
+    }
+    fedatario_testkit::covers!("api: only proxies of ours say for whom they speak");
 }
