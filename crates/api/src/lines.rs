@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Lines {
     /// Who knows where events may be sent.
     pub courier: Arc<dyn Courier>,
-    /// Who looks at documents; without it those operations are refused as not configured.
+    /// Who looks at documents; without it those operations are not there.
     pub revision: Option<Revision>,
     /// A folder of this installation's own, for bodies on their way in or out.
     pub temporary: PathBuf,

@@ -167,6 +167,12 @@ fn refusals(operation: &Operation, description: &Description) -> Vec<Code> {
         if body.media == "application/json" {
             codes.push(Code::JsonMalformed);
         }
+        if body.media == "multipart/form-data" {
+            codes.extend([Code::MediaType, Code::FieldInvalid, Code::FieldUnknown, Code::FieldMissing]);
+        }
+    }
+    if description.query_names().next().is_some() {
+        codes.push(Code::FieldInvalid);
     }
     if description.guards_revision {
         codes.extend([Code::PreconditionFailed, Code::PreconditionRequired]);

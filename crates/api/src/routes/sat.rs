@@ -78,7 +78,15 @@ pub fn routes() -> Routes {
             Operation::post("/api/sat/taxpayers/{taxpayer}/login", "sat.login", "Does SAT accept the e.firma?")
                 .needs(Permission::SatAsk)
                 .idempotency_ignored()
-                .refuses(&[Code::CredentialMissing, Code::CredentialBlocked, Code::AuthorityRejected, Code::AuthorityUnreachable]),
+                .refuses(&[
+                    Code::CredentialMissing,
+                    Code::CredentialBlocked,
+                    Code::EnvironmentMismatch,
+                    Code::AuthorityRejected,
+                    Code::AuthorityUnreachable,
+                    Code::AuthorityUnanswered,
+                    Code::LeaseLost,
+                ]),
             login,
         )
         .add(

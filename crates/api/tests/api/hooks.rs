@@ -177,11 +177,13 @@ async fn an_address_that_is_gone_is_switched_off_with_notice() {
     assert_eq!(patch(&tag, json!({ "notify": "" })).send().await.status.as_u16(), 412, "somebody changed it meanwhile");
     assert_eq!(scene.call("ours", Method::PATCH, &path, json!({ "notify": "" })).await.status.as_u16(), 428);
 
-    for _ in 0..2 {
+    for _ in 0..4 {
         scene.post(&format!("{path}/tests"), Value::Null, 201).await;
     }
-    let sent = scene.deliver(410).await;
-    assert!(sent.iter().filter(|it| it.0 == "https://gone.example/x").count() == 1, "nothing after its 410: {sent:?}");
+    let to_it = |sent: Vec<Sent>| sent.iter().filter(|it| it.0 == "https://gone.example/x").count();
+    let at_once = to_it(scene.deliver(410).await);
+    assert!((1..=2).contains(&at_once), "no more than two at once: {at_once}");
+    assert_eq!(to_it(scene.deliver(410).await), 0, "nothing after its 410");
     let read = scene.get(&path).await;
     assert_eq!((read["state"].as_str(), read["reason"].as_str()), (Some("disabled"), Some("webhook_gone")));
     let states = scene.get(&format!("/api/webhooks/deliveries?webhook={gone}")).await;

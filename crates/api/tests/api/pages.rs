@@ -17,7 +17,7 @@ async fn the_reference_names_every_operation_and_loads_nothing_from_outside() {
         for entry in routes::all().entries() {
             assert!(text.contains(&format!("<article id=\"{}\">", entry.operation.id)), "{entry:?}");
         }
-        for outside in ["href=\"http", "href=\"//", "<script", "style=", "src="] {
+        for outside in ["=\"http://", "=\"https://", "<script", "style=", "src=\"//"] {
             assert!(!text.contains(outside), "{outside}");
         }
         assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'self'"));

@@ -90,7 +90,11 @@ async fn a_client_that_a_generator_wrote_in_python_works() {
     let open = open().await;
     let dir = tempfile::tempdir().expect("a folder");
     document(dir.path());
-    std::fs::write(dir.path().join("config.yaml"), "post_hooks: []\n").expect("written");
+    std::fs::write(
+        dir.path().join("config.yaml"),
+        "post_hooks: []\ncontent_type_overrides:\n  \"*/*\": application/octet-stream\n",
+    )
+    .expect("written");
     let mut command = python("openapi-python-client");
     command.current_dir(dir.path()).args(["generate", "--path", "openapi.json", "--meta", "none", "--output-path", "made"]);
     let (good, text) = run({
