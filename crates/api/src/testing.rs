@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
+use fedatario_app::identity::people::People;
 use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_app::replay::Replays;
 use fedatario_base::id::{ApiKeyId, SessionId, TenantId, UserId};

@@ -6,9 +6,9 @@ use crate::house::{House, Opening};
 use crate::present::Screen;
 use fedatario_app::identity::program_keys::{KeyAsked, Made};
 use fedatario_app::identity::tenancy::ApiKey;
+use fedatario_base::Code;
 use fedatario_base::code::Exit;
 use fedatario_base::id::ApiKeyId;
-use fedatario_base::{Clock, Code};
 use serde_json::{Value, json};
 
 /// Keys read at once.
