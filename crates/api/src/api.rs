@@ -7,6 +7,7 @@ use crate::settings::Settings;
 use fedatario_app::App;
 use fedatario_app::identity::Identity;
 use fedatario_app::identity::door::Door;
+use fedatario_app::identity::people::People;
 use fedatario_app::replay::Replays;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Parts {
     /// The services.
     pub app: App,
+    /// The services of people and organisations.
+    pub people: People,
     /// Who lets in.
     pub door: Arc<dyn Door>,
     /// Who people are; as a rule the door itself.

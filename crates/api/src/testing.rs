@@ -16,9 +16,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
-use fedatario_app::App;
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
+use fedatario_app::identity::people::People;
 use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_app::replay::Replays;
 use fedatario_base::id::{ApiKeyId, SessionId, TenantId, UserId};
@@ -103,9 +103,9 @@ pub struct TestApi {
 
 impl TestApi {
     /// These operations over these services, with a [`MapDoor`].
-    pub fn new(app: App, replays: Arc<dyn Replays>, catalog: &Catalog) -> Self {
+    pub fn new(people: People, replays: Arc<dyn Replays>, catalog: &Catalog) -> Self {
         let door = Arc::new(MapDoor::default());
-        let mut made = Self::over(parts(app, replays, door.clone()), catalog);
+        let mut made = Self::over(parts(people, replays, door.clone()), catalog);
         made.door = Some(door);
         made
     }
@@ -140,12 +140,13 @@ impl TestApi {
 }
 
 /// What [`TestApi`] wires when nothing else is said.
-pub fn parts(app: App, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts {
+pub fn parts(people: People, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> Parts {
     // A hash that costs nothing: tests of routes make many, and guard nobody.
     let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let identity = Arc::new(Identity::new(&app, IdentitySettings { cost, cores: 8, ..IdentitySettings::default() }));
+    let identity = Arc::new(Identity::new(&people.app, IdentitySettings { cost, cores: 8, ..IdentitySettings::default() }));
     Parts {
-        app,
+        app: people.app.clone(),
+        people,
         door,
         identity,
         replays,

@@ -19,6 +19,7 @@ pub mod ports;
 pub mod replay;
 pub mod revision;
 pub mod settings;
+pub mod taxpayers;
 pub mod tenancy;
 
 pub use error::AppError;

@@ -82,9 +82,18 @@ pub enum Command {
         #[command(subcommand)]
         command: Schedule,
     },
+    #[command(visible_alias = "tenants")]
     Tenant {
         #[command(subcommand)]
         command: Tenant,
+    },
+    Users {
+        #[command(subcommand)]
+        command: Users,
+    },
+    ApiKeys {
+        #[command(subcommand)]
+        command: ApiKeys,
     },
     Doctor(Doctor),
     Migrate,
@@ -436,8 +445,75 @@ pub enum Schedule {
 
 #[derive(Subcommand, Debug)]
 pub enum Tenant {
-    Add { name: String },
+    Add {
+        name: String,
+    },
     List,
+    Suspend {
+        name: String,
+        #[arg(long)]
+        reason: String,
+    },
+    Resume {
+        name: String,
+    },
+    Hold {
+        name: String,
+        #[arg(long)]
+        reason: String,
+    },
+    Release {
+        name: String,
+    },
+    Export {
+        name: String,
+        #[arg(long, short, value_name = "DIR")]
+        output: PathBuf,
+    },
+    Delete {
+        name: String,
+        #[arg(long)]
+        reason: String,
+    },
+    ConfirmDelete {
+        name: String,
+    },
+    CancelDelete {
+        name: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Users {
+    List,
+    Disable { who: String },
+    Enable { who: String },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ApiKeys {
+    Make {
+        name: String,
+        #[arg(long)]
+        test: bool,
+        #[arg(long = "scope", value_name = "PERMISSION", required = true)]
+        scopes: Vec<String>,
+        #[arg(long = "network", value_name = "NETWORK")]
+        networks: Vec<String>,
+        #[arg(long, value_name = "N")]
+        calls_a_minute: Option<u32>,
+        #[arg(long, value_name = "DAYS")]
+        days: Option<i64>,
+    },
+    List,
+    Rotate {
+        id: String,
+        #[arg(long, value_name = "HOURS")]
+        overlap_hours: Option<i64>,
+    },
+    Revoke {
+        id: String,
+    },
 }
 
 /// Filters for a pipe: they read a file, or standard input for `-`, and need neither folder nor account.

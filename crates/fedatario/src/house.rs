@@ -11,6 +11,7 @@ use crate::{claim, config, files, wiring};
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::hooks::Deliveries;
 use fedatario_app::hooks::ports::Courier;
+use fedatario_app::identity::people::People;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
 use fedatario_app::mail::{Mails, Postman};
 use fedatario_app::ports::Blobs;
@@ -228,6 +229,11 @@ impl Premises {
             certificates: Arc::default(),
             settings,
         })
+    }
+
+    /// The services of people and organisations.
+    pub fn people(&self) -> People {
+        People { app: self.app.clone(), identity: Arc::new(self.db.clone()), estate: Arc::new(self.db.clone()) }
     }
 
     /// A worker of this process.

@@ -8,6 +8,7 @@ use fedatario_api::cursor::CursorKey;
 use fedatario_api::lines::Lines;
 use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
+use fedatario_app::identity::key_door::KeyDoor;
 use fedatario_app::ports::System;
 use fedatario_base::{Code, Secret};
 use std::net::SocketAddr;
@@ -85,7 +86,8 @@ pub async fn api(premises: &Premises) -> Result<Api, Failure> {
     let identity = Arc::new(crate::identity::of(premises)?);
     let parts = Parts {
         app: premises.app.clone(),
-        door: identity.clone(),
+        people: premises.people(),
+        door: Arc::new(KeyDoor { people: premises.people(), others: identity.clone() }),
         identity,
         replays: Arc::new(premises.db.clone()),
         cursors: CursorKey::new(&cursor_key(premises).await?),

@@ -101,7 +101,12 @@ impl Stage {
         let courier: Arc<dyn Courier> =
             Arc::new(HttpCourier::new("127.0.0.0/8".parse().unwrap(), Arc::new(SystemResolver)).unwrap());
         let lines = Lines { courier: courier.clone(), revision: None, temporary: dir.to_owned() };
-        let mut parts = parts(app.clone(), Arc::new(db.clone()), door);
+        let people = fedatario_app::identity::people::People {
+            app: app.clone(),
+            identity: Arc::new(db.clone()),
+            estate: Arc::new(db.clone()),
+        };
+        let mut parts = parts(people, Arc::new(db.clone()), door);
         parts.lines = lines;
         parts.settings.limits.tenant = 60_000;
         parts.settings.limits.key = 60_000;

@@ -26,6 +26,7 @@ mod limits;
 mod metadata;
 mod metadata_counts;
 mod packages;
+mod people;
 mod presence;
 mod reach;
 mod read;

@@ -714,5 +714,20 @@ pub const BULLETS: &[Bullet] = &[
         &["rls:"],
     ),
     bullet(PEOPLE, "Tax ids of three countries: the shape is refused, the check digit only told", &["taxpayers:"]),
-    bullet(PEOPLE, "Platform roles hold nothing of tenants", &["roles:"]),
+    bullet(
+        PEOPLE,
+        "Roles: built in and a tenant's own, until a day, in somebody's place; nobody gives more than they hold, the last owner stays; the matrix of roles and operations is made and tried",
+        &["roles:"],
+    ),
+    bullet(PEOPLE, "Invitations: good once, for a week, for one address", &["invitations:"]),
+    bullet(
+        PEOPLE,
+        "Keys of programs: scopes, networks, an end, two secrets for a while, only digests kept; a test key reaches the sandbox only",
+        &["keys:", "people: a key"],
+    ),
+    bullet(
+        PEOPLE,
+        "Organisations: suspended, held, exported, destroyed by two persons after thirty days, told in both chains; each row its tenant's alone",
+        &["tenants:", "people: members", "people: an organisation"],
+    ),
 ];

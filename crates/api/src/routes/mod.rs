@@ -2,6 +2,7 @@
 //!
 //! A new module is a file beside this one with `pub fn routes() -> Routes`, and a line in [`all`].
 
+pub mod admin;
 pub mod audit;
 pub mod auth;
 pub mod auth_account;
@@ -11,11 +12,16 @@ pub mod follow;
 pub mod health;
 pub mod hooks;
 pub mod jobs;
+pub mod keys;
 pub mod limits;
 pub mod me;
+pub mod members;
 pub mod packages;
 pub mod published;
+pub mod roles;
 pub mod sat;
+pub mod taxpayers;
+pub mod tenant;
 
 use crate::routing::Catalog;
 
@@ -35,5 +41,11 @@ pub fn all() -> Catalog {
         hooks::routes(),
         audit::routes(),
         published::routes(),
+        taxpayers::routes(),
+        tenant::routes(),
+        members::routes(),
+        roles::routes(),
+        keys::routes(),
+        admin::routes(),
     ])
 }

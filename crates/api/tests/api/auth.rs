@@ -29,7 +29,7 @@ impl House {
     async fn new() -> Self {
         let stage = Stage::new().await;
         let door = stage.api.door.clone().expect("a door");
-        let mut parts = fedatario_api::testing::parts(stage.app.clone(), Arc::new(stage.db.clone()), door);
+        let mut parts = fedatario_api::testing::parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
         parts.door = parts.identity.clone();
         let identity = parts.identity.clone();
         let house = Self { api: TestApi::over(parts, &fedatario_api::routes::all()), identity, stage };

@@ -184,7 +184,7 @@ async fn a_door_of_another_kind_is_asked_the_same_way() {
     let stage = Stage::new().await;
     let door = std::sync::Arc::new(MapDoor::default());
     door.knows("us", person(stage.ours, &[]));
-    let parts = fedatario_api::testing::parts(stage.app.clone(), std::sync::Arc::new(stage.db.clone()), door);
+    let parts = fedatario_api::testing::parts(stage.people.clone(), std::sync::Arc::new(stage.db.clone()), door);
     let api = fedatario_api::testing::TestApi::over(parts, &routes::all());
     assert_eq!(api.get("/api/principal").bearer("us").send().await.is(200)["tenant_id"], stage.ours.to_string());
     let named = |tenant: String| api.get("/api/principal").bearer("us").header("x-tenant-id", &tenant).send();

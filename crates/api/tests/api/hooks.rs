@@ -64,7 +64,7 @@ impl Scene {
         door.knows("ours", person(stage.ours, Permission::ALL));
         door.knows("theirs", person(stage.theirs, Permission::ALL));
         door.knows("viewer", person(stage.ours, &[Permission::DocumentRead]));
-        let mut parts = parts(stage.app.clone(), Arc::new(stage.db.clone()), door);
+        let mut parts = parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
         parts.lines = Lines { courier: courier.clone(), ..Lines::closed() };
         let api = TestApi::over(parts, &fedatario_api::routes::all());
         let deliveries: Arc<dyn Handler> = Arc::new(Deliveries::new(stage.app.clone(), courier.clone()));

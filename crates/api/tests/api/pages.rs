@@ -53,7 +53,7 @@ async fn pages_of_other_sites_may_call_only_if_they_are_named() {
     let closed = preflight(&stage.api, site).await;
     assert_eq!((closed.status.as_u16(), closed.header("access-control-allow-origin")), (405, ""));
     let mut parts = fedatario_api::testing::parts(
-        stage.app.clone(),
+        stage.people.clone(),
         std::sync::Arc::new(stage.db.clone()),
         stage.api.door.clone().expect("a door"),
     );

@@ -40,7 +40,7 @@ async fn open() -> Open {
     let door = Arc::new(MapDoor::default());
     door.knows("all", person(stage.ours, Permission::ALL));
     door.knows("none", person(stage.ours, &[]));
-    let mut parts = parts(stage.app.clone(), Arc::new(stage.db.clone()), door);
+    let mut parts = parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
     parts.settings.limits = Rates { tenant: MANY, key: MANY, address: MANY };
     let api = TestApi::over(parts, &routes::all());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use fedatario_api::routing::Catalog;
 use fedatario_api::testing::TestApi;
+use fedatario_app::identity::people::People;
 use fedatario_app::ports::*;
 use fedatario_app::{App, Settings};
 use fedatario_base::id::{HolderId, PackageId, SolicitudId, TenantId};
@@ -21,6 +22,8 @@ pub const NOON: &str = "2026-09-01T12:00:00Z";
 pub struct Stage {
     /// The API.
     pub api: TestApi,
+    /// The services of people and organisations.
+    pub people: People,
     /// The services.
     pub app: App,
     /// The database.
@@ -49,8 +52,9 @@ impl Stage {
         let hands = SystemScope::for_this_process();
         let [ours, theirs] = [tenant(&db, &hands, &clock, "ours").await, tenant(&db, &hands, &clock, "theirs").await];
         let app = app(&db, &dir, clock.clone());
-        let api = TestApi::new(app.clone(), Arc::new(db.clone()), catalog);
-        Self { api, app, db, clock, ours, theirs, _dir: dir }
+        let people = People { app: app.clone(), identity: Arc::new(db.clone()), estate: Arc::new(db.clone()) };
+        let api = TestApi::new(people.clone(), Arc::new(db.clone()), catalog);
+        Self { api, people, app, db, clock, ours, theirs, _dir: dir }
     }
 
     /// The jobs of a kind that wait in a tenant, the newest last: (key, payload).

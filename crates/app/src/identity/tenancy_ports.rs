@@ -1,19 +1,78 @@
-//! What organisations, roles, invitations and keys of programs need of storage: more parts of an
-//! [`IdentityTx`](super::ports::IdentityTx). Each method that names a tenant touches rows of that
-//! tenant alone.
+//! What organisations, members, roles, invitations and keys of programs need of storage.
+//!
+//! A [`PeopleTx`] is reached with a [`PlatformScope`] only. Each of its methods that names a tenant
+//! touches rows of that tenant alone. Rows are changed first, entries appended last, a tenant's before the
+//! platform's: so no two transactions wait for each other in a circle.
 
-use super::model::MemberState;
+use super::model::{MemberState, RoleGrant, User, UserState};
+use super::ports::Chain;
 use super::tenancy::*;
 use crate::ports::Stored;
 use async_trait::async_trait;
-use fedatario_base::Scope;
+use fedatario_audit::Event;
 use fedatario_base::id::{ApiKeyId, InvitationId, RoleId, TenantId, UserId};
+use fedatario_base::{PlatformScope, Scope};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+
+/// The database, as the services of people and organisations see it.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
+    /// Opens a transaction that writes. Dropping it undoes everything.
+    async fn begin_people(&self, scope: &PlatformScope) -> Stored<Box<dyn PeopleTx>>;
+
+    /// Opens a transaction that only reads: one consistent view, beside any writer.
+    async fn read_people(&self, scope: &PlatformScope) -> Stored<Box<dyn PeopleTx>>;
+}
+
+/// One transaction over organisations and whoever belongs to them.
+#[async_trait]
+pub trait PeopleTx: Tenants + Persons + Roles + Invitations + ApiKeys + Send {
+    /// Adds an entry to a chain; answers its `n`. Comes last (see above).
+    async fn append(&mut self, chain: Chain, event: Event) -> Stored<u64>;
+    /// Makes everything durable at once.
+    async fn commit(self: Box<Self>) -> Stored<()>;
+}
+
+/// Somebody, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// Their normalised address of mail.
+    pub email: String,
+    /// What others call them.
+    pub name: String,
+    /// Whether they may come in.
+    pub state: UserState,
+    /// Since when they are here (wall).
+    pub created: Timestamp,
+}
+
+/// People, across tenants.
+#[async_trait]
+pub trait Persons {
+    /// By id.
+    async fn person(&mut self, id: UserId) -> Stored<Option<Person>>;
+    /// By normalised address.
+    async fn person_by_email(&mut self, email: &str) -> Stored<Option<Person>>;
+    /// Those after an id, in order of id.
+    async fn persons(&mut self, after: Option<UserId>, limit: u32) -> Stored<Vec<Person>>;
+    /// Adds one; a conflict if the address is taken.
+    async fn add_person(&mut self, user: &User) -> Stored<()>;
+    /// Says whether somebody may come in. Their tokens end: the epoch grows.
+    async fn set_person_state(&mut self, id: UserId, state: UserState) -> Stored<()>;
+    /// Adds a membership; a conflict if there is one.
+    async fn add_member(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<()>;
+    /// Gives a role.
+    async fn give_role(&mut self, tenant: TenantId, grant: &RoleGrant) -> Stored<()>;
+}
 
 /// Organisations.
 #[async_trait]
 pub trait Tenants {
+    /// Adds one; a conflict if the name is taken.
+    async fn add_tenant(&mut self, id: TenantId, name: &str, now: Timestamp) -> Stored<()>;
     /// By id. In a transaction that writes, it is held until the end.
     async fn tenant(&mut self, id: TenantId) -> Stored<Option<Tenant>>;
     /// By name.
@@ -135,5 +194,5 @@ pub trait Estate: Send + Sync {
     /// Destroys the rows of the scope's tenant, its keys first among them. Digests of its chain,
     /// checkpoints and its line among the tenants stay, and the platform's chain tells it; how many rows
     /// went. A conflict unless it is leaving, confirmed, due and without legal hold.
-    async fn destroy(&self, scope: &Scope, now: Timestamp, event: fedatario_audit::Event) -> Stored<u64>;
+    async fn destroy(&self, scope: &Scope, now: Timestamp, event: Event) -> Stored<u64>;
 }

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod jobs;
+mod keys;
 mod migrate;
 mod openapi;
 mod pipe;
@@ -20,6 +21,7 @@ pub mod schedule;
 mod serve;
 mod tenant;
 pub mod tokens;
+mod users;
 mod vault;
 mod xml;
 mod year;
@@ -45,6 +47,8 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
         Command::Tenant { command } => tenant::run(globals, command, screen).await,
+        Command::Users { command } => users::run(globals, command, screen).await,
+        Command::ApiKeys { command } => keys::run(globals, command, screen).await,
         Command::Migrate => migrate::run(globals, screen).await,
         Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,
         Command::Xml { command } => xml::run(command, screen),

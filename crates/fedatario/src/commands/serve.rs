@@ -106,6 +106,9 @@ async fn tick(premises: &Premises, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = premises.db.tick(&premises.hands, premises.app.clock.service(), &next).await {
             tracing::error!(code = error.code().slug(), %error, "schedules could not be looked at");
         }
+        if let Err(error) = premises.people().sweep_leaving().await {
+            tracing::error!(code = error.code().slug(), %error, "organisations that leave could not be looked at");
+        }
     }
 }
 

@@ -26,4 +26,5 @@ mod schedules;
 mod sessions;
 mod store;
 mod system;
+mod tenancy;
 mod vault;

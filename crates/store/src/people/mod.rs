@@ -1,0 +1,89 @@
+//! Organisations, the roles that they define, whom they invite, keys of programs, and all of it taken
+//! away or destroyed.
+
+//!
+//! Reached with `Reach::Platform`: people and what tenants say of their members and programs, and nothing
+//! that a tenant owns. A chain is written by naming its tenant for that one entry.
+
+mod api_keys;
+mod estate;
+mod invitations;
+mod persons;
+mod roles;
+mod tenants;
+
+use crate::db::Db;
+use crate::reach::Reach;
+use crate::tx::Work;
+use async_trait::async_trait;
+use fedatario_app::identity::ports::Chain;
+use fedatario_app::identity::tenancy_ports::{PeopleStore, PeopleTx};
+use fedatario_app::ports::{StoreError, Stored};
+use fedatario_audit::Event;
+use fedatario_base::{Permission, PlatformScope};
+use uuid::Uuid;
+
+/// A transaction over people and organisations.
+struct SqlPeopleTx {
+    work: Work,
+    writes: bool,
+}
+
+impl SqlPeopleTx {
+    /// Holds the rows that are read, where this transaction may change them. SQLite has one writer anyway.
+    fn holding(&self) -> &'static str {
+        if self.writes && !self.work.is_lite() { " for update" } else { "" }
+    }
+
+    /// A change that touched one row is done; none means that there is no such row.
+    fn touched(&mut self, rows: u64) -> Stored<()> {
+        if rows == 1 { Ok(()) } else { Err(self.work.fall(StoreError::NotFound)) }
+    }
+}
+
+#[async_trait]
+impl PeopleStore for Db {
+    async fn begin_people(&self, _: &PlatformScope) -> Stored<Box<dyn PeopleTx>> {
+        Ok(Box::new(SqlPeopleTx { work: self.writing(Reach::Platform).await?, writes: true }))
+    }
+
+    async fn read_people(&self, _: &PlatformScope) -> Stored<Box<dyn PeopleTx>> {
+        Ok(Box::new(SqlPeopleTx { work: self.reading(Reach::Platform).await?, writes: false }))
+    }
+}
+
+#[async_trait]
+impl PeopleTx for SqlPeopleTx {
+    async fn append(&mut self, chain: Chain, event: Event) -> Stored<u64> {
+        let tenant = match chain {
+            Chain::Tenant(id) => id.0,
+            Chain::Platform => Uuid::nil(),
+        };
+        self.work.speak_for(tenant).await?;
+        crate::audit::append(&mut self.work, tenant, &event, None).await
+    }
+
+    async fn commit(self: Box<Self>) -> Stored<()> {
+        self.work.commit().await
+    }
+}
+
+/// Names with blanks between them.
+fn joined<T: AsRef<str>>(all: &[T]) -> String {
+    all.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
+}
+
+/// Names that were kept with blanks between them.
+fn split(text: &str) -> Vec<String> {
+    text.split(' ').filter(|it| !it.is_empty()).map(str::to_owned).collect()
+}
+
+/// Texts of permissions with blanks between them.
+fn texts_of(permissions: &[Permission]) -> String {
+    permissions.iter().map(|it| it.text()).collect::<Vec<_>>().join(" ")
+}
+
+/// Permissions that were kept. One that this program does not know is left out: it allows nothing.
+pub(crate) fn permissions_of(text: &str) -> Vec<Permission> {
+    text.split(' ').filter_map(Permission::from_text).collect()
+}
