@@ -271,7 +271,15 @@ impl<T: DeserializeOwned + ToSchema + Send> Extract for Body<T> {
 fn body_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let inner = error.inner();
     if inner.is_data() {
-        return ApiError::field(pointer(error.path()), Code::FieldInvalid).because(format!("line {}", inner.line()));
+        // The library tells these two apart in words alone; what it quotes after them is never shown.
+        let words = inner.to_string();
+        let code = match () {
+            () if words.starts_with("unknown field") => Code::FieldUnknown,
+            () if words.starts_with("missing field") => Code::FieldMissing,
+            () => Code::FieldInvalid,
+        };
+        let finding = Finding { pointer: pointer(error.path()), code };
+        return ApiError::new(code).findings(vec![finding]).because(format!("line {}", inner.line()));
     }
     ApiError::new(Code::JsonMalformed).because(format!("line {} column {}", inner.line(), inner.column()))
 }
