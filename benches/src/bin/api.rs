@@ -16,6 +16,7 @@ use fedatario_api::settings::{Rates, Settings};
 use fedatario_api::{Api, server};
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
+use fedatario_app::identity::people::People;
 use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_app::model::{Environment, Taxpayer, TaxpayerKind};
 use fedatario_base::clock::SystemClock;
@@ -223,8 +224,10 @@ async fn serve(dir: &Path, port: u16) -> anyhow::Result<()> {
     let house = House::open(dir, None).await?;
     let limits = Rates { tenant: MANY, key: MANY, address: MANY };
     let identity = Arc::new(Identity::new(&house.app, IdentitySettings::default()));
+    let people = People { app: house.app.clone(), identity: Arc::new(house.db.clone()), estate: Arc::new(house.db.clone()) };
     let parts = Parts {
         app: house.app,
+        people,
         identity,
         door: Arc::new(Tokens::of(dir)?),
         lines: Lines::closed(),

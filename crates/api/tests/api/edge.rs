@@ -161,7 +161,7 @@ async fn only_proxies_of_ours_say_for_whom_they_speak() {
         (&["10.0.0.0/8"], &["203.0.113.9"], "127.0.0.1"),
     ];
     for (believed, said, expected) in cases {
-        let mut parts = parts(stage.app.clone(), Arc::new(stage.db.clone()), stage.api.door.clone().expect("a door"));
+        let mut parts = parts(stage.people.clone(), Arc::new(stage.db.clone()), stage.api.door.clone().expect("a door"));
         parts.settings.proxies = believed.iter().map(|it| it.parse().expect("a network")).collect();
         let api = TestApi::over(parts, &catalog);
         let call = said.iter().fold(api.get("/test/whom"), |call, it| call.header("x-forwarded-for", it));

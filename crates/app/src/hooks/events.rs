@@ -226,7 +226,8 @@ impl EventKind {
         }
         for field in self.fields() {
             let value = given.get(field.name).ok_or_else(|| format!("{} is missing", field.name))?;
-            if !(value.is_null() && field.nullable) && !field.shape.holds(value) {
+            let is_absent = value.is_null() && field.nullable;
+            if !is_absent && !field.shape.holds(value) {
                 return Err(format!("{} is {value}", field.name));
             }
         }

@@ -13,7 +13,6 @@ pub mod hasher;
 pub mod invitations;
 pub mod key_door;
 pub mod key_text;
-pub mod keys;
 pub mod login;
 pub mod members;
 pub mod model;

@@ -174,7 +174,7 @@ async fn a_factor_and_its_steps_are_of_one_person(bench: &Bench) {
     tx.add_factor(&its).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = writing(bench).await;
-    assert_eq!(tx.factors(ana.id).await.unwrap(), [its.clone()]);
+    assert_eq!(tx.factors(ana.id).await.unwrap(), std::slice::from_ref(&its));
     assert_eq!(tx.factors(beto.id).await.unwrap(), []);
     assert!(!tx.take_step(beto.id, its.id, 7, later(1)).await.unwrap(), "somebody else's");
     // (step, whether it is taken): none twice, none before the last.
