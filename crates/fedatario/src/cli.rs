@@ -96,6 +96,7 @@ pub enum Command {
         command: ApiKeys,
     },
     Doctor(Doctor),
+    OwnerLink,
     Migrate,
     Xml {
         #[command(subcommand)]

@@ -8,7 +8,6 @@ use fedatario_api::cursor::CursorKey;
 use fedatario_api::lines::Lines;
 use fedatario_api::settings::{Network, Rates, Settings};
 use fedatario_api::{Api, metrics, routes, server};
-use fedatario_app::identity::key_door::KeyDoor;
 use fedatario_app::ports::System;
 use fedatario_base::{Code, Secret};
 use std::net::SocketAddr;
@@ -83,11 +82,11 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 
 /// The services as the API has them.
 pub async fn api(premises: &Premises) -> Result<Api, Failure> {
-    let identity = Arc::new(crate::identity::of(premises)?);
+    let identity = Arc::new(crate::identity::of(premises)?.with_programs(Arc::new(premises.people())));
     let parts = Parts {
         app: premises.app.clone(),
         people: premises.people(),
-        door: Arc::new(KeyDoor { people: premises.people(), others: identity.clone() }),
+        door: identity.clone(),
         identity,
         replays: Arc::new(premises.db.clone()),
         cursors: CursorKey::new(&cursor_key(premises).await?),

@@ -4,11 +4,11 @@ use crate::support::Stage;
 use fedatario_api::testing::{person, program};
 use fedatario_app::identity::door::{Door, Means, Origin};
 use fedatario_app::identity::invitations::Taker;
-use fedatario_app::identity::key_door::KeyDoor;
 use fedatario_app::identity::members::Granting;
 use fedatario_app::identity::model::{Hidden, MemberState, User, UserState};
 use fedatario_app::identity::people::Steward;
 use fedatario_app::identity::roles;
+use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_base::id::{TenantId, UserId};
 use fedatario_base::{Actor, Clock, Permission, PlatformScope, Scope};
 use serde_json::{Value, json};
@@ -221,7 +221,7 @@ fn from(address: &str) -> Origin {
 #[tokio::test]
 async fn a_key_opens_what_its_scopes_say_from_where_they_say_until_it_is_revoked() {
     let stage = Stage::new().await;
-    let door = KeyDoor { people: stage.people.clone(), others: Arc::new(fedatario_api::testing::MapDoor::default()) };
+    let door = Identity::new(&stage.app, IdentitySettings::default()).with_programs(Arc::new(stage.people.clone()));
     stage.api.knows("owner", person(stage.ours, &all_of_tenants()));
     stage.api.knows("others", person(stage.theirs, &all_of_tenants()));
     let make = |body: Value| {

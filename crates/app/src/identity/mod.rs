@@ -11,8 +11,6 @@ pub mod factors;
 mod gate;
 pub mod hasher;
 pub mod invitations;
-pub mod key_door;
-pub mod key_text;
 pub mod login;
 pub mod members;
 pub mod model;

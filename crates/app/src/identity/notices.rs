@@ -46,8 +46,13 @@ impl Identity {
         until: Timestamp,
     ) -> AppResult<Letter> {
         let token = token.expose_str().unwrap_or_default();
-        let link = format!("{}/#{}={token}", self.settings.public_url.trim_end_matches('/'), kind.text());
+        let link = self.address_with(kind.text(), token);
         self.letter(user, kind, to, &[(LINK, link), ("until", until.to_string())]).await
+    }
+
+    /// Where people reach this installation, with a token behind the `#`, which no server is told.
+    pub fn address_with(&self, what: &str, token: &str) -> String {
+        format!("{}/#{what}={token}", self.settings.public_url.trim_end_matches('/'))
     }
 
     async fn letter(&self, user: Option<&User>, kind: MailKind, to: &str, fields: &[(&str, String)]) -> AppResult<Letter> {

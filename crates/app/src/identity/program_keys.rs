@@ -5,14 +5,16 @@
 //! reaches taxpayers of the sandbox only: its scope says so, and storage shows it no others.
 
 use super::door::{Means, Origin, Principal};
-use super::key_text::{KeyText, SECRET_BYTES};
 use super::own_roles::parsed;
 use super::people::{People, event, held, printable, refusal, require, tell};
+use super::programs::Programs;
 use super::tenancy::{ApiKey, ApiKeySecret, TenantState};
 use crate::error::{AppError, AppResult};
+use async_trait::async_trait;
 use fedatario_audit::Outcome;
 use fedatario_base::id::{ApiKeyId, TenantId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
+use fedatario_identity::api_key::{self, KeyEnvironment, ShownKey};
 use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 
@@ -95,18 +97,18 @@ impl People {
             used: None,
             revision: 0,
         };
-        let shown = fresh(&key)?;
+        let (secret, digest) = fresh(&key)?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         if tx.count_api_keys(scope.tenant(), now).await? >= KEYS_AT_MOST {
             return Err(bad("an organisation has 200 keys at most"));
         }
-        tx.add_api_key(&key, &ApiKeySecret { digest: shown.digest(), created: now, until: None }).await?;
+        tx.add_api_key(&key, &ApiKeySecret { digest, created: now, until: None }).await?;
         let texts: Vec<&str> = key.scopes.iter().map(|it| it.text()).collect();
         let entry = event(scope.actor(), now, "api_key.made", key.id).field("scopes", texts.join(" "));
         tell(tx.as_mut(), scope.tenant(), entry.field("is_test", key.is_test).field("expires", key.expires.to_string())).await?;
         tx.commit().await?;
-        Ok(Made { key, secret: Secret::new(shown.text()) })
+        Ok(Made { key, secret })
     }
 
     /// Those of the tenant after one, in order of id, revoked ones too.
@@ -146,13 +148,13 @@ impl People {
         // Whoever turns a key over holds it afterwards.
         super::people::exceeding(scope, &key.scopes)?;
         within_world(scope, key.is_test)?;
-        let shown = fresh(&key)?;
-        let secret = ApiKeySecret { digest: shown.digest(), created: now, until: None };
-        tx.add_api_key_secret(scope.tenant(), id, &secret, now + SignedDuration::from_hours(hours), now).await?;
+        let (secret, digest) = fresh(&key)?;
+        let kept = ApiKeySecret { digest, created: now, until: None };
+        tx.add_api_key_secret(scope.tenant(), id, &kept, now + SignedDuration::from_hours(hours), now).await?;
         let entry = event(scope.actor(), now, "api_key.rotated", id).field("overlap_hours", hours);
         tell(tx.as_mut(), scope.tenant(), entry).await?;
         tx.commit().await?;
-        Ok(Made { key, secret: Secret::new(shown.text()) })
+        Ok(Made { key, secret })
     }
 
     /// Revokes one, at once and for good.
@@ -173,16 +175,14 @@ impl People {
     }
 
     /// Who shows this key, from there; for the door. Whatever is wrong with it, the answer is the same.
-    pub async fn admit_key(&self, shown: &str, tenant: Option<TenantId>, origin: &Origin) -> AppResult<Principal> {
+    async fn admit_key(&self, shown: &ShownKey, tenant: Option<TenantId>, origin: &Origin) -> AppResult<Principal> {
         let now = self.now();
-        let shown = KeyText::parse(shown).map_err(|_| unknown())?;
         let mut tx = self.read(&Actor::System).await?;
-        let (key, secrets) = tx.api_key(shown.id(), now).await?.ok_or_else(unknown)?;
-        let digest = shown.digest();
-        let proven = secrets.iter().fold(false, |known, it| same(&it.digest, &digest) | known);
+        let (key, secrets) = tx.api_key(shown.id, now).await?.ok_or_else(unknown)?;
+        let proven = secrets.iter().fold(false, |known, it| same(&it.digest, &shown.digest) | known);
         let open = tx.tenant(key.tenant).await?.is_some_and(|it| it.state == TenantState::Active);
         drop(tx);
-        if !proven || !open || shown.is_test() != key.is_test || key.revoked.is_some() || key.expires <= now {
+        if !proven || !open || shown.environment != environment(&key) || key.revoked.is_some() || key.expires <= now {
             return Err(unknown());
         }
         if !within(&key.networks, origin.address) {
@@ -197,7 +197,7 @@ impl People {
     }
 
     /// Whether a key that was let in still would be.
-    pub async fn still_admits(&self, id: ApiKeyId) -> AppResult<bool> {
+    async fn still_admits(&self, id: ApiKeyId) -> AppResult<bool> {
         let now = self.now();
         let mut tx = self.read(&Actor::System).await?;
         let Some((key, _)) = tx.api_key(id, now).await? else { return Ok(false) };
@@ -224,6 +224,21 @@ impl People {
     }
 }
 
+#[async_trait]
+impl Programs for People {
+    async fn enter(&self, key: &ShownKey, tenant: Option<TenantId>, origin: &Origin) -> AppResult<Principal> {
+        self.admit_key(key, tenant, origin).await
+    }
+
+    async fn still_in(&self, principal: &Principal) -> bool {
+        match principal.means {
+            // Storage that is away lets nobody stay.
+            Means::Key { key, .. } => self.still_admits(key).await.unwrap_or(false),
+            Means::Session { .. } => false,
+        }
+    }
+}
+
 /// A test key makes no live one.
 fn within_world(scope: &Scope, is_test: bool) -> AppResult<()> {
     if scope.is_sandbox_only() && !is_test {
@@ -244,10 +259,13 @@ fn principal(key: &ApiKey) -> Principal {
     }
 }
 
-fn fresh(key: &ApiKey) -> AppResult<KeyText> {
-    let mut bytes = [0; SECRET_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| AppError::Internal("no randomness".to_owned()))?;
-    Ok(KeyText::new(key.is_test, key.id, bytes))
+fn environment(key: &ApiKey) -> KeyEnvironment {
+    if key.is_test { KeyEnvironment::Test } else { KeyEnvironment::Live }
+}
+
+/// What is shown once, and what is kept of it.
+fn fresh(key: &ApiKey) -> AppResult<(Secret, [u8; 32])> {
+    Ok(api_key::fresh(environment(key), key.id)?)
 }
 
 fn same(kept: &[u8; 32], shown: &[u8; 32]) -> bool {

@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod migrate;
 mod openapi;
+mod owner_link;
 mod pipe;
 mod request;
 mod revision;
@@ -49,6 +50,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Tenant { command } => tenant::run(globals, command, screen).await,
         Command::Users { command } => users::run(globals, command, screen).await,
         Command::ApiKeys { command } => keys::run(globals, command, screen).await,
+        Command::OwnerLink => owner_link::run(globals, screen).await,
         Command::Migrate => migrate::run(globals, screen).await,
         Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,
         Command::Xml { command } => xml::run(command, screen),

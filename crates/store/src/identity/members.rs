@@ -115,25 +115,40 @@ impl IdTx {
         user: UserId,
         now: Timestamp,
     ) -> Stored<Option<Vec<Permission>>> {
-        let member: Option<(String,)> = fetch!(
-            self.tx.work,
-            fetch_optional,
-            "select state from memberships where tenant_id = $1 and user_id = $2 and state = 'active'",
-            tenant.0,
-            user.0,
-        )?;
-        if member.is_none() {
+        if !self.belongs(tenant, user).await? {
             return Ok(None);
         }
-        let roles: Vec<(String,)> = fetch!(
+        let roles: Vec<(String, Option<String>)> = fetch!(
             self.tx.work,
             fetch_all,
-            "select role from member_roles where tenant_id = $1 and user_id = $2 and from_ms <= $3 and (until_ms is null or until_ms > $3)",
+            "select g.role, r.permissions from member_roles g left join roles r on r.tenant_id = g.tenant_id and r.name = g.role \
+             where g.tenant_id = $1 and g.user_id = $2 and g.from_ms <= $3 and (g.until_ms is null or g.until_ms > $3)",
             tenant.0,
             user.0,
             to_millis(now),
         )?;
-        let permissions = roles.iter().filter_map(|it| built_in(&it.0)).flatten().filter(|it| !it.is_platform());
+        let permissions = roles.iter().flat_map(|(name, own)| allowed(name, own.as_deref())).filter(|it| !it.is_platform());
         Ok(Some(sorted(permissions.collect())))
+    }
+
+    /// Whether somebody is a member of a tenant into which one may come.
+    async fn belongs(&mut self, tenant: TenantId, user: UserId) -> Stored<bool> {
+        let member: Option<(String,)> = fetch!(
+            self.tx.work,
+            fetch_optional,
+            "select m.state from memberships m join tenants t on t.id = m.tenant_id and t.state = 'active' \
+             where m.tenant_id = $1 and m.user_id = $2 and m.state = 'active'",
+            tenant.0,
+            user.0,
+        )?;
+        Ok(member.is_some())
+    }
+}
+
+/// What a role allows: a built-in one by its name, one that a tenant defined by what it wrote down.
+fn allowed(name: &str, own: Option<&str>) -> Vec<Permission> {
+    match built_in(name) {
+        Some(permissions) => permissions.into_iter().collect(),
+        None => own.unwrap_or_default().split(' ').filter_map(Permission::from_text).collect(),
     }
 }
