@@ -484,7 +484,6 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(UNBREAKABLE, "What takes its process down buries nothing but itself", &["jobs: what merely shared"]),
     bullet(TOLD, "Every event has the shape of its published schema", &["webhooks: the table of events is closed"]),
-    bullet(TOLD, "Events hold against their schemas by another validator", &["webhooks: an event has the shape"]),
     bullet(
         TOLD,
         "The sample of Standard Webhooks is reproduced; both live secrets and Ed25519 verify with other libraries",
@@ -506,8 +505,6 @@ pub const BULLETS: &[Bullet] = &[
         &["mail: a real server"],
     ),
     bullet(TOLD, "Mail: other promises", &["mail:"]),
-    bullet(TOLD, "The line of SAT over the API, from an e.firma to the report", &["api: a year from an e.firma"]),
-    bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
     bullet(
         DONE,
         "The demo brings a year home with 0 missing and again changes nothing",
