@@ -89,6 +89,7 @@ struct Holding(Child);
 impl Holding {
     fn documents(url: &str) -> Self {
         let mut psql = Command::new("psql");
+        let url = &support::as_administrator(url);
         let psql = psql.args([url, "-qAtX"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut psql = psql.expect("psql is there");
         let held = "begin; lock table documents in access exclusive mode; select 'held';\n";
@@ -108,6 +109,7 @@ impl Drop for Holding {
 }
 
 fn ask(url: &str, sql: &str) -> String {
+    let url = &support::as_administrator(url);
     let said = Command::new("psql").args([url, "-qAtXc", sql]).output().expect("psql is there");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     String::from_utf8_lossy(&said.stdout).trim().to_owned()

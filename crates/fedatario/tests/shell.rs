@@ -128,7 +128,10 @@ fn several_organisations_are_served_and_pinned_apart() {
     assert_eq!(shell.run(&["tenant", "add", "Firma Ñandú", "--json"]).good()["changed"], false);
     let other = shell.run(&["tenant", "add", "otra", "--json"]).good();
     let listed = shell.run(&["tenant", "list", "--json"]).good();
-    assert_eq!(listed["tenants"], json!([{ "id": added["id"], "name": "Firma Ñandú" }, { "id": other["id"], "name": "otra" }]));
+    let told = |place: usize, name: &str| listed["tenants"][place][name].clone();
+    assert_eq!([told(0, "id"), told(0, "name"), told(0, "state")], [added["id"].clone(), json!("Firma Ñandú"), json!("active")]);
+    assert_eq!([told(1, "id"), told(1, "name")], [other["id"].clone(), json!("otra")]);
+    assert_eq!(listed["tenants"].as_array().map(Vec::len), Some(2));
     for name in ["", " ", "a\nb", added["id"].as_str().unwrap(), &"x".repeat(129)] {
         refused(&shell.run(&["tenant", "add", name, "--json"]), 2, "usage");
     }

@@ -234,7 +234,7 @@ async fn addresses_are_their_tenants_alone_and_bounded() {
         (json!({ "url": "http://a.example/" }), "webhook_url"),
         (json!({ "url": "https://a.example/", "notify": "ana" }), "mail_address"),
         (json!({ "url": "https://a.example/", "events": ["sat.everything"] }), "field_invalid"),
-        (json!({ "url": "https://a.example/", "secret": "mine" }), "field_invalid"),
+        (json!({ "url": "https://a.example/", "secret": "mine" }), "field_unknown"),
         (json!({ "url": "https://a.example/", "description": "a\nb" }), "webhook_url"),
     ] {
         let refused = scene.call("ours", Method::POST, "/api/webhooks", body.clone()).await;

@@ -184,3 +184,11 @@ pub fn database(name: &str) -> String {
     let (host, _) = base.rsplit_once('/').expect("an address with a database");
     query.map_or(format!("{host}/{name}"), |query| format!("{host}/{name}?{query}"))
 }
+
+/// The same database as its administrator sees it: every row of everybody.
+pub fn as_administrator(url: &str) -> String {
+    let server = std::env::var("FEDATARIO_TEST_POSTGRES_URL").expect("named already");
+    let (_, database) = url.rsplit_once('/').expect("an address with a database");
+    let (host, _) = server.rsplit_once('/').expect("an address with a database");
+    format!("{host}/{database}")
+}
