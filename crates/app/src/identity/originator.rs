@@ -1,11 +1,12 @@
 //! Whether whoever enqueued a job may still have it done: asked when the job is claimed.
 //!
 //! A person who was disabled, or is no member of the tenant any more, originates nothing. What the
-//! host's shell, the installation itself or a schedule of theirs enqueued never lapses, nor do mails:
-//! they tell of what has happened.
+//! host's shell, the installation itself or a schedule of theirs enqueued never lapses, nor do mails and
+//! webhooks: they tell of what has happened.
 
 use super::model::UserState;
 use super::ports::IdentityStore;
+use crate::hooks::{HOOK_DELIVER, HOOK_EVENT, HOOK_PRUNE};
 use crate::mail::MAIL_SEND;
 use crate::ports::Stored;
 use fedatario_base::PlatformScope;
@@ -14,7 +15,7 @@ use fedatario_base::id::{TenantId, UserId};
 /// Whether a job of this kind, enqueued by the actor of this text, is still to be done.
 pub async fn stands(people: &dyn IdentityStore, tenant: TenantId, kind: &str, originator: &str) -> Stored<bool> {
     let Ok(user) = originator.parse::<UserId>() else { return Ok(true) };
-    if kind == MAIL_SEND {
+    if matches!(kind, MAIL_SEND | HOOK_DELIVER | HOOK_EVENT | HOOK_PRUNE) {
         return Ok(true);
     }
     let mut tx = people.read(&PlatformScope::for_authentication()).await?;
