@@ -483,6 +483,9 @@ pub const BULLETS: &[Bullet] = &[
         &["trials:"],
     ),
     bullet(UNBREAKABLE, "What takes its process down buries nothing but itself", &["jobs: what merely shared"]),
+    bullet(TOLD, "Events hold against their schemas by another validator", &["webhooks: an event has the shape"]),
+    bullet(TOLD, "The line of SAT over the API, from an e.firma to the report", &["api: a year from an e.firma"]),
+    bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
     bullet(TOLD, "Every event has the shape of its published schema", &["webhooks: the table of events is closed"]),
     bullet(
         TOLD,
