@@ -278,7 +278,10 @@ fn body_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError
             () if words.starts_with("missing field") => Code::FieldMissing,
             () => Code::FieldInvalid,
         };
-        let finding = Finding { pointer: pointer(error.path()), code };
+        // A missing field has no place of its own: its name is ours, from the declaration, and may be shown.
+        let missing = (code == Code::FieldMissing).then(|| words.split('`').nth(1)).flatten();
+        let place = missing.map_or_else(String::new, |name| format!("/{name}"));
+        let finding = Finding { pointer: pointer(error.path()) + &place, code };
         return ApiError::new(code).findings(vec![finding]).because(format!("line {}", inner.line()));
     }
     ApiError::new(Code::JsonMalformed).because(format!("line {} column {}", inner.line(), inner.column()))
