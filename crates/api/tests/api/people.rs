@@ -337,6 +337,11 @@ async fn a_test_key_sees_the_sandbox_and_nothing_else() {
     };
     assert_eq!(key("test", "live").await.is(403)["code"], "permission_exceeds", "a test key hands out no live one");
     assert!(key("test", "test").await.is(201)["secret"].as_str().unwrap().starts_with("fed_test_"));
+    for of_all in ["TENANT_JOB_MANAGE", "TENANT_JOB_READ", "TENANT_AUDIT_READ", "TENANT_WEBHOOK_MANAGE", "TENANT_API_KEY_MANAGE"] {
+        let body = json!({ "name": "x", "environment": "test", "scopes": [of_all] });
+        let refused = stage.api.post("/api/tenant/api-keys").bearer("live").json(&body).send().await;
+        assert_eq!(refused.is(403)["code"], "permission_exceeds", "{of_all} is of all taxpayers at once");
+    }
     let answer = register("live", "131880738", "sandbox").await;
     assert_eq!(answer.is(409)["code"], "taxpayer_exists");
     assert_eq!(register("live", "13188", "sandbox").await.is(422)["code"], "tax_id_format");

@@ -39,6 +39,22 @@ const CALLS_AT_MOST: u32 = 100_000;
 /// How often the last use of a key is written, so that reading is not writing.
 const NOTED_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
+/// What a test key may hold: acts on one taxpayer, which storage can tell to be of the sandbox. Jobs, the
+/// chain, people, keys and webhooks are of all taxpayers at once.
+const WITHIN_SANDBOX: &[Permission] = &[
+    Permission::TaxpayerRead,
+    Permission::TaxpayerWrite,
+    Permission::CredentialRead,
+    Permission::CredentialUpload,
+    Permission::CredentialSign,
+    Permission::SatAsk,
+    Permission::DocumentRead,
+    Permission::DocumentImport,
+    Permission::DocumentExport,
+    Permission::InvoiceEmit,
+    Permission::ApprovalSend,
+];
+
 /// A key as somebody words it.
 #[derive(Debug, Clone, Default)]
 pub struct KeyAsked {
@@ -73,6 +89,9 @@ impl People {
         let now = self.now();
         let scopes = parsed(scope, &asked.scopes)?;
         within_world(scope, asked.is_test)?;
+        if asked.is_test {
+            within_sandbox(&scopes)?;
+        }
         let bad = |text: &str| refusal(Code::ApiKeyFormat, text);
         let days = asked.days.unwrap_or(DAYS_BY_DEFAULT);
         if !(1..=DAYS_AT_MOST).contains(&days) {
@@ -247,10 +266,18 @@ fn within_world(scope: &Scope, is_test: bool) -> AppResult<()> {
     Ok(())
 }
 
+/// A test key does nothing that is of all taxpayers at once.
+fn within_sandbox(scopes: &[Permission]) -> AppResult<()> {
+    match scopes.iter().find(|it| !WITHIN_SANDBOX.contains(it)) {
+        Some(odd) => Err(refusal(Code::PermissionExceeds, format!("a test key cannot hold {}", odd.text()))),
+        None => Ok(()),
+    }
+}
+
 fn principal(key: &ApiKey) -> Principal {
     let scope = Scope::signed_in(key.tenant, Actor::ApiKey(key.id), key.scopes.clone());
     Principal {
-        scope: if key.is_test { scope.in_sandbox_only() } else { scope },
+        scope: if key.is_test { scope.in_sandbox_only().only(WITHIN_SANDBOX) } else { scope },
         means: Means::Key { key: key.id, is_test: key.is_test },
         platform: Vec::new(),
         authenticated: key.stepped_up.unwrap_or(key.created),
