@@ -5,7 +5,7 @@
 
 use crate::documents::{in_shapes, lists, lookup, padded};
 use crate::read::{Read, civil, closed, closed_opt, from_row, instant, small};
-use crate::tx::{SqlTx, fetch, list, run};
+use crate::tx::{SqlTx, fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::model::{DocumentStatus, Role};
 use fedatario_app::ports::Stored;
@@ -314,9 +314,12 @@ impl Checks for SqlTx {
     }
 
     async fn run(&mut self, id: RevisionId) -> Stored<Option<RunRow>> {
-        let row: Option<Read<RunRow>> =
-            fetch!(self.work, fetch_optional, "select * from check_runs where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        let found: Option<RunRow> =
+            one!(self.work, "select * from check_runs where tenant_id = $1 and id = $2", self.tenant, id.0)?;
+        match found {
+            Some(it) if !self.hides(it.taxpayer.0).await? => Ok(Some(it)),
+            _ => Ok(None),
+        }
     }
 
     async fn runs(&mut self, taxpayer: TaxpayerId, limit: u32) -> Stored<Vec<RunRow>> {

@@ -4,7 +4,7 @@
 //! prepared; what was already there is then told apart by the package that brought it.
 
 use crate::read::{Read, closed, from_row, raw, small};
-use crate::tx::{SqlTx, fetch, list, lock_key, places, run};
+use crate::tx::{SqlTx, fetch, list, lock_key, one, places, run};
 use async_trait::async_trait;
 use fedatario_app::model::{
     CompletenessRow, CountOf, Direction, DocumentFilter, DocumentKey, DocumentRow, DocumentStatus, Family, FoundDocument, Grain,
@@ -168,15 +168,13 @@ impl Documents for SqlTx {
     }
 
     async fn document(&mut self, taxpayer: TaxpayerId, uuid: &str) -> Stored<Option<DocumentRow>> {
-        let row: Option<Read<DocumentRow>> = fetch!(
+        one!(
             self.work,
-            fetch_optional,
             "select * from documents where tenant_id = $1 and taxpayer_id = $2 and uuid = $3",
             self.tenant,
             taxpayer.0,
             uuid,
-        )?;
-        Ok(row.map(|it| it.0))
+        )
     }
 
     async fn document_keys(

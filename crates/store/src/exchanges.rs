@@ -11,7 +11,7 @@ use crate::db::Db;
 use crate::error::port;
 use crate::reach::Reach;
 use crate::read::{Read, closed_opt, exactly, from_row, instant};
-use crate::tx::{Work, fetch, run};
+use crate::tx::{Work, fetch, one, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_audit::Event;
@@ -194,9 +194,7 @@ impl Db {
              and (closed_ms is null or outcome in ({})) order by seq desc limit 1",
             outcomes(Outcome::decides)
         );
-        let row: Option<Read<ExchangeRecord>> =
-            fetch!(work, fetch_optional, AssertSqlSafe(sql.as_str()), topic.tenant, topic.operation, topic.subject)?;
-        Ok(row.map(|it| it.0))
+        one!(work, AssertSqlSafe(sql.as_str()), topic.tenant, topic.operation, topic.subject)
     }
 
     async fn reclaim_exchanges(
@@ -321,9 +319,8 @@ async fn insert(work: &mut Work, topic: Topic<'_>, new: &NewExchange) -> Stored<
 /// Writes the end of an exchange that has none, or was merely found open.
 async fn end(work: &mut Work, scope: &Scope, id: ExchangeId, it: Closing) -> Stored<Option<Row>> {
     let (code, text) = it.notice.map(|it| (it.code, it.text)).unzip();
-    let row: Option<Read<Row>> = fetch!(
+    one!(
         work,
-        fetch_optional,
         "update exchanges set closed_ms = $3, outcome = $4, notice_code = $5, notice_text = $6, answer = $7, response_digest = $8, \
          response_size = $9, elapsed_ms = $10 \
          where tenant_id = $1 and id = $2 and (closed_ms is null or outcome = $11) returning *",
@@ -338,8 +335,7 @@ async fn end(work: &mut Work, scope: &Scope, id: ExchangeId, it: Closing) -> Sto
         it.response_size.map(|it| it as i64),
         it.elapsed_ms as i64,
         Outcome::FoundOpen.text(),
-    )?;
-    Ok(row.map(|it| it.0))
+    )
 }
 
 async fn known(work: &mut Work, scope: &Scope, id: ExchangeId) -> Stored<()> {

@@ -1,7 +1,7 @@
 //! Addresses that are told of events, the events, and each one's way.
 
-use crate::read::{Read, closed, from_row, instant, small};
-use crate::tx::{SqlTx, fetch, list, run};
+use crate::read::{closed, from_row, instant, small};
+use crate::tx::{SqlTx, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::*;
@@ -76,9 +76,7 @@ impl Hooks for SqlTx {
     }
 
     async fn webhook(&mut self, id: WebhookId) -> Stored<Option<Webhook>> {
-        let row: Option<Read<Webhook>> =
-            fetch!(self.work, fetch_optional, "select * from webhooks where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, "select * from webhooks where tenant_id = $1 and id = $2", self.tenant, id.0)
     }
 
     async fn update_webhook(&mut self, it: &Webhook) -> Stored<()> {
@@ -134,9 +132,7 @@ impl Hooks for SqlTx {
     }
 
     async fn event(&mut self, id: EventId) -> Stored<Option<EventRow>> {
-        let row: Option<Read<EventRow>> =
-            fetch!(self.work, fetch_optional, "select * from events where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, "select * from events where tenant_id = $1 and id = $2", self.tenant, id.0)
     }
 
     async fn events(&mut self, kind: Option<EventKind>, before: Option<EventId>, limit: u32) -> Stored<Vec<EventRow>> {
@@ -172,9 +168,7 @@ impl Hooks for SqlTx {
     }
 
     async fn delivery(&mut self, id: DeliveryId) -> Stored<Option<Delivery>> {
-        let row: Option<Read<Delivery>> =
-            fetch!(self.work, fetch_optional, "select * from deliveries where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, "select * from deliveries where tenant_id = $1 and id = $2", self.tenant, id.0)
     }
 
     async fn update_delivery(&mut self, it: &Delivery) -> Stored<()> {

@@ -3,8 +3,8 @@
 //! A job is held by whoever knows its token while it runs: every statement that ends a lease names
 //! both, so a worker that lost its lease changes nothing, and its whole transaction falls.
 
-use crate::read::{Read, closed, from_row, instant, small};
-use crate::tx::{SqlTx, fetch, list, run};
+use crate::read::{closed, from_row, instant, small};
+use crate::tx::{SqlTx, fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::model::{JobFilter, JobState, JobView, NewJob};
 use fedatario_app::ports::{Jobs, LeaseProof, StoreError, Stored};
@@ -126,9 +126,7 @@ impl Jobs for SqlTx {
     }
 
     async fn job(&mut self, id: JobId) -> Stored<Option<JobView>> {
-        let row: Option<Read<JobView>> =
-            fetch!(self.work, fetch_optional, "select * from jobs where tenant_id = $1 and id = $2", self.tenant, id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, "select * from jobs where tenant_id = $1 and id = $2", self.tenant, id.0)
     }
 
     async fn retry_job(&mut self, id: JobId, now: Timestamp) -> Stored<()> {

@@ -1,7 +1,7 @@
 //! Packages of requests.
 
 use crate::read::{Read, closed, exactly, from_row};
-use crate::tx::{SqlTx, fetch, list, run};
+use crate::tx::{SqlTx, fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::model::{Content, PackageRow, PackageState, Tally};
 use fedatario_app::ports::{Packages, Stored};
@@ -58,15 +58,13 @@ impl Packages for SqlTx {
     }
 
     async fn package_by_id_paquete(&mut self, taxpayer: TaxpayerId, id_paquete: &str) -> Stored<Option<PackageRow>> {
-        let row: Option<Read<PackageRow>> = fetch!(
+        one!(
             self.work,
-            fetch_optional,
             "select * from packages where tenant_id = $1 and taxpayer_id = $2 and id_paquete = $3",
             self.tenant,
             taxpayer.0,
             id_paquete,
-        )?;
-        Ok(row.map(|it| it.0))
+        )
     }
 
     async fn packages_of(&mut self, solicitud: SolicitudId) -> Stored<Vec<PackageRow>> {

@@ -7,7 +7,7 @@ use crate::db::Db;
 use crate::documents::{in_shapes, lists};
 use crate::reach::Reach;
 use crate::read::{Read, exactly, from_row, instant, small};
-use crate::tx::{fetch, places, run};
+use crate::tx::{fetch, one, places, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_app::revision::model::{EfosList, EfosRow, KnownCertificate};
@@ -120,9 +120,7 @@ impl Registry for Db {
 
     async fn current_list(&self, _: &SystemScope) -> Stored<Option<EfosList>> {
         let mut work = self.reading(Reach::Nobody).await?;
-        let row: Option<Read<EfosList>> =
-            fetch!(work, fetch_optional, "select * from efos_lists order by loaded_ms desc, id desc limit 1")?;
-        Ok(row.map(|it| it.0))
+        one!(work, "select * from efos_lists order by loaded_ms desc, id desc limit 1")
     }
 
     async fn listed(&self, _: &SystemScope, rfc: Option<&str>, after: Option<(&str, u64)>, limit: u32) -> Stored<Vec<EfosRow>> {

@@ -66,6 +66,13 @@ macro_rules! list {
     };
 }
 
+/// Runs a statement that answers one row or none, as the value that the function promises.
+macro_rules! one {
+    ($work:expr, $($statement:tt)+) => {
+        $crate::tx::fetch!($work, fetch_optional, $($statement)+).map(|row: Option<$crate::read::Read<_>>| row.map(|it| it.0))
+    };
+}
+
 /// A statement as it is sent: as it was written.
 #[cfg(not(feature = "no-predicates"))]
 pub(crate) fn worded<S: sqlx::SqlSafeStr>(sql: S) -> S {
@@ -83,13 +90,18 @@ pub(crate) fn worded(sql: impl sqlx::SqlSafeStr) -> sqlx::AssertSqlSafe<String> 
     for part in parts {
         let digits = part.find(|it: char| !it.is_ascii_digit()).unwrap_or(part.len());
         let alias = worded.rfind(|it: char| !it.is_ascii_alphanumeric() && it != '.' && it != '_').map_or(0, |it| it + 1);
-        worded.insert_str(alias, "(true or ");
-        worded.push_str(&format!("{PREDICATE}{}){}", &part[..digits], &part[digits..]));
+        if worded[alias..].is_empty() || worded.ends_with('.') {
+            worded.insert_str(alias, "(true or ");
+            worded.push_str(&format!("{PREDICATE}{}){}", &part[..digits], &part[digits..]));
+        } else {
+            // The end of another column's name, as `last_tenant_id`.
+            worded.push_str(&format!("{PREDICATE}{part}"));
+        }
     }
     sqlx::AssertSqlSafe(worded)
 }
 
-pub(crate) use {bound, fetch, list, run};
+pub(crate) use {bound, fetch, list, one, run};
 
 /// `$from, $from+1, …` for a list of that many binds.
 pub(crate) fn places(from: usize, count: usize) -> String {

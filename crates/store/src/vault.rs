@@ -6,7 +6,7 @@
 use crate::db::Db;
 use crate::reach::Reach;
 use crate::read::{Read, closed, exactly, from_row, small};
-use crate::tx::{Work, fetch, run};
+use crate::tx::{Work, fetch, one, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{BlobError, Blobs, StoreError, Stored};
 use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
@@ -59,14 +59,12 @@ impl TenantKeys for Db {
     async fn current(&self, scope: &Scope, key_use: KeyUse) -> Result<Option<TenantKeyRow>, PortError> {
         let read = async {
             let mut work = self.reading(Reach::Tenant(scope.tenant().0)).await?;
-            let row: Option<Read<TenantKeyRow>> = fetch!(
+            one!(
                 work,
-                fetch_optional,
                 "select * from tenant_keys where tenant_id = $1 and key_use = $2 order by version desc limit 1",
                 scope.tenant().0,
                 key_use.text(),
-            )?;
-            Ok(row.map(|it| it.0))
+            )
         };
         read.await.map_err(port)
     }
@@ -74,15 +72,13 @@ impl TenantKeys for Db {
     async fn by_version(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<Option<TenantKeyRow>, PortError> {
         let read = async {
             let mut work = self.reading(Reach::Tenant(scope.tenant().0)).await?;
-            let row: Option<Read<TenantKeyRow>> = fetch!(
+            one!(
                 work,
-                fetch_optional,
                 "select * from tenant_keys where tenant_id = $1 and key_use = $2 and version = $3",
                 scope.tenant().0,
                 key_use.text(),
                 i64::from(version),
-            )?;
-            Ok(row.map(|it| it.0))
+            )
         };
         read.await.map_err(port)
     }
@@ -183,14 +179,7 @@ impl CredentialStore for VaultStore {
     async fn credential(&self, scope: &Scope, id: CredentialId) -> Result<Option<CredentialRow>, PortError> {
         let read = async {
             let mut work = self.db.reading(Reach::Tenant(scope.tenant().0)).await?;
-            let row: Option<Read<CredentialRow>> = fetch!(
-                work,
-                fetch_optional,
-                "select * from credentials where tenant_id = $1 and id = $2",
-                scope.tenant().0,
-                id.0,
-            )?;
-            Ok(row.map(|it| it.0))
+            one!(work, "select * from credentials where tenant_id = $1 and id = $2", scope.tenant().0, id.0,)
         };
         read.await.map_err(port)
     }

@@ -3,7 +3,7 @@
 use super::IdTx;
 use super::sessions::sorted;
 use crate::read::{closed, from_row, instant};
-use crate::tx::{fetch, list, run};
+use crate::tx::{Work, fetch, list, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{MemberState, Membership, RoleGrant};
 use fedatario_app::identity::ports::Members;
@@ -57,20 +57,7 @@ impl Members for IdTx {
     }
 
     async fn grant_role(&mut self, tenant: TenantId, it: &RoleGrant) -> Stored<()> {
-        run!(
-            self.tx.work,
-            "insert into member_roles (tenant_id, id, user_id, role, from_ms, until_ms, in_place_of_id, granted_by) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
-            tenant.0,
-            it.id.0,
-            it.user.0,
-            &it.role,
-            to_millis(it.from),
-            it.until.map(to_millis),
-            it.in_place_of.map(|it| it.0),
-            &it.granted_by,
-        )
-        .map(|_| ())
+        insert_grant(&mut self.tx.work, tenant, it).await
     }
 
     async fn grants(&mut self, tenant: TenantId, user: UserId) -> Stored<Vec<RoleGrant>> {
@@ -151,4 +138,22 @@ fn allowed(name: &str, own: Option<&str>) -> Vec<Permission> {
         Some(permissions) => permissions.into_iter().collect(),
         None => own.unwrap_or_default().split(' ').filter_map(Permission::from_text).collect(),
     }
+}
+
+/// Writes a role given to a member, for whoever gives it.
+pub(crate) async fn insert_grant(work: &mut Work, tenant: TenantId, it: &RoleGrant) -> Stored<()> {
+    run!(
+        work,
+        "insert into member_roles (tenant_id, id, user_id, role, from_ms, until_ms, in_place_of_id, granted_by) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        tenant.0,
+        it.id.0,
+        it.user.0,
+        &it.role,
+        to_millis(it.from),
+        it.until.map(to_millis),
+        it.in_place_of.map(|it| it.0),
+        &it.granted_by,
+    )
+    .map(|_| ())
 }

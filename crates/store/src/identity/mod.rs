@@ -12,6 +12,9 @@ mod sessions;
 mod throttles;
 mod users;
 
+pub(crate) use members::insert_grant;
+pub(crate) use users::insert_user;
+
 use crate::audit;
 use crate::db::Db;
 use crate::reach::Reach;

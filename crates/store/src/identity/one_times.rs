@@ -1,8 +1,8 @@
 //! Tokens for one act.
 
 use super::IdTx;
-use crate::read::{Read, closed, exactly, from_row, instant, small};
-use crate::tx::{fetch, run};
+use crate::read::{closed, exactly, from_row, instant, small};
+use crate::tx::{fetch, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{OneTime, Purpose};
 use fedatario_app::identity::ports::OneTimes;
@@ -50,8 +50,7 @@ impl OneTimes for IdTx {
             "select * from one_time_tokens where digest = $1 and purpose = $2",
             "select * from one_time_tokens where digest = $1 and purpose = $2 for update",
         );
-        let row: Option<Read<OneTime>> = fetch!(self.tx.work, fetch_optional, sql, &digest[..], purpose.text())?;
-        Ok(row.map(|it| it.0))
+        one!(self.tx.work, sql, &digest[..], purpose.text())
     }
 
     async fn use_one_time(&mut self, digest: &[u8; 32], now: Timestamp) -> Stored<bool> {

@@ -3,7 +3,7 @@
 
 use super::IdTx;
 use crate::read::{Read, closed, closed_opt, exactly, from_row, instant};
-use crate::tx::{fetch, list, run};
+use crate::tx::{fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{Hidden, Rotation, SealedChild, Session, SessionEnd, Standing, UserState};
 use fedatario_app::identity::ports::{Members, Sessions};
@@ -89,8 +89,7 @@ impl Sessions for IdTx {
 
     async fn session(&mut self, id: SessionId) -> Stored<Option<Session>> {
         let sql = self.holding("select * from user_sessions where id = $1", "select * from user_sessions where id = $1 for update");
-        let row: Option<Read<Session>> = fetch!(self.tx.work, fetch_optional, sql, id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.tx.work, sql, id.0)
     }
 
     async fn live_sessions(&mut self, user: UserId, now: Timestamp) -> Stored<Vec<Session>> {

@@ -1,8 +1,8 @@
 //! People, their history, the machines that they came in from.
 
 use super::IdTx;
-use crate::read::{Read, closed, from_row, instant};
-use crate::tx::{fetch, list, run};
+use crate::read::{closed, from_row, instant};
+use crate::tx::{Work, fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{Hidden, LoginEvent, LoginRecord, User, UserState};
 use fedatario_app::identity::ports::Users;
@@ -38,36 +38,17 @@ from_row!(LoginRecord, row => LoginRecord {
 #[async_trait]
 impl Users for IdTx {
     async fn add_user(&mut self, it: &User) -> Stored<()> {
-        run!(
-            self.tx.work,
-            "insert into users (id, email, name, language, password, state, epoch, last_tenant_id, created_ms, password_ms, \
-             signing_from_ms, revision) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-            it.id.0,
-            &it.email,
-            &it.name,
-            &it.language,
-            it.password.as_ref().map(|it| it.0.as_str()),
-            it.state.text(),
-            it.epoch,
-            it.last_tenant.map(|it| it.0),
-            to_millis(it.created),
-            it.password_set.map(to_millis),
-            it.signing_from.map(to_millis),
-            it.revision,
-        )
-        .map(|_| ())
+        insert_user(&mut self.tx.work, it).await
     }
 
     async fn user(&mut self, id: UserId) -> Stored<Option<User>> {
         let sql = self.holding("select * from users where id = $1", "select * from users where id = $1 for update");
-        let row: Option<Read<User>> = fetch!(self.tx.work, fetch_optional, sql, id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.tx.work, sql, id.0)
     }
 
     async fn user_by_email(&mut self, email: &str) -> Stored<Option<User>> {
         let sql = self.holding("select * from users where email = $1", "select * from users where email = $1 for update");
-        let row: Option<Read<User>> = fetch!(self.tx.work, fetch_optional, sql, email)?;
-        Ok(row.map(|it| it.0))
+        one!(self.tx.work, sql, email)
     }
 
     async fn update_user(&mut self, it: &User) -> Stored<()> {
@@ -155,4 +136,26 @@ impl Users for IdTx {
     async fn forget_devices(&mut self, user: UserId) -> Stored<()> {
         run!(self.tx.work, "delete from known_devices where user_id = $1", user.0).map(|_| ())
     }
+}
+
+/// Writes somebody new, for whoever brings them in.
+pub(crate) async fn insert_user(work: &mut Work, it: &User) -> Stored<()> {
+    run!(
+        work,
+        "insert into users (id, email, name, language, password, state, epoch, last_tenant_id, created_ms, password_ms, \
+     signing_from_ms, revision) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        it.id.0,
+        &it.email,
+        &it.name,
+        &it.language,
+        it.password.as_ref().map(|it| it.0.as_str()),
+        it.state.text(),
+        it.epoch,
+        it.last_tenant.map(|it| it.0),
+        to_millis(it.created),
+        it.password_set.map(to_millis),
+        it.signing_from.map(to_millis),
+        it.revision,
+    )
+    .map(|_| ())
 }

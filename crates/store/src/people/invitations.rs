@@ -2,8 +2,8 @@
 
 use super::SqlPeopleTx;
 use super::{joined, split};
-use crate::read::{Read, closed, exactly, from_row, instant};
-use crate::tx::{fetch, list, run};
+use crate::read::{closed, exactly, from_row, instant};
+use crate::tx::{list, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::tenancy::{Invitation, InvitationState};
 use fedatario_app::identity::tenancy_ports::Invitations;
@@ -60,8 +60,7 @@ impl Invitations for SqlPeopleTx {
 
     async fn invitation(&mut self, digest: &[u8; 32]) -> Stored<Option<Invitation>> {
         let sql = format!("select * from invitations where digest = $1{}", self.holding());
-        let row: Option<Read<Invitation>> = fetch!(self.work, fetch_optional, AssertSqlSafe(sql.as_str()), digest.to_vec())?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, AssertSqlSafe(sql.as_str()), digest.to_vec())
     }
 
     async fn end_invitation(

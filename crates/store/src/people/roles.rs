@@ -3,7 +3,7 @@
 use super::SqlPeopleTx;
 use super::{permissions_of, texts_of};
 use crate::read::{Read, closed, from_row, instant};
-use crate::tx::{fetch, list, places, run};
+use crate::tx::{fetch, list, one, places, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{MemberState, RoleGrant, UserState};
 use fedatario_app::identity::tenancy::{Member, Role};
@@ -94,9 +94,7 @@ impl Roles for SqlPeopleTx {
     }
 
     async fn role(&mut self, tenant: TenantId, name: &str) -> Stored<Option<Role>> {
-        let row: Option<Read<Role>> =
-            fetch!(self.work, fetch_optional, "select * from roles where tenant_id = $1 and name = $2", tenant.0, name)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, "select * from roles where tenant_id = $1 and name = $2", tenant.0, name)
     }
 
     async fn roles(&mut self, tenant: TenantId) -> Stored<Vec<Role>> {

@@ -1,8 +1,8 @@
 //! Organisations, from their first day to their last.
 
 use super::SqlPeopleTx;
-use crate::read::{Read, closed, from_row, instant};
-use crate::tx::{fetch, list, run};
+use crate::read::{closed, from_row, instant};
+use crate::tx::{fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::tenancy::{Departure, Tenant, TenantState};
 use fedatario_app::identity::tenancy_ports::{Census, Tenants};
@@ -36,13 +36,11 @@ impl Tenants for SqlPeopleTx {
 
     async fn tenant(&mut self, id: TenantId) -> Stored<Option<Tenant>> {
         let sql = format!("select * from tenants where id = $1{}", self.holding());
-        let row: Option<Read<Tenant>> = fetch!(self.work, fetch_optional, AssertSqlSafe(sql.as_str()), id.0)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, AssertSqlSafe(sql.as_str()), id.0)
     }
 
     async fn tenant_named(&mut self, name: &str) -> Stored<Option<Tenant>> {
-        let row: Option<Read<Tenant>> = fetch!(self.work, fetch_optional, "select * from tenants where name = $1", name)?;
-        Ok(row.map(|it| it.0))
+        one!(self.work, "select * from tenants where name = $1", name)
     }
 
     async fn tenants(&mut self, after: Option<TenantId>, limit: u32) -> Stored<Vec<Tenant>> {

@@ -1,9 +1,9 @@
 //! What is kept of documents beyond their contents, and what the installation knows of the world.
 
 use crate::bench::{Bench, at, methods, noon, on_both};
-use crate::samples::{RFC, document, falls, line, our_package, our_taxpayer, solicitud, stamp};
-use fedatario_app::model::{Content, DocumentRow, DocumentStatus, PackageState, Role};
-use fedatario_app::ports::StoreError;
+use crate::samples::{RFC, document, falls, line, our_package, our_taxpayer, solicitud, stamp, taxpayer};
+use fedatario_app::model::{Content, DocumentRow, DocumentStatus, Environment, PackageState, Role};
+use fedatario_app::ports::{Store, StoreError};
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Registry, StatusAnswer};
 use fedatario_base::id::{ListId, RevisionId};
@@ -245,6 +245,17 @@ async fn runs_keep_their_findings(bench: &Bench) {
     assert_eq!(tx.findings(late.id, 98, 10).await.unwrap(), rows[98..]);
     assert!(tx.findings(early.id, 0, 10).await.unwrap().is_empty());
     tx.commit().await.unwrap();
+    let mut real = taxpayer("AAA010101AAA");
+    real.environment = Environment::Production;
+    let of_real = RunRow { taxpayer: real.id, ..run("2026-09-03T12:00:00Z") };
+    let mut tx = bench.our_tx().await;
+    tx.add_taxpayer(&real).await.unwrap();
+    tx.put_run(&of_real).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = bench.db.read(&bench.ours.clone().in_sandbox_only()).await.unwrap();
+    assert_eq!(tx.run(late.id).await.unwrap(), Some(late.clone()));
+    assert_eq!(tx.run(of_real.id).await.unwrap(), None, "whoever reaches the sandbox only");
+    drop(tx);
     let mut tx = bench.their_tx().await;
     assert!(tx.runs(owner.id, 10).await.unwrap().is_empty());
     assert_eq!(tx.run(late.id).await.unwrap(), None);
