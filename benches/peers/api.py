@@ -31,6 +31,17 @@ class Taxpayer(Base):
     environment: Mapped[str] = mapped_column(String)
 
 
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def bytes_of(identifier: str) -> bytes:
+    """The sixteen bytes of a TypeID: 128 bits in base 32, behind the last underscore."""
+    number = 0
+    for letter in identifier.rpartition("_")[2]:
+        number = number * 32 + ALPHABET.index(letter)
+    return number.to_bytes(16, "big")
+
+
 class View(BaseModel):
     id: str
     kind: str
@@ -61,9 +72,15 @@ def claims(authorization: str = Header()):
         raise HTTPException(401) from error
 
 
-@app.get("/bench/taxpayers/{taxpayer}")
+@app.get("/readyz")
+async def ready() -> dict:
+    return {}
+
+
+@app.get("/api/taxpayers/{taxpayer}")
 async def read(taxpayer: str, who: dict = Depends(claims), db: AsyncSession = Depends(session)) -> View:
-    statement = select(Taxpayer).where(Taxpayer.tenant_id == bytes.fromhex(who["tenant"]), Taxpayer.tax_id == taxpayer)
+    tenant, identifier = bytes_of(who["tenant_id"]), bytes_of(taxpayer)
+    statement = select(Taxpayer).where(Taxpayer.tenant_id == tenant, Taxpayer.id == identifier)
     row = (await db.execute(statement)).scalar_one_or_none()
     if row is None:
         raise HTTPException(404)

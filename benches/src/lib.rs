@@ -8,6 +8,7 @@ pub mod house;
 pub mod input;
 pub mod load;
 pub mod part;
+pub mod served;
 pub mod stages;
 pub mod table;
 

@@ -20,6 +20,8 @@ pub mod packages;
 pub mod published;
 pub mod roles;
 pub mod sat;
+pub mod sat_requests;
+pub mod sat_years;
 pub mod taxpayers;
 pub mod tenant;
 
@@ -34,6 +36,8 @@ pub fn all() -> Catalog {
         limits::routes(),
         me::routes(),
         sat::routes(),
+        sat_years::routes(),
+        sat_requests::routes(),
         packages::routes(),
         documents::routes(),
         checks::routes(),
