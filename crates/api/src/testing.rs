@@ -9,6 +9,7 @@ use crate::api::{Api, Parts};
 use crate::cursor::CursorKey;
 use crate::edge::Peer;
 use crate::lines::Lines;
+use crate::operation::Operation;
 use crate::routing::Catalog;
 use crate::settings::Settings;
 use async_trait::async_trait;
@@ -19,10 +20,11 @@ use bytes::Bytes;
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
 use fedatario_app::identity::people::People;
+use fedatario_app::identity::service::NO_TENANT;
 use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_app::replay::Replays;
 use fedatario_base::id::{ApiKeyId, SessionId, TenantId, UserId};
-use fedatario_base::{Actor, Code, Permission, Scope, Secret};
+use fedatario_base::{Actor, Code, Permission, PlatformScope, Scope, Secret};
 use fedatario_identity::password::Cost;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -98,6 +100,9 @@ pub struct TestApi {
     pub api: Api,
     /// Who is let in; `None` if the test brought a door of its own.
     pub door: Option<Arc<MapDoor>>,
+    /// Told of each operation that was seen to append the entry that it declares.
+    pub chained: Option<fn(&Operation)>,
+    catalog: Catalog,
     router: Router,
 }
 
@@ -113,7 +118,7 @@ impl TestApi {
     /// These operations over these parts, whatever their door.
     pub fn over(parts: Parts, catalog: &Catalog) -> Self {
         let api = Api::new(parts);
-        Self { router: catalog.router(api.clone()), api, door: None }
+        Self { router: catalog.router(api.clone()), api, door: None, chained: None, catalog: catalog.clone() }
     }
 
     /// From now on, `bearer` is this principal.
@@ -123,9 +128,14 @@ impl TestApi {
 
     /// A request that is not sent yet.
     pub fn call(&self, method: Method, target: &str) -> TestCall {
-        let builder = Request::builder().method(method).uri(target);
+        let builder = Request::builder().method(method.clone()).uri(target);
         let peer = Peer(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
-        TestCall { router: self.router.clone(), builder: builder.extension(peer), body: Body::empty() }
+        let asked = target.split('?').next().unwrap_or_default();
+        let watch = self.chained.and_then(|told| {
+            let operation = operation_at(&self.catalog, &method, asked)?;
+            Some(Watch { api: self.api.clone(), action: operation.audits?, operation, told })
+        });
+        TestCall { router: self.router.clone(), builder: builder.extension(peer), body: Body::empty(), watch }
     }
 
     /// A GET.
@@ -156,11 +166,56 @@ pub fn parts(people: People, replays: Arc<dyn Replays>, door: Arc<dyn Door>) -> 
     }
 }
 
+/// The operation that answers there: of two, the one with more of its path spelt out.
+fn operation_at(catalog: &Catalog, method: &Method, path: &str) -> Option<Arc<Operation>> {
+    let fits = |it: &&Arc<Operation>| {
+        let (mut ours, mut theirs) = (it.path.split('/'), path.split('/'));
+        it.method == *method
+            && loop {
+                match (ours.next(), theirs.next()) {
+                    (None, None) => break true,
+                    (Some(ours), Some(theirs)) if ours == theirs || ours.starts_with('{') => {}
+                    _ => break false,
+                }
+            }
+    };
+    let all = catalog.entries().iter().map(|it| &it.operation).filter(fits);
+    all.min_by_key(|it| it.path_names().count()).cloned()
+}
+
+/// Looks at the chains around a call that declares an entry.
+struct Watch {
+    api: Api,
+    operation: Arc<Operation>,
+    action: &'static str,
+    told: fn(&Operation),
+}
+
+impl Watch {
+    /// Entries of the declared action, over all chains.
+    async fn entries(&self) -> usize {
+        let mut people = self.api.people.identity.read_people(&PlatformScope::of(Actor::System)).await.expect("the people");
+        let all = people.tenants(None, ROWS).await.expect("the tenants");
+        let mut found = 0;
+        for tenant in all.into_iter().map(|it| it.id).chain([NO_TENANT]) {
+            let mut tx = self.api.app.store.read(&Scope::system(tenant)).await.expect("a transaction");
+            let rows = tx.audit_rows(1, ROWS).await.expect("its rows");
+            let says = |entry: &[u8]| serde_json::from_slice::<Value>(entry).is_ok_and(|it| it["action"] == self.action);
+            found += rows.iter().filter(|it| says(&it.entry)).count();
+        }
+        found
+    }
+}
+
+/// Rows that a test leaves at most, of one table.
+const ROWS: u32 = 10_000;
+
 /// A request on its way.
 pub struct TestCall {
     router: Router,
     builder: axum::http::request::Builder,
     body: Body,
+    watch: Option<Watch>,
 }
 
 impl TestCall {
@@ -197,7 +252,17 @@ impl TestCall {
     /// Sends it; the body is left to be read, as a stream is.
     pub async fn open(self) -> axum::response::Response {
         let request = self.builder.body(self.body).expect("a request");
-        self.router.oneshot(request).await.unwrap_or_else(|never| match never {})
+        let before = match &self.watch {
+            Some(watch) => watch.entries().await,
+            None => 0,
+        };
+        let response = self.router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        if let Some(watch) = self.watch.filter(|_| response.status().is_success())
+            && watch.entries().await > before
+        {
+            (watch.told)(&watch.operation);
+        }
+        response
     }
 }
 

@@ -868,7 +868,7 @@ cli-report-foot = The signed report is the JSON ({ $sha256 }), with the key { $k
 
 cli = Downloads, keeps and checks every CFDI of your clients.
 cli-demo = Shows the whole way against a simulator of SAT, without credentials or network.
-cli-serve = Works on jobs and schedules until it is told to stop.
+cli-serve = Serves the API and works on jobs and schedules until it is told to stop.
 cli-openapi = Writes the description of the API (OpenAPI 3.1).
 cli-sat = SAT's mass download.
 cli-sat-register = Registers a taxpayer with its e.firma.

@@ -868,7 +868,7 @@ cli-report-foot = El reporte firmado es el JSON ({ $sha256 }), con la llave { $k
 
 cli = Descarga, guarda y comprueba todos los CFDI de sus clientes.
 cli-demo = Muestra todo el camino contra un simulador del SAT, sin credenciales ni conexión.
-cli-serve = Atiende los trabajos y los horarios hasta que se le diga basta.
+cli-serve = Atiende la API, los trabajos y los horarios hasta que se le diga basta.
 cli-openapi = Escribe la descripción de la API (OpenAPI 3.1).
 cli-sat = Descarga masiva del SAT.
 cli-sat-register = Registra a un contribuyente con su e.firma.

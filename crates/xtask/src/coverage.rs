@@ -242,9 +242,19 @@ fn cell(matrix: &Matrix, row: &str, column: &str, claims: &Claims) -> String {
     if let Some(modules) = claims.cells.get(&place) {
         return code(modules);
     }
+    if let Some(word) = word_of(&place, claims) {
+        return escaped(word);
+    }
     let said = claims.apart.get(&place).map(String::as_str);
     let planned = matrix.apart.iter().find(|it| (it.0, it.1) == (row, column)).map(|it| it.2);
     said.or(planned).map_or(String::new(), |it| format!("n/a: {}", escaped(it)))
+}
+
+/// What a test found there, where that is a word of its own: it claims the column as `column: word`.
+fn word_of<'a>(place: &Cell, claims: &'a Claims) -> Option<&'a str> {
+    let of_row = claims.cells.range((place.0.clone(), place.1.clone(), place.2.clone())..).map(|it| it.0);
+    let mut of_row = of_row.take_while(|it| (&it.0, &it.1) == (&place.0, &place.1));
+    of_row.find_map(|it| it.2.strip_prefix(place.2.as_str())?.strip_prefix(": "))
 }
 
 /// `Trait::method` of every port that the database implements.
@@ -314,9 +324,12 @@ mod tests {
             "cell\tcolour x shape\tred\tround\tc",
             "cell\tcolour x shape n/a\tred: too | pale\tsquare\tc",
             "cell\tcolour x shape\tblue\tround\tc",
+            "cell\tcolour x shape\tgreen\tround: as a ball\tc",
+            "cell\tcolour x shape n/a\tgreen: too pale\tsquare\tc",
             "skipped\tthat",
         ]);
         let text = here(&full);
+        assert!(text.contains("| green | as a ball | n/a: too pale |\n"), "{text}");
         assert!(text.contains("| red | `a::b`, `c` | n/a: too \\| pale |\n"), "{text}");
         assert!(text.contains("| blue | `c` | n/a: there is none |\n"), "{text}");
         assert!(gaps_of(&text).is_empty(), "{text}");

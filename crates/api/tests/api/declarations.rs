@@ -1,6 +1,6 @@
 //! What operations declare is what they do, all of them.
 
-use crate::support::Stage;
+use crate::support::{OPERATIONS as MATRIX, Stage};
 use axum::http::Method;
 use fedatario_api::describe::Place;
 use fedatario_api::operation::Access;
@@ -10,9 +10,6 @@ use fedatario_api::testing::{MapDoor, person};
 use fedatario_app::model::{Environment, NewJob, Taxpayer, TaxpayerKind};
 use fedatario_base::id::TaxpayerId;
 use fedatario_base::{Clock, Permission, Scope};
-
-/// The matrix of what is tried at every operation.
-const MATRIX: &str = "operation x refusal";
 
 fn row(entry: &Entry) -> String {
     format!("{} {}", entry.operation.method, entry.operation.path)
@@ -98,6 +95,8 @@ async fn theirs(stage: &Stage) -> Vec<String> {
 #[test]
 fn nothing_is_declared_wrongly() {
     assert_eq!(routes::all().faults(), Vec::<String>::new());
+    let silent = routes::all().entries().iter().filter(|it| it.operation.audits.is_none()).cloned().collect::<Vec<_>>();
+    silent.iter().for_each(|it| apart(it, "it changes nothing", "audit entry"));
     fedatario_testkit::covers!("api: every declaration is whole, and bodies take no unknown field");
 }
 

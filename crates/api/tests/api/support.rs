@@ -15,6 +15,8 @@ use fedatario_vault::{RootKeys, Vault};
 use jiff::Timestamp;
 use std::sync::Arc;
 
+/// The matrix of what is tried at every operation.
+pub const OPERATIONS: &str = "operation x refusal";
 /// The instant at which every test begins.
 pub const NOON: &str = "2026-09-01T12:00:00Z";
 
@@ -53,7 +55,8 @@ impl Stage {
         let [ours, theirs] = [tenant(&db, &hands, &clock, "ours").await, tenant(&db, &hands, &clock, "theirs").await];
         let app = app(&db, &dir, clock.clone());
         let people = People { app: app.clone(), identity: Arc::new(db.clone()), estate: Arc::new(db.clone()) };
-        let api = TestApi::new(people.clone(), Arc::new(db.clone()), catalog);
+        let mut api = TestApi::new(people.clone(), Arc::new(db.clone()), catalog);
+        api.chained = Some(|it| fedatario_testkit::covers!(OPERATIONS, format!("{} {}", it.method, it.path), "audit entry"));
         Self { api, people, app, db, clock, ours, theirs, _dir: dir }
     }
 

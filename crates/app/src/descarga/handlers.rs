@@ -38,16 +38,18 @@ const KINDS: &[&str] = &[ASK, VERIFY, FETCH, IMPORT, REPORT, SYNC];
 pub struct Descarga {
     app: App,
     gates: Gates,
+    reports: Gates,
 }
 
 impl Descarga {
     /// Over the services of this process.
     pub fn new(app: App) -> Self {
-        Self { app, gates: Gates::default() }
+        Self { app, gates: Gates::default(), reports: Gates::default() }
     }
 }
 
-/// One request of a taxpayer is open at a time: a process that dies leaves one uncertain, not four.
+/// One request of a taxpayer is open at a time: a process that dies leaves one uncertain, not four. So are
+/// its reports, since one that says the same as the last is not made again.
 #[derive(Default)]
 pub struct Gates(Mutex<HashMap<TaxpayerId, Weak<tokio::sync::Mutex<()>>>>);
 
@@ -79,7 +81,7 @@ impl Handler for Descarga {
             VERIFY => verify::verify(app, &scope, id::<SolicitudId>(job)?, lease).await,
             FETCH => fetch::fetch(app, &scope, id::<PackageId>(job)?, lease).await,
             IMPORT => import::import(app, &scope, id::<PackageId>(job)?, lease).await,
-            REPORT => report::after_import(app, &scope, report_of(job)?, lease).await,
+            REPORT => report::after_import(app, &self.reports, &scope, report_of(job)?, lease).await,
             SYNC => {
                 let nightly = serde_json::from_value(job.payload.clone()).map_err(|_| malformed(job))?;
                 super::plan::sync(app, &scope, id::<TaxpayerId>(job)?, &nightly, lease).await

@@ -4,6 +4,7 @@
 //! is listed apart, never as missing. The report is canonical JSON, signed with the tenant's
 //! Ed25519 key: whoever holds the public key can check it without us.
 
+use super::handlers::Gates;
 use super::layout;
 use super::plan::{YearOf, side};
 use super::transition::{self, Moment, step};
@@ -255,7 +256,7 @@ async fn recount(app: &App, scope: &Scope, report: &serde_json::Value) -> AppRes
 
 /// The job `sat.report`, once for each request that ends: writes its record, and once every request
 /// of the year has ended makes the report.
-pub async fn after_import(app: &App, scope: &Scope, of: ReportOf, lease: LeaseProof) -> Result<(), JobFailure> {
+pub async fn after_import(app: &App, gates: &Gates, scope: &Scope, of: ReportOf, lease: LeaseProof) -> Result<(), JobFailure> {
     let mut tx = app.store.read(scope).await?;
     let taxpayer = tx.taxpayer(of.taxpayer).await?.ok_or_else(|| AppError::NotFound(of.taxpayer.to_string()))?;
     let cause = tx.solicitud(of.cause).await?.ok_or_else(|| AppError::NotFound(of.cause.to_string()))?;
@@ -263,6 +264,8 @@ pub async fn after_import(app: &App, scope: &Scope, of: ReportOf, lease: LeasePr
     let mut all = tx.solicitudes(of.taxpayer, Some(of.year)).await?;
     all.retain(|it| year.holds(it));
     drop(tx);
+    // Of two that end together, the second finds the first one's report and makes none of its own.
+    let _gate = gates.pass(of.taxpayer).await;
     if all.is_empty() || all.iter().any(|it| it.state.is_open()) {
         write_records(app, scope, &taxpayer, &[cause]).await?;
     } else {

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch::Receiver;
 
 /// Largest request read, in bytes; real ones have some eight thousand.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -165,9 +166,11 @@ async fn call(
     let token = token(&text(&header::AUTHORIZATION));
     let gzip = text(&header::ACCEPT_ENCODING).to_ascii_lowercase().contains("gzip");
     let Ok(body) = read(request).await else { return Ok(html(StatusCode::PAYLOAD_TOO_LARGE, "")) };
+    // From before it shows in the books: whoever lets go after having seen it there lets go of this call too.
+    let released = sandbox.released();
     let fault = operation(&action).and_then(|it| sandbox.books().armed.meet(it));
     if let Some(fault) = fault.filter(|it| it.is_before()) {
-        return before(&sandbox, fault).await;
+        return before(released, fault).await;
     }
     if operation(&action) == Some(Operation::Consulta) && !sandbox.admits_status() {
         return Ok(throttled());
@@ -178,7 +181,7 @@ async fn call(
         judge.answer(&incoming, fault).map(|reply| Wire::new(reply, gzip, fault))
     });
     match judged.await {
-        Ok(Ok(wire)) => after(&sandbox, wire, fault).await,
+        Ok(Ok(wire)) => after(&sandbox, wire, fault, released).await,
         Ok(Err(error)) => {
             tracing::error!(%error, "the sandbox could not keep its books");
             Ok(html(StatusCode::INTERNAL_SERVER_ERROR, "Runtime Error"))
@@ -189,16 +192,17 @@ async fn call(
 
 /// Serves what is fetched by GET.
 async fn fetch(sandbox: Arc<Sandbox>, page: Page) -> Result<Response<Body>, Dropped> {
+    let released = sandbox.released();
     let fault = sandbox.books().armed.meet(page.operation());
     if let Some(fault) = fault.filter(|it| it.is_before()) {
-        return before(&sandbox, fault).await;
+        return before(released, fault).await;
     }
     if matches!(page, Page::Retencion(_)) && !sandbox.admits_status() {
         return Ok(throttled());
     }
     let fetcher = sandbox.clone();
     match tokio::task::spawn_blocking(move || fetcher.page(&page)).await {
-        Ok(Ok(found)) => after(&sandbox, Wire::page(found), fault).await,
+        Ok(Ok(found)) => after(&sandbox, Wire::page(found), fault, released).await,
         _ => Ok(html(StatusCode::INTERNAL_SERVER_ERROR, "Runtime Error")),
     }
 }
@@ -216,10 +220,10 @@ fn token(header: &str) -> String {
     value.trim().trim_matches('"').to_owned()
 }
 
-async fn before(sandbox: &Sandbox, fault: Fault) -> Result<Response<Body>, Dropped> {
+async fn before(mut released: Receiver<u64>, fault: Fault) -> Result<Response<Body>, Dropped> {
     match fault {
         Fault::HangBefore => {
-            let _ = sandbox.released().changed().await;
+            let _ = released.changed().await;
             Err(Dropped)
         }
         Fault::Http(status) => {
@@ -230,15 +234,20 @@ async fn before(sandbox: &Sandbox, fault: Fault) -> Result<Response<Body>, Dropp
     }
 }
 
-async fn after(sandbox: &Sandbox, wire: Wire, fault: Option<Fault>) -> Result<Response<Body>, Dropped> {
+async fn after(
+    sandbox: &Sandbox,
+    wire: Wire,
+    fault: Option<Fault>,
+    mut released: Receiver<u64>,
+) -> Result<Response<Body>, Dropped> {
     match fault {
         Some(Fault::Cut) => Err(Dropped),
         Some(Fault::Hang) => {
-            let _ = sandbox.released().changed().await;
+            let _ = released.changed().await;
             Err(Dropped)
         }
         Some(Fault::Hold) => {
-            let _ = sandbox.released().changed().await;
+            let _ = released.changed().await;
             Ok(wire.response(sandbox, Delivery::Whole))
         }
         Some(Fault::Truncated) => Ok(wire.response(sandbox, Delivery::BreaksOff)),
