@@ -7,10 +7,11 @@
 use super::model::{MemberState, RoleGrant, User, UserState};
 use super::ports::Chain;
 use super::tenancy::*;
+use crate::model::NewJob;
 use crate::ports::Stored;
 use async_trait::async_trait;
 use fedatario_audit::Event;
-use fedatario_base::id::{ApiKeyId, InvitationId, RoleId, TenantId, UserId};
+use fedatario_base::id::{ApiKeyId, InvitationId, JobId, RoleId, TenantId, UserId};
 use fedatario_base::{PlatformScope, Scope};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -30,6 +31,8 @@ pub trait PeopleStore: Send + Sync {
 pub trait PeopleTx: Tenants + Persons + Roles + Invitations + ApiKeys + Send {
     /// Adds an entry to a chain; answers its `n`. Comes last (see above).
     async fn append(&mut self, chain: Chain, event: Event) -> Stored<u64>;
+    /// Adds a job of a tenant, or finds the open one of the same (kind, key).
+    async fn enqueue(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)>;
     /// Makes everything durable at once.
     async fn commit(self: Box<Self>) -> Stored<()>;
 }
@@ -43,6 +46,8 @@ pub struct Person {
     pub email: String,
     /// What others call them.
     pub name: String,
+    /// `es` or `en`.
+    pub language: String,
     /// Whether they may come in.
     pub state: UserState,
     /// Since when they are here (wall).
@@ -58,6 +63,8 @@ pub trait Persons {
     async fn person_by_email(&mut self, email: &str) -> Stored<Option<Person>>;
     /// Those after an id, in order of id.
     async fn persons(&mut self, after: Option<UserId>, limit: u32) -> Stored<Vec<Person>>;
+    /// Members that count, of people who may come in, who hold a role now; in order of id.
+    async fn holders(&mut self, tenant: TenantId, role: &str, now: Timestamp, limit: u32) -> Stored<Vec<Person>>;
     /// Adds one; a conflict if the address is taken.
     async fn add_person(&mut self, user: &User) -> Stored<()>;
     /// Says whether somebody may come in. Their tokens end: the epoch grows.

@@ -47,8 +47,20 @@ impl IdTx {
     }
 }
 
-fn inside(work: Work, scope: &PlatformScope) -> SqlTx {
+/// A transaction over people that works for somebody.
+pub(crate) fn inside(work: Work, scope: &PlatformScope) -> SqlTx {
     SqlTx { work, tenant: PLATFORM, originator: scope.actor().originator(), sandbox_only: false }
+}
+
+impl SqlTx {
+    /// Adds a job of a tenant from a transaction that is of none.
+    pub(crate) async fn enqueue_for(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)> {
+        self.work.speak_for(tenant.0).await?;
+        self.tenant = tenant.0;
+        let enqueued = self.enqueue(job, now).await;
+        self.tenant = PLATFORM;
+        enqueued
+    }
 }
 
 #[async_trait]
@@ -76,11 +88,7 @@ impl IdentityTx for IdTx {
     }
 
     async fn enqueue(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)> {
-        self.tx.work.speak_for(tenant.0).await?;
-        self.tx.tenant = tenant.0;
-        let enqueued = self.tx.enqueue(job, now).await;
-        self.tx.tenant = PLATFORM;
-        enqueued
+        self.tx.enqueue_for(tenant, job, now).await
     }
 
     async fn commit(self: Box<Self>) -> Stored<()> {

@@ -46,7 +46,7 @@ from_row!(ApiKeySecret, row => ApiKeySecret {
 impl SqlPeopleTx {
     async fn insert_secret(&mut self, tenant: TenantId, id: ApiKeyId, it: &ApiKeySecret) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "insert into api_key_secrets (tenant_id, key_id, digest, created_ms, until_ms) values ($1, $2, $3, $4, $5)",
             tenant.0,
             id.0,
@@ -62,7 +62,7 @@ impl SqlPeopleTx {
 impl ApiKeys for SqlPeopleTx {
     async fn add_api_key(&mut self, it: &ApiKey, secret: &ApiKeySecret) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "insert into api_keys (tenant_id, id, name, is_test, scopes, networks, calls_a_minute, created_ms, created_by, \
              stepped_up_ms, expires_ms, revision) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             it.tenant.0,
@@ -83,10 +83,10 @@ impl ApiKeys for SqlPeopleTx {
 
     async fn api_key(&mut self, id: ApiKeyId, now: Timestamp) -> Stored<Option<(ApiKey, Vec<ApiKeySecret>)>> {
         let sql = format!("select * from api_keys where id = $1{}", self.holding());
-        let row: Option<Read<ApiKey>> = fetch!(self.work, fetch_optional, AssertSqlSafe(sql.as_str()), id.0)?;
+        let row: Option<Read<ApiKey>> = fetch!(self.tx.work, fetch_optional, AssertSqlSafe(sql.as_str()), id.0)?;
         let Some(Read(key)) = row else { return Ok(None) };
         let secrets: Vec<Read<ApiKeySecret>> = fetch!(
-            self.work,
+            self.tx.work,
             fetch_all,
             "select * from api_key_secrets where tenant_id = $1 and key_id = $2 and (until_ms is null or until_ms > $3) \
              order by created_ms, digest",
@@ -99,7 +99,7 @@ impl ApiKeys for SqlPeopleTx {
 
     async fn api_keys(&mut self, tenant: TenantId, after: Option<ApiKeyId>, limit: u32) -> Stored<Vec<ApiKey>> {
         list!(
-            self.work,
+            self.tx.work,
             "select * from api_keys where tenant_id = $1 and id > $2 order by id limit $3",
             tenant.0,
             after.map_or(Uuid::nil(), |it| it.0),
@@ -109,7 +109,7 @@ impl ApiKeys for SqlPeopleTx {
 
     async fn count_api_keys(&mut self, tenant: TenantId, now: Timestamp) -> Stored<u64> {
         let (count,): (i64,) = fetch!(
-            self.work,
+            self.tx.work,
             fetch_one,
             "select count(*) from api_keys where tenant_id = $1 and revoked_ms is null and expires_ms > $2",
             tenant.0,
@@ -120,7 +120,7 @@ impl ApiKeys for SqlPeopleTx {
 
     async fn update_api_key(&mut self, it: &ApiKey) -> Stored<()> {
         let changed = run!(
-            self.work,
+            self.tx.work,
             "update api_keys set name = $3, scopes = $4, networks = $5, calls_a_minute = $6, stepped_up_ms = $7, expires_ms = $8, \
              revoked_ms = $9, revoked_by = $10, revision = revision + 1 where tenant_id = $1 and id = $2 and revision = $11",
             it.tenant.0,
@@ -137,7 +137,7 @@ impl ApiKeys for SqlPeopleTx {
         )?;
         match changed {
             1 => Ok(()),
-            _ => Err(self.work.fall(StoreError::Conflict("the key was changed meanwhile".into()))),
+            _ => Err(self.tx.work.fall(StoreError::Conflict("the key was changed meanwhile".into()))),
         }
     }
 
@@ -150,14 +150,14 @@ impl ApiKeys for SqlPeopleTx {
         now: Timestamp,
     ) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "delete from api_key_secrets where tenant_id = $1 and key_id = $2 and until_ms <= $3",
             tenant.0,
             id.0,
             to_millis(now),
         )?;
         run!(
-            self.work,
+            self.tx.work,
             "update api_key_secrets set until_ms = $3 where tenant_id = $1 and key_id = $2 and (until_ms is null or until_ms > $3)",
             tenant.0,
             id.0,
@@ -168,7 +168,7 @@ impl ApiKeys for SqlPeopleTx {
 
     async fn note_api_key_use(&mut self, tenant: TenantId, id: ApiKeyId, now: Timestamp, from: &str) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "update api_keys set used_ms = $3, used_from = $4 where tenant_id = $1 and id = $2",
             tenant.0,
             id.0,

@@ -30,14 +30,14 @@ from_row!(Invitation, row => Invitation {
 impl Invitations for SqlPeopleTx {
     async fn add_invitation(&mut self, it: &Invitation) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "update invitations set state = 'replaced', ended_ms = $3 where tenant_id = $1 and email = $2 and state = 'open'",
             it.tenant.0,
             &it.email,
             to_millis(it.created),
         )?;
         run!(
-            self.work,
+            self.tx.work,
             "insert into invitations (tenant_id, id, email, language, roles, digest, invited_by, created_ms, expires_ms, state) \
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             it.tenant.0,
@@ -55,12 +55,12 @@ impl Invitations for SqlPeopleTx {
     }
 
     async fn invitations(&mut self, tenant: TenantId, limit: u32) -> Stored<Vec<Invitation>> {
-        list!(self.work, "select * from invitations where tenant_id = $1 order by id desc limit $2", tenant.0, i64::from(limit),)
+        list!(self.tx.work, "select * from invitations where tenant_id = $1 order by id desc limit $2", tenant.0, i64::from(limit),)
     }
 
     async fn invitation(&mut self, digest: &[u8; 32]) -> Stored<Option<Invitation>> {
         let sql = format!("select * from invitations where digest = $1{}", self.holding());
-        one!(self.work, AssertSqlSafe(sql.as_str()), digest.to_vec())
+        one!(self.tx.work, AssertSqlSafe(sql.as_str()), digest.to_vec())
     }
 
     async fn end_invitation(
@@ -72,7 +72,7 @@ impl Invitations for SqlPeopleTx {
         now: Timestamp,
     ) -> Stored<bool> {
         let ended = run!(
-            self.work,
+            self.tx.work,
             "update invitations set state = $3, ended_ms = $4, user_id = $5 where tenant_id = $1 and id = $2 and state = 'open'",
             tenant.0,
             id.0,

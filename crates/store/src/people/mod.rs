@@ -13,42 +13,48 @@ mod roles;
 mod tenants;
 
 use crate::db::Db;
+use crate::identity::inside;
 use crate::reach::Reach;
-use crate::tx::Work;
+use crate::tx::SqlTx;
 use async_trait::async_trait;
 use fedatario_app::identity::ports::Chain;
 use fedatario_app::identity::tenancy_ports::{PeopleStore, PeopleTx};
+use fedatario_app::model::NewJob;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_audit::Event;
+use fedatario_base::id::{JobId, TenantId};
 use fedatario_base::{Permission, PlatformScope};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 /// A transaction over people and organisations.
 struct SqlPeopleTx {
-    work: Work,
+    tx: SqlTx,
     writes: bool,
 }
 
 impl SqlPeopleTx {
     /// Holds the rows that are read, where this transaction may change them. SQLite has one writer anyway.
     fn holding(&self) -> &'static str {
-        if self.writes && !self.work.is_lite() { " for update" } else { "" }
+        if self.writes && !self.tx.work.is_lite() { " for update" } else { "" }
     }
 
     /// A change that touched one row is done; none means that there is no such row.
     fn touched(&mut self, rows: u64) -> Stored<()> {
-        if rows == 1 { Ok(()) } else { Err(self.work.fall(StoreError::NotFound)) }
+        if rows == 1 { Ok(()) } else { Err(self.tx.work.fall(StoreError::NotFound)) }
     }
 }
 
 #[async_trait]
 impl PeopleStore for Db {
-    async fn begin_people(&self, _: &PlatformScope) -> Stored<Box<dyn PeopleTx>> {
-        Ok(Box::new(SqlPeopleTx { work: self.writing(Reach::Platform).await?, writes: true }))
+    async fn begin_people(&self, scope: &PlatformScope) -> Stored<Box<dyn PeopleTx>> {
+        let tx = inside(self.writing(Reach::Platform).await?, scope);
+        Ok(Box::new(SqlPeopleTx { tx, writes: true }))
     }
 
-    async fn read_people(&self, _: &PlatformScope) -> Stored<Box<dyn PeopleTx>> {
-        Ok(Box::new(SqlPeopleTx { work: self.reading(Reach::Platform).await?, writes: false }))
+    async fn read_people(&self, scope: &PlatformScope) -> Stored<Box<dyn PeopleTx>> {
+        let tx = inside(self.reading(Reach::Platform).await?, scope);
+        Ok(Box::new(SqlPeopleTx { tx, writes: false }))
     }
 }
 
@@ -59,12 +65,16 @@ impl PeopleTx for SqlPeopleTx {
             Chain::Tenant(id) => id.0,
             Chain::Platform => Uuid::nil(),
         };
-        self.work.speak_for(tenant).await?;
-        crate::audit::append(&mut self.work, tenant, &event, None).await
+        self.tx.work.speak_for(tenant).await?;
+        crate::audit::append(&mut self.tx.work, tenant, &event, None).await
+    }
+
+    async fn enqueue(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)> {
+        self.tx.enqueue_for(tenant, job, now).await
     }
 
     async fn commit(self: Box<Self>) -> Stored<()> {
-        self.work.commit().await
+        self.tx.work.commit().await
     }
 }
 

@@ -17,6 +17,7 @@ from_row!(Person, row => Person {
     id: UserId(row.try_get("id")?),
     email: row.try_get("email")?,
     name: row.try_get("name")?,
+    language: row.try_get("language")?,
     state: closed(row.try_get("state")?, UserState::from_text)?,
     created: instant(row.try_get("created_ms")?),
 });
@@ -24,29 +25,43 @@ from_row!(Person, row => Person {
 #[async_trait]
 impl Persons for SqlPeopleTx {
     async fn person(&mut self, id: UserId) -> Stored<Option<Person>> {
-        one!(self.work, "select * from users where id = $1", id.0)
+        one!(self.tx.work, "select * from users where id = $1", id.0)
     }
 
     async fn person_by_email(&mut self, email: &str) -> Stored<Option<Person>> {
-        one!(self.work, "select * from users where email = $1", email)
+        one!(self.tx.work, "select * from users where email = $1", email)
     }
 
     async fn persons(&mut self, after: Option<UserId>, limit: u32) -> Stored<Vec<Person>> {
         list!(
-            self.work,
+            self.tx.work,
             "select * from users where id > $1 order by id limit $2",
             after.map_or(Uuid::nil(), |it| it.0),
             i64::from(limit),
         )
     }
 
+    async fn holders(&mut self, tenant: TenantId, role: &str, now: Timestamp, limit: u32) -> Stored<Vec<Person>> {
+        list!(
+            self.tx.work,
+            "select * from users where state = 'active' and id in \
+             (select m.user_id from memberships m join member_roles g on g.tenant_id = m.tenant_id and g.user_id = m.user_id \
+             where m.tenant_id = $1 and m.state = 'active' and g.role = $2 and g.from_ms <= $3 \
+             and (g.until_ms is null or g.until_ms > $3)) order by id limit $4",
+            tenant.0,
+            role,
+            to_millis(now),
+            i64::from(limit),
+        )
+    }
+
     async fn add_person(&mut self, it: &User) -> Stored<()> {
-        insert_user(&mut self.work, it).await
+        insert_user(&mut self.tx.work, it).await
     }
 
     async fn set_person_state(&mut self, id: UserId, state: UserState) -> Stored<()> {
         let changed = run!(
-            self.work,
+            self.tx.work,
             "update users set state = $2, epoch = epoch + 1, revision = revision + 1 where id = $1",
             id.0,
             state.text(),
@@ -56,7 +71,7 @@ impl Persons for SqlPeopleTx {
 
     async fn add_member(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "insert into memberships (tenant_id, user_id, state, created_ms) values ($1, $2, $3, $4)",
             tenant.0,
             user.0,
@@ -67,6 +82,6 @@ impl Persons for SqlPeopleTx {
     }
 
     async fn give_role(&mut self, tenant: TenantId, it: &RoleGrant) -> Stored<()> {
-        insert_grant(&mut self.work, tenant, it).await
+        insert_grant(&mut self.tx.work, tenant, it).await
     }
 }

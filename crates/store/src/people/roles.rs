@@ -64,7 +64,7 @@ impl SqlPeopleTx {
         let sql =
             format!("select * from member_roles where tenant_id = $1 and user_id in ({}) order by id", places(2, members.len()));
         let rows: Vec<Read<Granted>> =
-            fetch!(self.work, fetch_all, AssertSqlSafe(sql.as_str()), tenant.0; for it in &members => it.user.0)?;
+            fetch!(self.tx.work, fetch_all, AssertSqlSafe(sql.as_str()), tenant.0; for it in &members => it.user.0)?;
         for Read(Granted(user, grant)) in rows {
             if let Some(member) = members.iter_mut().find(|it| it.user.0 == user) {
                 member.grants.push(grant);
@@ -78,7 +78,7 @@ impl SqlPeopleTx {
 impl Roles for SqlPeopleTx {
     async fn add_role(&mut self, tenant: TenantId, it: &Role) -> Stored<()> {
         run!(
-            self.work,
+            self.tx.work,
             "insert into roles (tenant_id, id, name, description, permissions, created_ms, created_by, revision) \
              values ($1, $2, $3, $4, $5, $6, $7, $8)",
             tenant.0,
@@ -94,16 +94,16 @@ impl Roles for SqlPeopleTx {
     }
 
     async fn role(&mut self, tenant: TenantId, name: &str) -> Stored<Option<Role>> {
-        one!(self.work, "select * from roles where tenant_id = $1 and name = $2", tenant.0, name)
+        one!(self.tx.work, "select * from roles where tenant_id = $1 and name = $2", tenant.0, name)
     }
 
     async fn roles(&mut self, tenant: TenantId) -> Stored<Vec<Role>> {
-        list!(self.work, "select * from roles where tenant_id = $1 order by name", tenant.0)
+        list!(self.tx.work, "select * from roles where tenant_id = $1 order by name", tenant.0)
     }
 
     async fn update_role(&mut self, tenant: TenantId, it: &Role) -> Stored<()> {
         let changed = run!(
-            self.work,
+            self.tx.work,
             "update roles set description = $3, permissions = $4, revision = revision + 1 \
              where tenant_id = $1 and id = $2 and revision = $5",
             tenant.0,
@@ -114,19 +114,19 @@ impl Roles for SqlPeopleTx {
         )?;
         match changed {
             1 => Ok(()),
-            _ => Err(self.work.fall(StoreError::Conflict("the role was changed meanwhile".into()))),
+            _ => Err(self.tx.work.fall(StoreError::Conflict("the role was changed meanwhile".into()))),
         }
     }
 
     async fn remove_role(&mut self, tenant: TenantId, id: RoleId) -> Stored<()> {
-        let removed = run!(self.work, "delete from roles where tenant_id = $1 and id = $2", tenant.0, id.0)?;
+        let removed = run!(self.tx.work, "delete from roles where tenant_id = $1 and id = $2", tenant.0, id.0)?;
         self.touched(removed)
     }
 
     async fn members(&mut self, tenant: TenantId, after: Option<UserId>, limit: u32) -> Stored<Vec<Member>> {
         let sql = format!("{MEMBERS} m.user_id > $2 order by m.user_id limit $3");
         let rows: Vec<Read<Member>> = fetch!(
-            self.work,
+            self.tx.work,
             fetch_all,
             AssertSqlSafe(sql.as_str()),
             tenant.0,
@@ -138,14 +138,14 @@ impl Roles for SqlPeopleTx {
 
     async fn member(&mut self, tenant: TenantId, user: UserId) -> Stored<Option<Member>> {
         let sql = format!("{MEMBERS} m.user_id = $2");
-        let row: Option<Read<Member>> = fetch!(self.work, fetch_optional, AssertSqlSafe(sql.as_str()), tenant.0, user.0)?;
+        let row: Option<Read<Member>> = fetch!(self.tx.work, fetch_optional, AssertSqlSafe(sql.as_str()), tenant.0, user.0)?;
         let found = self.with_grants(tenant, row.into_iter().map(|it| it.0).collect()).await?;
         Ok(found.into_iter().next())
     }
 
     async fn set_member_state(&mut self, tenant: TenantId, user: UserId, state: MemberState) -> Stored<()> {
         let changed = run!(
-            self.work,
+            self.tx.work,
             "update memberships set state = $3 where tenant_id = $1 and user_id = $2",
             tenant.0,
             user.0,
@@ -156,13 +156,13 @@ impl Roles for SqlPeopleTx {
 
     async fn remove_grant(&mut self, tenant: TenantId, user: UserId, id: RoleId) -> Stored<()> {
         let removed =
-            run!(self.work, "delete from member_roles where tenant_id = $1 and user_id = $2 and id = $3", tenant.0, user.0, id.0,)?;
+            run!(self.tx.work, "delete from member_roles where tenant_id = $1 and user_id = $2 and id = $3", tenant.0, user.0, id.0,)?;
         self.touched(removed)
     }
 
     async fn count_grants(&mut self, tenant: TenantId, role: &str, now: Timestamp) -> Stored<u64> {
         let (count,): (i64,) = fetch!(
-            self.work,
+            self.tx.work,
             fetch_one,
             "select count(*) from member_roles where tenant_id = $1 and role = $2 and (until_ms is null or until_ms > $3)",
             tenant.0,
@@ -174,7 +174,7 @@ impl Roles for SqlPeopleTx {
 
     async fn count_holders(&mut self, tenant: TenantId, role: &str, now: Timestamp) -> Stored<u64> {
         let (count,): (i64,) = fetch!(
-            self.work,
+            self.tx.work,
             fetch_one,
             "select count(distinct g.user_id) from member_roles g \
              join memberships m on m.tenant_id = g.tenant_id and m.user_id = g.user_id and m.state = 'active' \

@@ -31,21 +31,21 @@ from_row!(Tenant, row => Tenant {
 #[async_trait]
 impl Tenants for SqlPeopleTx {
     async fn add_tenant(&mut self, id: TenantId, name: &str, now: Timestamp) -> Stored<()> {
-        run!(self.work, "insert into tenants (id, name, created_ms) values ($1, $2, $3)", id.0, name, to_millis(now)).map(|_| ())
+        run!(self.tx.work, "insert into tenants (id, name, created_ms) values ($1, $2, $3)", id.0, name, to_millis(now)).map(|_| ())
     }
 
     async fn tenant(&mut self, id: TenantId) -> Stored<Option<Tenant>> {
         let sql = format!("select * from tenants where id = $1{}", self.holding());
-        one!(self.work, AssertSqlSafe(sql.as_str()), id.0)
+        one!(self.tx.work, AssertSqlSafe(sql.as_str()), id.0)
     }
 
     async fn tenant_named(&mut self, name: &str) -> Stored<Option<Tenant>> {
-        one!(self.work, "select * from tenants where name = $1", name)
+        one!(self.tx.work, "select * from tenants where name = $1", name)
     }
 
     async fn tenants(&mut self, after: Option<TenantId>, limit: u32) -> Stored<Vec<Tenant>> {
         list!(
-            self.work,
+            self.tx.work,
             "select * from tenants where id > $1 order by id limit $2",
             after.map_or(Uuid::nil(), |it| it.0),
             i64::from(limit),
@@ -54,7 +54,7 @@ impl Tenants for SqlPeopleTx {
 
     async fn tenants_due(&mut self, now: Timestamp, limit: u32) -> Stored<Vec<Tenant>> {
         list!(
-            self.work,
+            self.tx.work,
             "select * from tenants where state = 'leaving' and leaving_confirmed_by is not null and legal_hold is null \
              and leaves_ms <= $1 order by leaves_ms, id limit $2",
             to_millis(now),
@@ -64,7 +64,7 @@ impl Tenants for SqlPeopleTx {
 
     async fn update_tenant(&mut self, it: &Tenant) -> Stored<()> {
         let changed = run!(
-            self.work,
+            self.tx.work,
             "update tenants set name = $2, state = $3, reason = $4, changed_ms = $5, leaving_by = $6, leaving_confirmed_by = $7, \
              leaves_ms = $8, legal_hold = $9, revision = revision + 1 where id = $1 and revision = $10",
             it.id.0,
@@ -80,14 +80,14 @@ impl Tenants for SqlPeopleTx {
         )?;
         match changed {
             1 => Ok(()),
-            _ => Err(self.work.fall(StoreError::Conflict("the organisation was changed meanwhile".into()))),
+            _ => Err(self.tx.work.fall(StoreError::Conflict("the organisation was changed meanwhile".into()))),
         }
     }
 
     async fn worlds(&mut self, id: TenantId) -> Stored<Vec<(String, u64)>> {
-        self.work.speak_for(id.0).await?;
+        self.tx.work.speak_for(id.0).await?;
         let rows: Vec<(String, i64)> = fetch!(
-            self.work,
+            self.tx.work,
             fetch_all,
             "select environment, count(*) from taxpayers where tenant_id = $1 group by environment order by environment",
             id.0,
@@ -97,7 +97,7 @@ impl Tenants for SqlPeopleTx {
 
     async fn census(&mut self) -> Stored<Census> {
         let (tenants, closed, users, disabled, memberships, keys): (i64, i64, i64, i64, i64, i64) = fetch!(
-            self.work,
+            self.tx.work,
             fetch_one,
             "select (select count(*) from tenants where state <> 'gone'), \
              (select count(*) from tenants where state in ('suspended', 'leaving')), \
