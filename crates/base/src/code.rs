@@ -108,6 +108,7 @@ codes! {
     OneTimeRefused = "one_time_refused", 422, Usage, Caller, false;
     SessionRequired = "session_required", 403, Usage, Caller, false;
     FactorState = "factor_state", 409, Usage, Caller, false;
+    RecoveryElsewhere = "recovery_elsewhere", 409, Usage, Caller, false;
     TooManyAttempts = "too_many_attempts", 429, Later, Caller, true;
     Busy = "busy", 503, Later, Installation, true;
     // Identities of taxpayers.

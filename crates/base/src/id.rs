@@ -139,6 +139,8 @@ ids! {
     MailId = "eml";
     /// One request over HTTP, as its answer names it.
     RequestId = "req";
+    /// A recovery of lost second factors.
+    RecoveryId = "rcv";
 }
 
 #[cfg(test)]

@@ -487,8 +487,23 @@ pub enum Tenant {
 #[derive(Subcommand, Debug)]
 pub enum Users {
     List,
-    Disable { who: String },
-    Enable { who: String },
+    Disable {
+        who: String,
+    },
+    Enable {
+        who: String,
+    },
+    Unlock {
+        who: String,
+    },
+    Logout {
+        who: String,
+    },
+    Recover {
+        who: String,
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Subcommand, Debug)]

@@ -12,6 +12,7 @@ use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::hooks::Deliveries;
 use fedatario_app::hooks::ports::Courier;
 use fedatario_app::identity::people::People;
+use fedatario_app::identity::recovering::Recoverer;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
 use fedatario_app::mail::{Mails, Postman};
 use fedatario_app::ports::Blobs;
@@ -246,6 +247,10 @@ impl Premises {
         match self.revision(None) {
             Ok(revision) => handlers.push(Arc::new(revision)),
             Err(failure) => tracing::error!(code = failure.code.slug(), detail = failure.detail, "no checks are run here"),
+        }
+        match crate::identity::of(self) {
+            Ok(identity) => handlers.push(Arc::new(Recoverer::new(self.app.clone(), Arc::new(identity)))),
+            Err(failure) => tracing::error!(code = failure.code.slug(), detail = failure.detail, "no factors are recovered here"),
         }
         #[cfg(feature = "crash-points")]
         let handlers = handlers.into_iter().map(|it| Arc::new(crate::crash::Handler(it)) as Arc<dyn Handler>).collect();

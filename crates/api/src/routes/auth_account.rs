@@ -1,6 +1,7 @@
 //! `/api/auth`: one's own account: who one is, sessions, history, second factors, password, address.
 
 use super::auth::{AccessView, TenantView, proof_of, shown};
+use super::recovery::FactorRecoveryView;
 use crate::answer::{Created, Json, Nothing};
 use crate::api::Api;
 use crate::call::Asked;
@@ -367,12 +368,15 @@ struct FactorsView {
     data: Vec<FactorView>,
     /// Recovery codes that were not used yet.
     recovery_codes_left: u32,
+    /// The recovery of one's factors that is on its way, if an administrator began one.
+    recovery: Option<FactorRecoveryView>,
 }
 
 /// `GET /api/auth/factors`
 async fn list_factors(api: Api, Caller(caller): Caller) -> Result<Json<FactorsView>, ApiError> {
     let (all, recovery_codes_left) = api.identity.factors(&caller).await?;
-    Ok(Json(FactorsView { data: all.into_iter().map(FactorView::from).collect(), recovery_codes_left }))
+    let recovery = api.identity.own_recovery(&caller).await?.map(|it| FactorRecoveryView::of(it, &caller.scope));
+    Ok(Json(FactorsView { data: all.into_iter().map(FactorView::from).collect(), recovery_codes_left, recovery }))
 }
 
 /// A factor to begin.
@@ -448,8 +452,8 @@ struct RecoveryView {
 }
 
 /// `POST /api/auth/recovery-codes`
-async fn new_recovery_codes(api: Api, Caller(caller): Caller) -> Result<Json<RecoveryView>, ApiError> {
-    let codes = api.identity.new_recovery_codes(&caller).await?;
+async fn new_recovery_codes(api: Api, asked: Asked, Caller(caller): Caller) -> Result<Json<RecoveryView>, ApiError> {
+    let codes = api.identity.new_recovery_codes(&caller, &asked.origin).await?;
     Ok(Json(RecoveryView { recovery_codes: codes.iter().map(shown).collect::<Result<_, _>>()? }))
 }
 

@@ -18,6 +18,7 @@ pub mod me;
 pub mod members;
 pub mod packages;
 pub mod published;
+pub mod recovery;
 pub mod roles;
 pub mod sat;
 pub mod sat_requests;
@@ -48,6 +49,7 @@ pub fn all() -> Catalog {
         taxpayers::routes(),
         tenant::routes(),
         members::routes(),
+        recovery::routes(),
         roles::routes(),
         keys::routes(),
         admin::routes(),

@@ -3,14 +3,13 @@
 use super::door::{Means, Origin, Principal};
 use super::login::{Claim, Proof, active_factors, factor_label, take};
 use super::model::{Factor, FactorKind, FactorState, Hidden, LoginEvent, SessionEnd, User, UserState};
-use super::notices::send;
+use super::notices::{Change, send};
 use super::ports::IdentityTx;
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::standing::STEPPED_UP_FOR;
 use super::tokens::{AccessToken, record};
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
-use crate::mail::MailKind;
 use fedatario_base::id::{FactorId, SessionId, UserId};
 use fedatario_base::{Code, Scope, Secret};
 use fedatario_identity::recovery;
@@ -112,9 +111,9 @@ impl Identity {
         let factors = tx.factors(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         drop(tx);
-        let letter = self.notice(&user, MailKind::FactorChanged, origin).await?;
         let factor = factors.iter().find(|it| it.id == id && it.state == FactorState::Pending);
         let factor = factor.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+        let letter = self.notice_of_factor(&user, Change::Added(factor), origin).await?;
         let secret = self.factor_secret(factor).await?;
         let step = totp::step_of(&secret, code.expose_str().unwrap_or_default(), now, self.settings.totp_tolerance);
 
@@ -176,9 +175,13 @@ impl Identity {
         stepped_up(principal)?;
         let now = self.now();
         let standing = self.standing(me.session, me.user, Some(principal.scope.tenant()).filter(|it| *it != NO_TENANT)).await?;
-        let user = self.reading().await?.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
-        let letter = self.notice(&user, MailKind::FactorChanged, origin).await?;
-        let needs_one = standing.permissions.iter().chain(&standing.platform).any(|it| it.needs_second_factor());
+        let mut tx = self.reading().await?;
+        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let factor = tx.factors(me.user).await?.into_iter().find(|it| it.id == id);
+        let factor = factor.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+        drop(tx);
+        let letter = self.notice_of_factor(&user, Change::Removed(&factor), origin).await?;
+        let needs_one = standing.needs_second_factor();
         let mut tx = self.writing_as(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         let active = active_factors(tx.as_mut(), me.user).await?;
@@ -204,18 +207,22 @@ impl Identity {
     }
 
     /// A new set of recovery codes in place of the last; shown once.
-    pub async fn new_recovery_codes(&self, principal: &Principal) -> AppResult<Vec<Secret>> {
+    pub async fn new_recovery_codes(&self, principal: &Principal, origin: &Origin) -> AppResult<Vec<Secret>> {
         let me = Myself::of(principal)?;
         stepped_up(principal)?;
         let now = self.now();
         let codes = recovery::fresh(me.user)?;
         let digests: Vec<[u8; 32]> = codes.iter().map(|it| it.1).collect();
+        let user = self.reading().await?.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        let letter = self.notice_of_factor(&user, Change::Codes, origin).await?;
         let mut tx = self.writing_as(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         if active_factors(tx.as_mut(), me.user).await?.is_empty() {
             return Err(AppError::Refused(Code::FactorState));
         }
         tx.put_recovery_codes(me.user, &digests, now).await?;
+        tx.record_login(me.user, &record(now, LoginEvent::CodesMade, origin, Some(me.session))).await?;
+        send(tx.as_mut(), &letter, now).await?;
         tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.recovery_codes.made"), None).await?;
         tx.commit().await?;
         Ok(codes.into_iter().map(|it| it.0).collect())

@@ -7,6 +7,7 @@ use super::door::Origin;
 use super::model::{Factor, FactorKind, FactorState, LoginEvent, OneTime, Purpose, User, UserState};
 use super::notices::Letter;
 use super::ports::{Chain, IdentityTx};
+use super::recovery::disarm;
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::tokens::{Beginning, Entered, device_of, record};
 use super::tries::Tries;
@@ -287,13 +288,18 @@ fn is_open(token: &OneTime, now: Timestamp) -> bool {
     token.used.is_none() && now < token.expires && token.attempts < MFA_TRIES_MOST
 }
 
-/// Uses up what a proof claims: of many at once, one is told `true`.
+/// Uses up what a proof claims: of many at once, one is told `true`. Whoever proves a factor has not lost
+/// it: a recovery on its way is called off.
 pub(super) async fn take(tx: &mut dyn IdentityTx, user: UserId, claim: &Claim, now: Timestamp) -> AppResult<bool> {
-    Ok(match claim {
+    let is_proven = match claim {
         Claim::Step(factor, step) => tx.take_step(user, *factor, *step, now).await?,
         Claim::Recovery(digest) => tx.use_recovery_code(user, digest, now).await?,
         Claim::Nothing => false,
-    })
+    };
+    if is_proven {
+        disarm(tx, user, now).await?;
+    }
+    Ok(is_proven)
 }
 
 pub(super) async fn active_factors(tx: &mut dyn IdentityTx, user: UserId) -> AppResult<Vec<Factor>> {

@@ -5,7 +5,7 @@
 
 use crate::model::texts;
 use fedatario_base::Permission;
-use fedatario_base::id::{FactorId, RoleId, SessionId, TenantId, UserId};
+use fedatario_base::id::{FactorId, RecoveryId, RoleId, SessionId, TenantId, UserId};
 use jiff::Timestamp;
 
 /// A value that `Debug` does not show.
@@ -277,6 +277,14 @@ texts! {
         FactorAdded = "factor_added",
         /// A factor was taken away.
         FactorRemoved = "factor_removed",
+        /// New recovery codes took the place of the last ones.
+        CodesMade = "recovery_codes_made",
+        /// An administrator began the recovery of lost factors.
+        RecoveryStarted = "recovery_started",
+        /// It was called off.
+        RecoveryCalledOff = "recovery_called_off",
+        /// All factors were taken away by a recovery.
+        FactorsRecovered = "factors_recovered",
     }
 }
 
@@ -339,6 +347,49 @@ pub struct RoleGrant {
     pub granted_by: String,
 }
 
+texts! {
+    /// Of whom a tenant asks a second factor.
+    SecondFactor {
+        /// Of whoever signs, sees keys or administers: what the table of permissions says.
+        Roles = "roles",
+        /// Of everybody.
+        Everybody = "everybody",
+    }
+}
+
+texts! {
+    /// Where a recovery of lost factors stands.
+    RecoveryState {
+        /// Waits for its time.
+        Open = "open",
+        /// The factors were taken away.
+        Done = "done",
+        /// They were not.
+        CalledOff = "called_off",
+    }
+}
+
+/// Somebody's second factors are to be taken away, because they are lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// Which.
+    pub id: RecoveryId,
+    /// The tenant whose administrator began it.
+    pub tenant: TenantId,
+    /// Whose factors.
+    pub user: UserId,
+    /// Where it stands.
+    pub state: RecoveryState,
+    /// Text of the actor who began it.
+    pub started_by: String,
+    /// When (wall).
+    pub started: Timestamp,
+    /// When it is done at the earliest (wall).
+    pub due: Timestamp,
+    /// When it ended (wall), and the text of the actor who ended it.
+    pub ended: Option<(Timestamp, String)>,
+}
+
 /// Everything that decides whether an access token is still good, and what it is good for; one
 /// answer of storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -359,6 +410,8 @@ pub struct Standing {
     pub is_member: bool,
     /// What their roles in force there allow.
     pub permissions: Vec<Permission>,
+    /// Of whom the tenant asks a second factor.
+    pub asked: SecondFactor,
     /// What their roles on the installation allow.
     pub platform: Vec<Permission>,
     /// Nothing is signed for them before this (wall).

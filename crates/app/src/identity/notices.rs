@@ -5,7 +5,7 @@
 //! none is told by nobody's mail.
 
 use super::door::Origin;
-use super::model::User;
+use super::model::{Factor, User};
 use super::ports::IdentityTx;
 use super::service::{Identity, NO_TENANT};
 use super::tokens::{address_of, agent_of};
@@ -13,7 +13,7 @@ use crate::error::AppResult;
 use crate::mail::{self, LINK, Mail, MailKind};
 use crate::model::NewJob;
 use fedatario_base::id::TenantId;
-use fedatario_base::text::Language;
+use fedatario_base::text::{Language, say};
 use fedatario_base::{Scope, Secret};
 use jiff::Timestamp;
 
@@ -26,14 +26,56 @@ pub(super) struct Letter {
     job: NewJob,
 }
 
+/// What changed of somebody's second factors.
+pub(super) enum Change<'a> {
+    /// This one counts now.
+    Added(&'a Factor),
+    /// This one is gone.
+    Removed(&'a Factor),
+    /// New recovery codes took the place of the last ones.
+    Codes,
+}
+
+impl Change<'_> {
+    fn told(&self, language: Language) -> String {
+        let (key, factor) = match self {
+            Change::Added(factor) => ("factor-added", factor),
+            Change::Removed(factor) => ("factor-removed", factor),
+            Change::Codes => return say(language, "factor-codes", &[]),
+        };
+        let kind = say(language, &format!("factor-{}", factor.kind), &[]);
+        say(language, key, &[("kind", kind), ("label", factor.label.clone())])
+    }
+}
+
 impl Identity {
     /// Words what happened at somebody's account: when, with what, from where.
     pub(super) async fn notice(&self, user: &User, kind: MailKind, origin: &Origin) -> AppResult<Letter> {
-        let mut fields = vec![("at", self.now().to_string()), ("device", agent_of(origin)), ("address", address_of(origin))];
-        if kind == MailKind::FactorChanged {
-            fields.push(("what", "TOTP".to_owned()));
-        }
-        self.letter(Some(user), kind, &user.email, &fields).await
+        self.letter(Some(user), kind, &user.email, &self.circumstances(origin)).await
+    }
+
+    fn circumstances(&self, origin: &Origin) -> Vec<(&'static str, String)> {
+        vec![("at", self.now().to_string()), ("device", agent_of(origin)), ("address", address_of(origin))]
+    }
+
+    /// The same of somebody's second factors: what changed, by kind and by the name that they gave it.
+    pub(super) async fn notice_of_factor(&self, user: &User, change: Change<'_>, origin: &Origin) -> AppResult<Letter> {
+        let mut fields = self.circumstances(origin);
+        fields.push(("what", change.told(Language::from_tag(&user.language))));
+        self.letter(Some(user), MailKind::FactorChanged, &user.email, &fields).await
+    }
+
+    /// Words a letter that a job of this tenant sends.
+    pub(super) async fn letter_in(
+        &self,
+        tenant: TenantId,
+        reader: &User,
+        kind: MailKind,
+        fields: &[(&str, String)],
+    ) -> AppResult<Letter> {
+        let mail = Mail::new(kind, &reader.email, Language::from_tag(&reader.language), self.now(), fields)?;
+        let job = mail::job_over(&self.vault, self.clock.as_ref(), &Scope::system(tenant), &mail).await?;
+        Ok(Letter { tenant: Some(tenant), job })
     }
 
     /// Words a link with a token in its fragment, which no server is told.

@@ -354,6 +354,7 @@ mod tests {
             changed: Timestamp::UNIX_EPOCH,
             leaving: (state == Leaving).then_some(leaving),
             legal_hold: None,
+            second_factor: crate::identity::model::SecondFactor::Roles,
             revision: 0,
         }
     }

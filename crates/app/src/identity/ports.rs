@@ -12,8 +12,8 @@ use crate::model::NewJob;
 use crate::ports::Stored;
 use async_trait::async_trait;
 use fedatario_audit::Event;
-use fedatario_base::PlatformScope;
-use fedatario_base::id::{FactorId, JobId, SessionId, TenantId, UserId};
+use fedatario_base::id::{FactorId, JobId, RecoveryId, SessionId, TenantId, UserId};
+use fedatario_base::{Permission, PlatformScope};
 use jiff::Timestamp;
 
 /// The database, as identity sees it.
@@ -37,7 +37,7 @@ pub enum Chain {
 
 /// One transaction over people.
 #[async_trait]
-pub trait IdentityTx: Users + Factors + Sessions + OneTimes + SigningKeys + Throttles + Members + Send {
+pub trait IdentityTx: Users + Factors + Recoveries + Sessions + OneTimes + SigningKeys + Throttles + Members + Send {
     /// Adds an entry to a chain; answers its `n`. Comes last (see above).
     async fn append(&mut self, chain: Chain, event: Event, detail: Option<Vec<u8>>) -> Stored<u64>;
     /// Adds a job of a tenant, or finds the open one of the same (kind, key).
@@ -70,6 +70,11 @@ pub trait Users {
     async fn remember_device(&mut self, user: UserId, digest: &[u8; 32], now: Timestamp, most: u32) -> Stored<()>;
     /// Forgets every machine of somebody.
     async fn forget_devices(&mut self, user: UserId) -> Stored<()>;
+    /// The machines of somebody that are remembered, by digest.
+    async fn known_devices(&mut self, user: UserId) -> Stored<Vec<[u8; 32]>>;
+    /// Removes lines of history from before an instant, and of whoever had one since `since` all but the
+    /// newest `most`: at most `limit` lines by age, and of at most `limit` people; how many lines.
+    async fn prune_history(&mut self, before: Timestamp, since: Timestamp, most: u32, limit: u32) -> Stored<u64>;
 }
 
 /// Second factors.
@@ -91,6 +96,19 @@ pub trait Factors {
     async fn use_recovery_code(&mut self, user: UserId, digest: &[u8; 32], now: Timestamp) -> Stored<bool>;
     /// How many are left.
     async fn recovery_codes_left(&mut self, user: UserId) -> Stored<u32>;
+}
+
+/// Recoveries of lost factors.
+#[async_trait]
+pub trait Recoveries {
+    /// Adds one; a conflict if one of the same person is open.
+    async fn add_recovery(&mut self, recovery: &Recovery) -> Stored<()>;
+    /// By id, in whatever state. In a transaction that writes, it is held until the end.
+    async fn recovery(&mut self, id: RecoveryId) -> Stored<Option<Recovery>>;
+    /// The one of somebody that is open. In a transaction that writes, it is held until the end.
+    async fn open_recovery(&mut self, user: UserId) -> Stored<Option<Recovery>>;
+    /// Ends an open one, in the name of an actor; `false` if it is not open.
+    async fn end_recovery(&mut self, id: RecoveryId, state: RecoveryState, by: &str, now: Timestamp) -> Stored<bool>;
 }
 
 /// Lines of tokens.
@@ -143,6 +161,11 @@ pub trait OneTimes {
     async fn count_attempt(&mut self, digest: &[u8; 32]) -> Stored<u32>;
     /// Makes those of a purpose useless, of one person or (for bootstrap) of nobody.
     async fn void_one_times(&mut self, purpose: Purpose, user: Option<UserId>, now: Timestamp) -> Stored<()>;
+    /// Those of a purpose that lapsed from one instant to another without being used, the first to lapse
+    /// first, at most `limit`.
+    async fn lapsed_one_times(&mut self, purpose: Purpose, from: Timestamp, to: Timestamp, limit: u32) -> Stored<Vec<OneTime>>;
+    /// Notes that somebody's tokens of a purpose that lapsed up to now were looked at; how many had not been.
+    async fn settle_one_times(&mut self, purpose: Purpose, user: UserId, now: Timestamp) -> Stored<u64>;
     /// Removes what lapsed before an instant, at most `limit`; how many.
     async fn prune_one_times(&mut self, before: Timestamp, limit: u32) -> Stored<u64>;
 }
@@ -186,6 +209,14 @@ pub trait Members {
     async fn grant_role(&mut self, tenant: TenantId, grant: &RoleGrant) -> Stored<()>;
     /// The grants of somebody in a tenant, in order of id, lapsed ones too.
     async fn grants(&mut self, tenant: TenantId, user: UserId) -> Stored<Vec<RoleGrant>>;
+    /// What the roles in force of a member allow; none for whoever is no member of an open tenant.
+    async fn allowed_in(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<Option<Vec<Permission>>>;
+    /// Members that count, of people who may come in, whose roles in force hold a permission: in order of
+    /// id, at most `limit`.
+    async fn holders_of(&mut self, tenant: TenantId, permission: Permission, now: Timestamp, limit: u32) -> Stored<Vec<User>>;
+    /// Lines of a member that began up to an instant are no good in this tenant any more, and those that
+    /// are for it end; how many ended. `NotFound` if there is no such member.
+    async fn shut_lines(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<u64>;
     /// Gives a role on the installation; nothing happens if it is held.
     async fn grant_platform_role(&mut self, user: UserId, role: &str, granted_by: &str, now: Timestamp) -> Stored<()>;
     /// The roles of somebody on the installation.

@@ -5,7 +5,7 @@
 //! used by nobody, so that a revocation is in force everywhere within two seconds, and storage that
 //! is away closes the door.
 
-use super::model::{Standing, UserState};
+use super::model::{SecondFactor, Standing, UserState};
 use super::service::Identity;
 use crate::error::{AppError, AppResult};
 use fedatario_base::id::{SessionId, TenantId, UserId};
@@ -115,7 +115,7 @@ impl Standing {
     pub fn permissions_now(&self, now: Timestamp) -> Vec<Permission> {
         let signs = self.signing_from.is_none_or(|it| it <= now);
         let may_sign = |it: Permission| signs || !matches!(it, Permission::CredentialSign | Permission::InvoiceEmit);
-        self.permissions.iter().copied().filter(|it| self.counts(*it) && may_sign(*it)).collect()
+        self.permissions.iter().copied().filter(|it| self.counts_here(*it) && may_sign(*it)).collect()
     }
 
     /// What its person may do on the installation.
@@ -125,7 +125,18 @@ impl Standing {
 
     /// Whether permissions are held that count only with a second factor, and there was none.
     pub fn lacks_second_factor(&self) -> bool {
-        self.permissions.iter().chain(&self.platform).any(|it| !self.counts(*it))
+        self.permissions.iter().any(|it| !self.counts_here(*it)) || self.platform.iter().any(|it| !self.counts(*it))
+    }
+
+    /// Whether what is held asks for a second factor, shown or not.
+    pub fn needs_second_factor(&self) -> bool {
+        let mut held = self.permissions.iter().chain(&self.platform);
+        self.asked == SecondFactor::Everybody || held.any(|it| it.needs_second_factor())
+    }
+
+    /// In a tenant that asks everybody for a second factor, nothing is allowed without one.
+    fn counts_here(&self, permission: Permission) -> bool {
+        self.counts(permission) && (self.asked == SecondFactor::Roles || self.has_second_factor())
     }
 
     /// Who signs, sees keys or administers does so with a second factor or not at all.
@@ -148,6 +159,7 @@ mod tests {
             methods: "pwd otp".into(),
             is_member: true,
             permissions: vec![Permission::DocumentRead, Permission::CredentialSign, Permission::UserManage],
+            asked: SecondFactor::Roles,
             platform: vec![Permission::PlatformTenantRead],
             signing_from: None,
         }
@@ -172,6 +184,13 @@ mod tests {
         let weak = Standing { methods: "pwd".into(), ..standing() };
         assert_eq!(weak.permissions_now(at(0)), [Permission::DocumentRead]);
         assert!(weak.platform_now().is_empty() && weak.lacks_second_factor() && !weak.is_stepped_up(at(0)));
+        let reader =
+            Standing { methods: "pwd".into(), permissions: vec![Permission::DocumentRead], platform: vec![], ..standing() };
+        assert!(!reader.lacks_second_factor() && !reader.needs_second_factor());
+        let asked = Standing { asked: SecondFactor::Everybody, ..reader };
+        assert!(asked.permissions_now(at(0)).is_empty() && asked.lacks_second_factor() && asked.needs_second_factor());
+        let shown = Standing { methods: "pwd otp".into(), ..asked };
+        assert!(shown.permissions_now(at(0)) == [Permission::DocumentRead] && !shown.lacks_second_factor());
         let strong = standing();
         assert_eq!(strong.permissions_now(at(0)).len(), 3);
         assert!(!strong.lacks_second_factor() && strong.is_stepped_up(at(300)) && !strong.is_stepped_up(at(301)));

@@ -1,6 +1,6 @@
 //! What is kept of organisations, the roles that they define, whom they invite, and keys of programs.
 
-use crate::identity::model::{MemberState, RoleGrant, UserState};
+use crate::identity::model::{MemberState, RoleGrant, SecondFactor, UserState};
 use crate::model::texts;
 use fedatario_base::Permission;
 use fedatario_base::id::{ApiKeyId, InvitationId, RoleId, TenantId, UserId};
@@ -50,6 +50,8 @@ pub struct Tenant {
     pub leaving: Option<Departure>,
     /// Why nothing of it may be destroyed.
     pub legal_hold: Option<String>,
+    /// Of whom it asks a second factor.
+    pub second_factor: SecondFactor,
     /// Guards updates.
     pub revision: i64,
 }

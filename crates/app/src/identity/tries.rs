@@ -3,6 +3,7 @@
 //! Names are read and counted in their order, so that two attempts never wait for each other.
 
 use super::door::Origin;
+use super::model::User;
 use super::ports::IdentityTx;
 use crate::error::{AppError, AppResult};
 use fedatario_base::Code;
@@ -17,6 +18,16 @@ pub(super) struct Tries {
     names: Vec<(String, Rule)>,
     /// The one that is forgotten when the attempt succeeds: whom it aimed at, not where it came from.
     own: String,
+}
+
+/// Every name that stands for somebody alone, with these machines of theirs; none of where they came from.
+pub(super) fn names_of(user: &User, devices: &[[u8; 32]]) -> Vec<String> {
+    let mut names = vec![throttle::name("account", user.email.as_bytes()), throttle::name("factor", &user.id.bytes())];
+    for device in devices {
+        names.extend([throttle::name("device", device), throttle::name("factor-device", device)]);
+    }
+    names.sort();
+    names
 }
 
 impl Tries {

@@ -2,10 +2,10 @@
 
 use super::IdTx;
 use super::sessions::sorted;
-use crate::read::{closed, from_row, instant};
+use crate::read::{Read, closed, from_row, instant};
 use crate::tx::{Work, fetch, list, run};
 use async_trait::async_trait;
-use fedatario_app::identity::model::{MemberState, Membership, RoleGrant};
+use fedatario_app::identity::model::{MemberState, Membership, RoleGrant, SecondFactor, SessionEnd, User};
 use fedatario_app::identity::ports::Members;
 use fedatario_app::identity::roles::built_in;
 use fedatario_app::ports::Stored;
@@ -14,6 +14,19 @@ use fedatario_base::clock::to_millis;
 use fedatario_base::id::{RoleId, TenantId, UserId};
 use jiff::Timestamp;
 use uuid::Uuid;
+
+/// A member and one of their roles in force.
+struct Holder {
+    user: User,
+    role: String,
+    own: Option<String>,
+}
+
+from_row!(Holder, row => Holder {
+    user: Read::<User>::from_row(row)?.0,
+    role: row.try_get("held_role")?,
+    own: row.try_get("held_permissions")?,
+});
 
 from_row!(Membership, row => Membership {
     tenant: TenantId(row.try_get("tenant_id")?),
@@ -64,6 +77,51 @@ impl Members for IdTx {
         list!(self.tx.work, "select * from member_roles where tenant_id = $1 and user_id = $2 order by id", tenant.0, user.0)
     }
 
+    async fn allowed_in(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<Option<Vec<Permission>>> {
+        // A line that begins now is no older than any that was shut.
+        Ok(self.permissions_in(tenant, user, now, Timestamp::MAX).await?.map(|it| it.0))
+    }
+
+    async fn holders_of(&mut self, tenant: TenantId, permission: Permission, now: Timestamp, limit: u32) -> Stored<Vec<User>> {
+        let rows: Vec<Read<Holder>> = fetch!(
+            self.tx.work,
+            fetch_all,
+            "select u.*, g.role as held_role, r.permissions as held_permissions from memberships m \
+             join users u on u.id = m.user_id and u.state = 'active' \
+             join member_roles g on g.tenant_id = m.tenant_id and g.user_id = m.user_id \
+             left join roles r on r.tenant_id = g.tenant_id and r.name = g.role \
+             where m.tenant_id = $1 and m.state = 'active' and g.from_ms <= $2 and (g.until_ms is null or g.until_ms > $2) \
+             order by u.id",
+            tenant.0,
+            to_millis(now),
+        )?;
+        let holds = |it: &Holder| allowed(&it.role, it.own.as_deref()).contains(&permission);
+        let mut holders: Vec<User> = rows.into_iter().map(|it| it.0).filter(holds).map(|it| it.user).collect();
+        holders.dedup_by_key(|it| it.id);
+        holders.truncate(limit as usize);
+        Ok(holders)
+    }
+
+    async fn shut_lines(&mut self, tenant: TenantId, user: UserId, now: Timestamp) -> Stored<u64> {
+        let shut = run!(
+            self.tx.work,
+            "update memberships set lines_from_ms = $3 where tenant_id = $1 and user_id = $2",
+            tenant.0,
+            user.0,
+            to_millis(now),
+        )?;
+        self.one(shut)?;
+        run!(
+            self.tx.work,
+            "update user_sessions set ended_ms = $4, ended_by = $3, child = null \
+             where user_id = $2 and tenant_id = $1 and ended_ms is null and expires_ms > $4",
+            tenant.0,
+            user.0,
+            SessionEnd::Forced.text(),
+            to_millis(now),
+        )
+    }
+
     async fn grant_platform_role(&mut self, user: UserId, role: &str, granted_by: &str, now: Timestamp) -> Stored<()> {
         run!(
             self.tx.work,
@@ -95,16 +153,16 @@ impl Members for IdTx {
 }
 
 impl IdTx {
-    /// What the roles in force of a member allow; none for whoever is no member of an open tenant.
+    /// What the roles in force of a member allow, and of whom the tenant asks a second factor; none for
+    /// whoever is no member of an open tenant, or whose line began before its lines were shut.
     pub(super) async fn permissions_in(
         &mut self,
         tenant: TenantId,
         user: UserId,
         now: Timestamp,
-    ) -> Stored<Option<Vec<Permission>>> {
-        if !self.belongs(tenant, user).await? {
-            return Ok(None);
-        }
+        begun: Timestamp,
+    ) -> Stored<Option<(Vec<Permission>, SecondFactor)>> {
+        let Some(asked) = self.belongs(tenant, user, begun).await? else { return Ok(None) };
         let roles: Vec<(String, Option<String>)> = fetch!(
             self.tx.work,
             fetch_all,
@@ -115,20 +173,23 @@ impl IdTx {
             to_millis(now),
         )?;
         let permissions = roles.iter().flat_map(|(name, own)| allowed(name, own.as_deref())).filter(|it| !it.is_platform());
-        Ok(Some(sorted(permissions.collect())))
+        Ok(Some((sorted(permissions.collect()), asked)))
     }
 
-    /// Whether somebody is a member of a tenant into which one may come.
-    async fn belongs(&mut self, tenant: TenantId, user: UserId) -> Stored<bool> {
-        let member: Option<(String,)> = fetch!(
+    /// Of whom a tenant asks a second factor, if somebody is a member of it, one may come into it, and a
+    /// line that began then is good in it.
+    async fn belongs(&mut self, tenant: TenantId, user: UserId, begun: Timestamp) -> Stored<Option<SecondFactor>> {
+        let asked: Option<(String,)> = fetch!(
             self.tx.work,
             fetch_optional,
-            "select m.state from memberships m join tenants t on t.id = m.tenant_id and t.state = 'active' \
-             where m.tenant_id = $1 and m.user_id = $2 and m.state = 'active'",
+            "select t.second_factor from memberships m join tenants t on t.id = m.tenant_id and t.state = 'active' \
+             where m.tenant_id = $1 and m.user_id = $2 and m.state = 'active' and (m.lines_from_ms is null or m.lines_from_ms < $3)",
             tenant.0,
             user.0,
+            to_millis(begun),
         )?;
-        Ok(member.is_some())
+        // What is not understood asks for more, not for less.
+        Ok(asked.map(|it| SecondFactor::from_text(&it.0).unwrap_or(SecondFactor::Everybody)))
     }
 }
 

@@ -8,6 +8,7 @@ mod factors;
 mod keys;
 mod members;
 mod one_times;
+mod recoveries;
 mod sessions;
 mod throttles;
 mod users;

@@ -2,7 +2,7 @@
 
 use super::IdTx;
 use crate::read::{closed, exactly, from_row, instant, small};
-use crate::tx::{fetch, one, run};
+use crate::tx::{fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{OneTime, Purpose};
 use fedatario_app::identity::ports::OneTimes;
@@ -90,6 +90,28 @@ impl OneTimes for IdTx {
             ),
         }
         .map(|_| ())
+    }
+
+    async fn lapsed_one_times(&mut self, purpose: Purpose, from: Timestamp, to: Timestamp, limit: u32) -> Stored<Vec<OneTime>> {
+        list!(
+            self.tx.work,
+            "select * from one_time_tokens where expires_ms >= $2 and expires_ms <= $3 and purpose = $1 and used_ms is null \
+             order by expires_ms, digest limit $4",
+            purpose.text(),
+            to_millis(from),
+            to_millis(to),
+            i64::from(limit),
+        )
+    }
+
+    async fn settle_one_times(&mut self, purpose: Purpose, user: UserId, now: Timestamp) -> Stored<u64> {
+        run!(
+            self.tx.work,
+            "update one_time_tokens set used_ms = $3 where purpose = $1 and user_id = $2 and used_ms is null and expires_ms <= $3",
+            purpose.text(),
+            user.0,
+            to_millis(now),
+        )
     }
 
     async fn prune_one_times(&mut self, before: Timestamp, limit: u32) -> Stored<u64> {

@@ -5,7 +5,7 @@ use super::IdTx;
 use crate::read::{Read, closed, closed_opt, exactly, from_row, instant};
 use crate::tx::{fetch, list, one, run};
 use async_trait::async_trait;
-use fedatario_app::identity::model::{Hidden, Rotation, SealedChild, Session, SessionEnd, Standing, UserState};
+use fedatario_app::identity::model::{Hidden, Rotation, SealedChild, SecondFactor, Session, SessionEnd, Standing, UserState};
 use fedatario_app::identity::ports::{Members, Sessions};
 use fedatario_app::identity::roles::built_in;
 use fedatario_app::ports::Stored;
@@ -48,6 +48,7 @@ struct Base {
     user: UserState,
     epoch: i64,
     ended: bool,
+    begun: Timestamp,
     expires: Timestamp,
     authenticated: Timestamp,
     methods: String,
@@ -58,6 +59,7 @@ from_row!(Base, row => Base {
     user: closed(row.try_get("state")?, UserState::from_text)?,
     epoch: row.try_get("epoch")?,
     ended: row.try_get::<Option<i64>, _>("ended_ms")?.is_some(),
+    begun: instant(row.try_get("created_ms")?),
     expires: instant(row.try_get("expires_ms")?),
     authenticated: instant(row.try_get("authenticated_ms")?),
     methods: row.try_get("methods")?,
@@ -202,16 +204,18 @@ impl Sessions for IdTx {
         let base: Option<Read<Base>> = fetch!(
             self.tx.work,
             fetch_optional,
-            "select u.state, u.epoch, u.signing_from_ms, s.ended_ms, s.expires_ms, s.authenticated_ms, s.methods \
+            "select u.state, u.epoch, u.signing_from_ms, s.ended_ms, s.created_ms, s.expires_ms, s.authenticated_ms, s.methods \
              from user_sessions s join users u on u.id = s.user_id where s.id = $1 and s.user_id = $2",
             session.0,
             user.0,
         )?;
         let Some(Read(base)) = base else { return Ok(None) };
         let in_force = match tenant {
-            Some(tenant) => self.permissions_in(tenant, user, now).await?,
+            Some(tenant) => self.permissions_in(tenant, user, now, base.begun).await?,
             None => None,
         };
+        let is_member = in_force.is_some();
+        let (permissions, asked) = in_force.unwrap_or((Vec::new(), SecondFactor::Roles));
         let platform = self.platform_roles(user).await?;
         let platform = platform.iter().filter_map(|it| built_in(it)).flatten().filter(|it| it.is_platform());
         Ok(Some(Standing {
@@ -221,8 +225,9 @@ impl Sessions for IdTx {
             expires: base.expires,
             authenticated: base.authenticated,
             methods: base.methods,
-            is_member: in_force.is_some(),
-            permissions: in_force.unwrap_or_default(),
+            is_member,
+            permissions,
+            asked,
             platform: sorted(platform.collect()),
             signing_from: base.signing_from,
         }))

@@ -1,7 +1,7 @@
 //! People, their history, the machines that they came in from.
 
 use super::IdTx;
-use crate::read::{closed, from_row, instant};
+use crate::read::{closed, exactly, from_row, instant};
 use crate::tx::{Work, fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::identity::model::{Hidden, LoginEvent, LoginRecord, User, UserState};
@@ -135,6 +135,40 @@ impl Users for IdTx {
 
     async fn forget_devices(&mut self, user: UserId) -> Stored<()> {
         run!(self.tx.work, "delete from known_devices where user_id = $1", user.0).map(|_| ())
+    }
+
+    async fn known_devices(&mut self, user: UserId) -> Stored<Vec<[u8; 32]>> {
+        let rows: Vec<(Vec<u8>,)> =
+            fetch!(self.tx.work, fetch_all, "select digest from known_devices where user_id = $1 order by digest", user.0)?;
+        rows.into_iter().map(|it| self.tx.work.noted(exactly(it.0))).collect()
+    }
+
+    async fn prune_history(&mut self, before: Timestamp, since: Timestamp, most: u32, limit: u32) -> Stored<u64> {
+        let mut gone = run!(
+            self.tx.work,
+            "delete from login_history where (user_id, id) in \
+             (select user_id, id from login_history where at_ms < $1 order by at_ms limit $2)",
+            to_millis(before),
+            i64::from(limit),
+        )?;
+        let busy: Vec<(Uuid,)> = fetch!(
+            self.tx.work,
+            fetch_all,
+            "select user_id from login_history where at_ms >= $1 group by user_id order by user_id limit $2",
+            to_millis(since),
+            i64::from(limit),
+        )?;
+        for (user,) in busy {
+            // Ids grow with time, so that the key finds the newest.
+            gone += run!(
+                self.tx.work,
+                "delete from login_history where user_id = $1 and id <= \
+                 (select id from login_history where user_id = $1 order by id desc limit 1 offset $2)",
+                user,
+                i64::from(most),
+            )?;
+        }
+        Ok(gone)
     }
 }
 

@@ -4,6 +4,7 @@ use super::SqlPeopleTx;
 use crate::read::{closed, from_row, instant};
 use crate::tx::{fetch, list, one, run};
 use async_trait::async_trait;
+use fedatario_app::identity::model::SecondFactor;
 use fedatario_app::identity::tenancy::{Departure, Tenant, TenantState};
 use fedatario_app::identity::tenancy_ports::{Census, Tenants};
 use fedatario_app::ports::{StoreError, Stored};
@@ -25,6 +26,7 @@ from_row!(Tenant, row => Tenant {
         _ => None,
     },
     legal_hold: row.try_get("legal_hold")?,
+    second_factor: closed(row.try_get("second_factor")?, SecondFactor::from_text)?,
     revision: row.try_get("revision")?,
 });
 
@@ -66,7 +68,7 @@ impl Tenants for SqlPeopleTx {
         let changed = run!(
             self.tx.work,
             "update tenants set name = $2, state = $3, reason = $4, changed_ms = $5, leaving_by = $6, leaving_confirmed_by = $7, \
-             leaves_ms = $8, legal_hold = $9, revision = revision + 1 where id = $1 and revision = $10",
+             leaves_ms = $8, legal_hold = $9, second_factor = $10, revision = revision + 1 where id = $1 and revision = $11",
             it.id.0,
             &it.name,
             it.state.text(),
@@ -76,6 +78,7 @@ impl Tenants for SqlPeopleTx {
             it.leaving.as_ref().and_then(|it| it.confirmed_by.as_deref()),
             it.leaving.as_ref().map(|it| to_millis(it.at)),
             it.legal_hold.as_deref(),
+            it.second_factor.text(),
             it.revision,
         )?;
         match changed {
