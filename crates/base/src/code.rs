@@ -219,6 +219,7 @@ codes! {
     BlobCorrupt = "blob_corrupt", 500, Finding, Installation, false;
     LeaseLost = "lease_lost", 409, Later, Installation, true;
     JobDead = "job_dead", 500, Finding, Installation, false;
+    JobState = "job_state", 409, Usage, Caller, false;
     ScheduleFormat = "schedule_format", 422, Usage, Caller, false;
     Internal = "internal", 500, Finding, Installation, false;
     // Mail and webhooks.

@@ -75,6 +75,8 @@ fn the_page_of_the_first_day_says_what_happens() {
         "\"missing\": 0",
         "sat.year.complete delivered",
         "1 sat.report.made",
+        "\"forged\": 0",
+        "1 sat.check.asked",
         "1 member.joined",
     ] {
         assert!(said.contains(part), "{part}: {said}\n{logged}");
@@ -83,5 +85,6 @@ fn the_page_of_the_first_day_says_what_happens() {
     let events: Vec<String> = told.try_iter().collect();
     assert_eq!(events.len(), 1, "{events:#?}");
     assert!(events[0].contains("webhook-signature: v1,") && events[0].contains("\"sat.year.complete\""), "{events:?}");
+    covers!("operation x refusal", "POST /api/sat/taxpayers/{taxpayer}/checks", "audit entry");
     covers!("the API's first day: the page with curl, from an empty folder to a year and its webhook, runs as it stands");
 }

@@ -26,6 +26,7 @@ use fedatario_vault::{RootKeys, Vault};
 use fedatario_webhooks::{HttpCourier, SystemResolver};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -232,6 +233,59 @@ async fn next_event(response: &mut Response, text: &mut String) -> (String, Stri
     }
 }
 
+/// Operations that were done here, or are done now: each has its entry in the chain.
+const ACTS: [&str; 7] = [
+    "sat.taxpayers.register",
+    "sat.years.ask",
+    "sat.requests.ask",
+    "reports.make",
+    "documents.export",
+    "packages.content",
+    "packages.import",
+];
+
+async fn acts_leave_entries(stage: &Stage, taxpayer: &str, asked: &Value) {
+    let of = |rest: &str| format!("/api/sat/taxpayers/{taxpayer}{rest}");
+    let request = json!({ "direction": "received", "from": "2024-03-01", "to": "2024-03-02" });
+    stage.post(&of("/requests"), &request).await;
+    stage.post(&of("/years/2025/report"), &Value::Null).await;
+    let package = home(stage, asked).await;
+    let path = format!("/api/sat/packages/{package}/content");
+    let content = stage.call("ours", Method::GET, &path).send().await.unwrap().bytes().await.unwrap();
+    let import = stage.call("ours", Method::POST, &of("/packages")).header("content-type", "application/octet-stream");
+    good(import.header("idempotency-key", "package").body(content).send().await.unwrap()).await;
+    let (catalog, chained) = (routes::all(), actions(stage).await);
+    for id in ACTS {
+        let operation = &catalog.named(id).expect("an operation").operation;
+        let action = operation.audits.expect("an entry that it declares");
+        assert!(chained.contains(action), "{id}: {action}: {chained:?}");
+        fedatario_testkit::covers!("operation x refusal", format!("{} {}", operation.method, operation.path), "audit entry");
+    }
+}
+
+/// A package of the year that is here.
+async fn home(stage: &Stage, asked: &Value) -> String {
+    for request in asked["families"][0]["planned"].as_array().unwrap() {
+        let told = stage.get(&format!("/api/sat/requests/{}", request.as_str().unwrap())).await;
+        if let Some(package) = told["packages"][0]["id"].as_str() {
+            return package.to_owned();
+        }
+    }
+    panic!("no package came home");
+}
+
+/// The actions of the chain.
+async fn actions(stage: &Stage) -> BTreeSet<String> {
+    let (mut all, mut path) = (BTreeSet::new(), "/api/audit/logs?limit=500".to_owned());
+    loop {
+        let page = stage.get(&path).await;
+        let entries = page["data"].as_array().unwrap().iter();
+        all.extend(entries.filter_map(|it| it["entry"]["action"].as_str().map(str::to_owned)));
+        let Some(next) = page["next"].as_str() else { return all };
+        path = format!("/api/audit/logs?limit=500&cursor={next}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_year_over_the_api_from_an_efirma_to_the_report() {
     tokio::time::timeout(PATIENCE, whole_way()).await.expect("it does not hang");
@@ -317,6 +371,8 @@ async fn whole_way() {
     let xml = stage.get(&of(&format!("/documents/{uuid}/xml"))).await;
     assert!(xml.as_str().unwrap().to_lowercase().contains(uuid), "the original, byte for byte");
     assert_eq!(stage.post("/api/audit/verify", &Value::Null).await["intact"], true);
+
+    acts_leave_entries(&stage, &id, &asked).await;
 
     // What was sent is in the log, and nobody else sees any of it.
     let log = stage.get("/api/webhooks/deliveries?state=delivered&limit=1").await;

@@ -37,14 +37,14 @@ pub fn routes() -> Routes {
             Operation::post("/api/jobs/{job}/retry", "jobs.retry", "Makes a job due now")
                 .needs(JobManage)
                 .audits("job.retried")
-                .refuses(&[Code::StoreConflict]),
+                .refuses(&[Code::JobState]),
             retry,
         )
         .add(
             Operation::post("/api/jobs/{job}/cancel", "jobs.cancel", "Calls a job off that nobody holds")
                 .needs(JobManage)
                 .audits("job.cancelled")
-                .refuses(&[Code::StoreConflict]),
+                .refuses(&[Code::JobState]),
             cancel,
         )
         .add(

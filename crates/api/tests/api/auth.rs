@@ -1,6 +1,6 @@
 //! People come in, go on and leave, over the whole edge.
 
-use crate::support::Stage;
+use crate::support::{Stage, watched};
 use base64::Engine as _;
 use fedatario_api::testing::{TestAnswer, TestApi, TestCall};
 use fedatario_app::identity::Identity;
@@ -32,7 +32,7 @@ impl House {
         let mut parts = fedatario_api::testing::parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
         parts.door = parts.identity.clone();
         let identity = parts.identity.clone();
-        let house = Self { api: TestApi::over(parts, &fedatario_api::routes::all()), identity, stage };
+        let house = Self { api: watched(TestApi::over(parts, &fedatario_api::routes::all())), identity, stage };
         house.member(EMAIL, house.stage.ours, "tenant_admin").await;
         house
     }
@@ -172,6 +172,13 @@ async fn an_act_that_asks_for_it_needs_a_fresh_factor() {
     let path = format!("/api/auth/factors/{}", text(&factor["data"][0], "factor_id"));
     let last = house.api.call(axum::http::Method::DELETE, &path).bearer(&token).send().await;
     assert_eq!(last.code(), "factor_state", "an administrator keeps the last one");
+    let begun = house.post("/api/auth/factors/totp", Some(&token), json!({ "label": "Otro" })).await.is(201);
+    let other = Totp::from_url(text(&begun, "uri")).expect("an address of an authenticator");
+    let confirm = format!("/api/auth/factors/{}/confirm", text(&begun, "factor_id"));
+    let token = text(&house.post(&confirm, Some(&token), json!({ "code": house.code(&other) })).await.is(200), "access_token");
+    house.api.call(axum::http::Method::DELETE, &path).bearer(&token).send().await.is(204);
+    let left = house.get("/api/auth/factors", &token).await.is(200);
+    assert_eq!(left["data"].as_array().map(Vec::len), Some(1));
     fedatario_testkit::covers!("api: acts that ask for it need a factor of the last five minutes");
 }
 

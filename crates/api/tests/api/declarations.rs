@@ -1,5 +1,6 @@
 //! What operations declare is what they do, all of them.
 
+use crate::belongings;
 use crate::support::{OPERATIONS as MATRIX, Stage};
 use axum::http::Method;
 use fedatario_api::describe::Place;
@@ -7,9 +8,7 @@ use fedatario_api::operation::Access;
 use fedatario_api::routes;
 use fedatario_api::routing::Entry;
 use fedatario_api::testing::{MapDoor, person};
-use fedatario_app::model::{Environment, NewJob, Taxpayer, TaxpayerKind};
-use fedatario_base::id::TaxpayerId;
-use fedatario_base::{Clock, Permission, Scope};
+use fedatario_base::Permission;
 
 fn row(entry: &Entry) -> String {
     format!("{} {}", entry.operation.method, entry.operation.path)
@@ -33,7 +32,7 @@ fn filled_with(entry: &Entry, ids: &[String]) -> String {
         let text = match &kind {
             Part::Id(prefix) => prefixed(prefix).unwrap_or_else(|| format!("{prefix}01h455vb4pex5vsknk084sn02q")),
             Part::Number => "2025".to_owned(),
-            Part::Text => THEIR_RFC.to_owned(),
+            Part::Text => belongings::RFC.to_owned(),
         };
         path = path.replace(&format!("{{{name}}}"), &text);
     }
@@ -48,13 +47,10 @@ fn sample(name: &str) -> &'static str {
         "format" => "csv",
         "year" => "2025",
         "period" => "2025-03",
-        "rfc" => THEIR_RFC,
+        "rfc" => belongings::RFC,
         _ => "1",
     }
 }
-
-/// Whose taxpayer is the other tenant's.
-const THEIR_RFC: &str = "EKU9003173C9";
 
 enum Part {
     Id(String),
@@ -70,26 +66,6 @@ fn parts_of(entry: &Entry) -> Vec<(&'static str, Part)> {
         prefix.map_or(if schema["type"] == "integer" { Part::Number } else { Part::Text }, Part::Id)
     };
     entry.operation.path_names().zip(schemas).map(|(name, part)| (name, kind(&part.schema))).collect()
-}
-
-/// One thing of each kind that belongs to the other tenant. A kind that is not here has an empty cell.
-async fn theirs(stage: &Stage) -> Vec<String> {
-    let scope = Scope::system(stage.theirs);
-    let now = stage.clock.wall();
-    let taxpayer = Taxpayer {
-        id: TaxpayerId::fresh(now),
-        kind: TaxpayerKind::Rfc,
-        tax_id: THEIR_RFC.into(),
-        name: "ESCUELA KEMPER URGATE".into(),
-        environment: Environment::Sandbox,
-        created: now,
-    };
-    let job = NewJob { kind: "sat.ask", key: "theirs".into(), payload: serde_json::json!({}), due: now, run: None };
-    let mut tx = stage.app.store.begin(&scope).await.expect("a transaction");
-    tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
-    let (job, _) = tx.enqueue(&job, now).await.expect("a job");
-    tx.commit().await.expect("committed");
-    vec![taxpayer.id.to_string(), job.to_string(), stage.theirs.to_string()]
 }
 
 #[test]
@@ -222,7 +198,7 @@ async fn every_example_is_understood() {
 async fn ids_of_others_are_nobodys() {
     let stage = Stage::new().await;
     stage.api.knows("ours", person(stage.ours, Permission::ALL));
-    let ids = theirs(&stage).await;
+    let ids = belongings::of(&stage, stage.theirs).await;
     let before = stage.chained(stage.theirs).await;
     for entry in routes::all().entries() {
         let parts = parts_of(entry);

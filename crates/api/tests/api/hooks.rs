@@ -1,6 +1,6 @@
 //! Webhooks over their routes, with a courier whose receivers are played by the test.
 
-use crate::support::Stage;
+use crate::support::{Stage, watched};
 use async_trait::async_trait;
 use axum::http::Method;
 use fedatario_api::lines::Lines;
@@ -66,7 +66,7 @@ impl Scene {
         door.knows("viewer", person(stage.ours, &[Permission::DocumentRead]));
         let mut parts = parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
         parts.lines = Lines { courier: courier.clone(), ..Lines::closed() };
-        let api = TestApi::over(parts, &fedatario_api::routes::all());
+        let api = watched(TestApi::over(parts, &fedatario_api::routes::all()));
         let deliveries: Arc<dyn Handler> = Arc::new(Deliveries::new(stage.app.clone(), courier.clone()));
         let holder = HolderId::fresh(stage.clock.wall());
         let worker = Worker::new(stage.app.clone(), SystemScope::for_this_process(), holder, Arc::new(Alone), vec![deliveries]);

@@ -1,9 +1,11 @@
 //! The API over a real database in a folder, without a network.
 
 mod auth;
+mod belongings;
 mod bodies;
 mod declarations;
 mod edge;
+mod entries;
 mod events;
 mod hooks;
 mod limits;

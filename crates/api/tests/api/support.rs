@@ -45,18 +45,29 @@ impl Stage {
         Self::of(&fedatario_api::routes::all()).await
     }
 
+    /// The operations of the product over an installation where nobody is yet: neither tenant is stored.
+    pub async fn empty() -> Self {
+        Self::made(&fedatario_api::routes::all(), false).await
+    }
+
     /// These operations.
     pub async fn of(catalog: &Catalog) -> Self {
+        Self::made(catalog, true).await
+    }
+
+    async fn made(catalog: &Catalog, with_tenants: bool) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let db = Db::open_sqlite(dir.path().join("fedatario.db")).await.expect("a database");
         db.migrate().await.expect("its schema");
         let clock = Arc::new(FakeClock::at(NOON));
         let hands = SystemScope::for_this_process();
-        let [ours, theirs] = [tenant(&db, &hands, &clock, "ours").await, tenant(&db, &hands, &clock, "theirs").await];
+        let [ours, theirs] = [TenantId::fresh(clock.wall()), TenantId::fresh(clock.wall())];
+        for (id, name) in [(ours, "ours"), (theirs, "theirs")].into_iter().filter(|_| with_tenants) {
+            db.add_tenant(&hands, id, name, clock.wall()).await.expect("a tenant");
+        }
         let app = app(&db, &dir, clock.clone());
         let people = People { app: app.clone(), identity: Arc::new(db.clone()), estate: Arc::new(db.clone()) };
-        let mut api = TestApi::new(people.clone(), Arc::new(db.clone()), catalog);
-        api.chained = Some(|it| fedatario_testkit::covers!(OPERATIONS, format!("{} {}", it.method, it.path), "audit entry"));
+        let api = watched(TestApi::new(people.clone(), Arc::new(db.clone()), catalog));
         Self { api, people, app, db, clock, ours, theirs, _dir: dir }
     }
 
@@ -86,10 +97,10 @@ impl Stage {
     }
 }
 
-async fn tenant(db: &Db, hands: &SystemScope, clock: &FakeClock, name: &str) -> TenantId {
-    let id = TenantId::fresh(clock.wall());
-    db.add_tenant(hands, id, name, clock.wall()).await.expect("a tenant");
-    id
+/// Claims a cell for each operation that is seen to append the entry that it declares.
+pub fn watched(mut api: TestApi) -> TestApi {
+    api.chained = Some(|it| fedatario_testkit::covers!(OPERATIONS, format!("{} {}", it.method, it.path), "audit entry"));
+    api
 }
 
 fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {

@@ -6,9 +6,9 @@ use crate::descarga::handlers;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{JobFilter, JobState, JobView};
-use crate::ports::Tx;
-use fedatario_base::Scope;
+use crate::ports::{StoreError, Tx};
 use fedatario_base::id::JobId;
+use fedatario_base::{Code, Scope};
 use std::collections::BTreeMap;
 
 /// Jobs that one wish is about at most; whoever wants more wishes again.
@@ -110,13 +110,21 @@ pub async fn act_on_all(app: &App, scope: &Scope, filter: &JobFilter, wish: Wish
     Ok((all.len() as u64, more))
 }
 
+/// Nobody was faster: the job is where nothing of the kind can be done to it.
+fn not_at_rest(error: StoreError) -> AppError {
+    match error {
+        StoreError::Conflict(text) => AppError::Input { code: Code::JobState, text },
+        error => error.into(),
+    }
+}
+
 async fn do_one(app: &App, scope: &Scope, tx: &mut dyn Tx, now: &Moment, id: JobId, wish: Wish) -> AppResult<()> {
     match wish {
         Wish::Retry => {
-            tx.retry_job(id, now.service).await?;
+            tx.retry_job(id, now.service).await.map_err(not_at_rest)?;
             handlers::taken_up(app, scope, tx, id).await?;
         }
-        Wish::Cancel => tx.cancel_job(id).await?,
+        Wish::Cancel => tx.cancel_job(id).await.map_err(not_at_rest)?,
     }
     tx.append(entry(now, "job", &id.to_string(), wish.done()), None).await?;
     Ok(())
