@@ -1147,3 +1147,9 @@ factor-removed = { $label } ({ $kind }) was removed
 factor-codes = there are new recovery codes
 factor-totp = codes by time
 factor-passkey = passkey
+
+# Words that stand in mails.
+mail-by-shell = the server's console
+mail-by-key = the API key “{ $name }”
+mail-no-role = none
+mail-webhook-silent = no answer

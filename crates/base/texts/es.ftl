@@ -1147,3 +1147,9 @@ factor-removed = se quitó { $label } ({ $kind })
 factor-codes = hay nuevos códigos de recuperación
 factor-totp = códigos por tiempo
 factor-passkey = llave de acceso
+
+# Palabras que van dentro de los correos.
+mail-by-shell = la consola del servidor
+mail-by-key = la llave de API «{ $name }»
+mail-no-role = ninguno
+mail-webhook-silent = sin respuesta

@@ -6,6 +6,7 @@ mod declarations;
 mod edge;
 mod events;
 mod hooks;
+mod invitations;
 mod limits;
 mod matrix;
 mod pages;

@@ -35,6 +35,8 @@ texts! {
         WebhookDisabled = "webhook.disabled",
         /// Somebody wants to know whether it arrives.
         WebhookTest = "webhook.test",
+        /// Somebody was invited into the organisation.
+        MemberInvited = "member.invited",
         /// Somebody joined the organisation.
         MemberJoined = "member.joined",
         /// Somebody's role was changed.
@@ -170,7 +172,19 @@ const ADMITTED: &[Field] = &[
     of("not_after", Shape::Instant),
 ];
 
-const MEMBER: &[Field] = &[of("user", Shape::Id("usr")), maybe("role", NAME), of("by", NAME)];
+/// Characters of the names of all roles that come with one invitation.
+const ROLES: Shape = Shape::Text(500);
+
+const INVITED: &[Field] = &[of("invitation", Shape::Id("inv")), of("roles", ROLES), of("by", NAME)];
+
+const MEMBER: &[Field] = &[of("user", Shape::Id("usr")), maybe("role", ROLES), of("by", NAME)];
+
+const ROLE_CHANGED: &[Field] = &[
+    of("user", Shape::Id("usr")),
+    maybe("role", ROLES),
+    of("change", Shape::OneOf(|| vec!["given", "taken_back"])),
+    of("by", NAME),
+];
 
 impl EventKind {
     /// What it tells.
@@ -186,7 +200,9 @@ impl EventKind {
             EventKind::JobDead => const { &[of("job", Shape::Id("job")), of("kind", CODE), of("code", CODE)] },
             EventKind::WebhookDisabled => const { &[of("webhook", Shape::Id("whk")), of("url", ADDRESS), of("reason", CODE)] },
             EventKind::WebhookTest => const { &[of("webhook", Shape::Id("whk"))] },
-            EventKind::MemberJoined | EventKind::MemberRoleChanged | EventKind::MemberDisabled => MEMBER,
+            EventKind::MemberInvited => INVITED,
+            EventKind::MemberJoined | EventKind::MemberDisabled => MEMBER,
+            EventKind::MemberRoleChanged => ROLE_CHANGED,
             EventKind::SessionReplayed => const { &[of("user", Shape::Id("usr")), of("session", Shape::Id("ses"))] },
             EventKind::ApiKeyCreated | EventKind::ApiKeyRevoked => {
                 const { &[of("key", Shape::Id("key")), of("name", NAME), of("by", NAME)] }
@@ -209,6 +225,7 @@ impl EventKind {
             EventKind::JobDead => "A job was given up after its last attempt and waits for a person.",
             EventKind::WebhookDisabled => "An address was switched off, by its own wish (410) or after days without an answer.",
             EventKind::WebhookTest => "Somebody wants to know whether events arrive.",
+            EventKind::MemberInvited => "Somebody was invited into the organisation.",
             EventKind::MemberJoined => "Somebody joined the organisation.",
             EventKind::MemberRoleChanged => "Somebody's role in the organisation was changed.",
             EventKind::MemberDisabled => "Somebody was disabled or left the organisation.",
