@@ -77,6 +77,7 @@ pub mod lines;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
+mod patient;
 pub mod pipeline;
 pub mod problem;
 pub mod reference;
