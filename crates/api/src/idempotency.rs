@@ -51,7 +51,11 @@ pub async fn once(call: Call, serve: &Serve) -> Result<Response, ApiError> {
         path: call.parts.uri.path().to_owned(),
         key,
     };
-    let fingerprint = fingerprint(&call).await?;
+    let form = match form_of(&call) {
+        Some((media, bytes)) => fields(&media, bytes).await,
+        None => None,
+    };
+    let fingerprint = fingerprint(&call, form)?;
     match call.api.replays.claim(&scope, &named, &fingerprint, call.api.app.clock.wall()).await? {
         Claim::Ours => done_by_itself(call, serve.clone(), scope, named).await,
         Claim::UnderWay => Err(ApiError::new(Code::IdempotencyInFlight).retry_after(COME_BACK)),
@@ -77,14 +81,11 @@ fn key_of(call: &Call) -> Result<Option<String>, ApiError> {
 }
 
 /// What was sent, by its meaning.
-async fn fingerprint(call: &Call) -> Result<[u8; 32], ApiError> {
+fn fingerprint(call: &Call, form: Option<Vec<u8>>) -> Result<[u8; 32], ApiError> {
     let mut query = call.query();
     query.sort();
     let body = match &call.content {
-        Content::Whole(bytes) => match fields(call, bytes).await {
-            Some(fields) => fields,
-            None => meaning(call, bytes),
-        },
+        Content::Whole(bytes) => form.unwrap_or_else(|| meaning(call, bytes)),
         Content::Nothing => Vec::new(),
         // A stream is not held, so it cannot be compared: no operation that reads one heeds a key
         // (see `routing::Catalog::faults`); it is idempotent by what it brings.
@@ -98,12 +99,20 @@ async fn fingerprint(call: &Call) -> Result<[u8; 32], ApiError> {
     context.finish().as_ref().try_into().map_err(|_| ApiError::new(Code::Internal))
 }
 
-/// The fields of a form in order, each by its name and the digest of what it holds; none if it is no
-/// form, or a broken one, which whoever reads it refuses.
-async fn fields(call: &Call, bytes: &Bytes) -> Option<Vec<u8>> {
+/// The media type and the bytes of a form, where the operation reads one.
+fn form_of(call: &Call) -> Option<(String, Bytes)> {
     call.description.body.as_ref().filter(|it| it.media == "multipart/form-data")?;
-    let request = Request::builder().header(CONTENT_TYPE, call.header(CONTENT_TYPE.as_str())?);
-    let mut form = Multipart::from_request(request.body(Body::from(bytes.clone())).ok()?, &()).await.ok()?;
+    match &call.content {
+        Content::Whole(bytes) => Some((call.header(CONTENT_TYPE.as_str())?.to_owned(), bytes.clone())),
+        Content::Nothing | Content::Stream(_) => None,
+    }
+}
+
+/// The fields of a form in order, each by its name and the digest of what it holds; none if it is a
+/// broken one, which whoever reads it refuses.
+async fn fields(media: &str, bytes: Bytes) -> Option<Vec<u8>> {
+    let request = Request::builder().header(CONTENT_TYPE, media);
+    let mut form = Multipart::from_request(request.body(Body::from(bytes)).ok()?, &()).await.ok()?;
     let mut all = Vec::new();
     while let Some(field) = form.next_field().await.ok()? {
         let name = field.name().unwrap_or_default().to_owned();

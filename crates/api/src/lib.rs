@@ -79,6 +79,7 @@ pub mod openapi;
 pub mod operation;
 mod patient;
 pub mod pipeline;
+pub mod printed;
 pub mod problem;
 pub mod reference;
 pub mod routes;

@@ -9,6 +9,7 @@ mod hooks;
 mod invitations;
 mod limits;
 mod matrix;
+mod notices;
 mod pages;
 mod people;
 mod repeats;

@@ -34,7 +34,7 @@ fn newcomer(stage: &Stage) -> User {
 }
 
 /// A person of a tenant, with a role for good.
-async fn member(stage: &Stage, tenant: TenantId, email: &str, role: &str) -> UserId {
+pub async fn member(stage: &Stage, tenant: TenantId, email: &str, role: &str) -> UserId {
     let now = stage.clock.wall();
     let user = User { email: email.to_owned(), name: email.to_owned(), ..newcomer(stage) };
     let id = user.id;
@@ -90,7 +90,9 @@ async fn roles_are_defined_within_ones_own_permissions_and_removed_when_nobody_h
     };
     let changed = put(seen.header("etag")).await;
     assert_eq!(changed.is(200)["permissions"], json!(["TENANT_TAXPAYER_READ", "TENANT_DOCUMENT_READ"]));
-    assert_eq!(put(seen.header("etag")).await.is(412)["code"], "precondition_failed");
+    let late = put(seen.header("etag")).await;
+    assert_eq!(late.is(412)["code"], "precondition_failed");
+    assert_eq!(late.header("etag"), changed.header("etag"), "whoever was slower is told what there is now");
 
     let ana = member(&stage, stage.ours, "ana@example.com", "consulta").await;
     let delete = || stage.api.call(axum::http::Method::DELETE, "/api/auth/rbac/roles/consulta").bearer("owner").send();

@@ -357,4 +357,31 @@ mod tests {
         }
         fedatario_testkit::covers!("webhooks: the table of events is closed, and what is told has the shape of its schema");
     }
+
+    /// Files of these services, without their tests.
+    fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("an entry").path()) {
+            if entry.is_dir() {
+                sources(&entry, found);
+            } else if entry.extension().is_some_and(|it| it == "rs") {
+                let text = std::fs::read_to_string(&entry).expect("text");
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+                found.push((entry.display().to_string(), text));
+            }
+        }
+    }
+
+    #[test]
+    fn every_event_of_the_table_is_told_somewhere() {
+        let mut files = Vec::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        files.retain(|(path, _)| !path.ends_with("hooks/events.rs"));
+        for kind in EventKind::ALL {
+            let name = format!("EventKind::{kind:?}");
+            let ends = |text: &str, at: usize| !text[at + name.len()..].starts_with(|it: char| it.is_alphanumeric());
+            let told = files.iter().any(|(_, text)| text.match_indices(&name).any(|(at, _)| ends(text, at)));
+            assert!(told, "{kind} is published, and nobody tells it");
+        }
+        fedatario_testkit::covers!("webhooks: every event of the published table is told somewhere");
+    }
 }

@@ -6,16 +6,18 @@
 //! server is told.
 
 use super::model::RoleGrant;
-use super::people::People;
+use super::people::{People, event, refusal, require, tell};
 use super::roles;
 use super::tenancy_ports::{PeopleTx, Person};
+use crate::audit_trail::sha256;
 use crate::error::{AppError, AppResult};
 use crate::hooks::{self, events::EventKind};
 use crate::mail::{self, Mail, MailKind};
 use crate::model::NewJob;
-use fedatario_base::id::TenantId;
+use fedatario_base::id::{JobId, TenantId};
 use fedatario_base::text::{Language, say};
-use fedatario_base::{Actor, Code, Scope};
+use fedatario_base::{Actor, Code, Permission, Scope};
+use fedatario_identity::email;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -166,4 +168,24 @@ pub(super) fn names_of(grants: &[RoleGrant], now: Timestamp, language: Language)
     names.sort_unstable();
     names.dedup();
     if names.is_empty() { say(language, "mail-no-role", &[]) } else { names.join(", ") }
+}
+
+impl People {
+    /// Mails somebody a word, so that whoever keeps an organisation sees whether mail arrives; the job
+    /// tells what became of it.
+    pub async fn test_mail(&self, scope: &Scope, to: &str) -> AppResult<JobId> {
+        require(scope, Permission::SettingsManage)?;
+        let now = self.now();
+        let to = email::normal(to).map_err(|_| refusal(Code::FieldInvalid, "not an address of mail"))?;
+        let known = self.read(scope.actor()).await?.person_by_email(&to).await?;
+        let language = Language::from_tag(known.as_ref().map_or("es", |it| it.language.as_str()));
+        let letter = self.letter(scope.tenant(), MailKind::Test, &to, language, &[("at", told(now))]).await?;
+        let mut tx = self.begin(scope.actor()).await?;
+        let (job, _) = tx.enqueue(scope.tenant(), &letter, self.app.clock.service()).await?;
+        // The address is somebody's own; its digest shows later which one it was.
+        let entry = event(scope.actor(), now, "mail.tested", job).digest("to", &sha256(to.as_bytes()));
+        tell(tx.as_mut(), scope.tenant(), entry).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
 }

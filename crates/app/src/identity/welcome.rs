@@ -17,8 +17,9 @@ use super::tokens::{Beginning, Entered};
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
 use crate::mail::MailKind;
-use fedatario_base::id::{TenantId, UserId};
-use fedatario_base::{Actor, Code, Secret};
+use fedatario_base::id::{JobId, TenantId, UserId};
+use fedatario_base::{Actor, Code, Scope, Secret};
+use fedatario_identity::email;
 
 /// What a token is good for.
 #[derive(Debug)]
@@ -98,6 +99,19 @@ impl Welcome<'_> {
         let begun = identity.begin_line(tx.as_mut(), beginning, now).await?;
         tx.commit().await?;
         identity.entered(begun).await
+    }
+
+    /// Mails somebody a word on behalf of an organisation. To one address, and from one place, not often:
+    /// a stranger's inbox is not the one to be tried out.
+    pub async fn test_mail(&self, scope: &Scope, to: &str, origin: &Origin) -> AppResult<JobId> {
+        let (identity, now) = (self.identity, self.identity.now());
+        let tries = Tries::mail(&email::normal(to).unwrap_or_default(), origin);
+        tries.check(identity.reading().await?.as_mut(), now).await?;
+        let job = self.people.test_mail(scope, to).await?;
+        let mut tx = identity.writing().await?;
+        tries.count(tx.as_mut(), now).await?;
+        tx.commit().await?;
+        Ok(job)
     }
 
     async fn found(&self, token: &str) -> AppResult<Waiting> {
