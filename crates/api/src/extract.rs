@@ -9,8 +9,8 @@ use crate::describe::{BodyDescription, Description, Place};
 use crate::limits::Standing;
 use crate::problem::{ApiError, Finding};
 use axum::body::Body as RawBody;
-use axum::http::Uri;
-use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use axum::http::{HeaderValue, Uri};
 use bytes::Bytes;
 use fedatario_app::identity::door::Principal;
 use fedatario_base::{Code, Scope, id};
@@ -348,7 +348,12 @@ impl IfMatch {
         let tag = crate::answer::etag(&revision.to_string());
         let names = self.0.split(',').map(str::trim);
         let seen = self.0.trim() == "*" || names.into_iter().any(|it| it == tag);
-        if seen { Ok(()) } else { Err(ApiError::new(Code::PreconditionFailed)) }
+        if seen {
+            return Ok(());
+        }
+        // Whoever was slower is told what there is now, and need not ask for it before looking.
+        let tag = HeaderValue::try_from(tag).map_err(|error| ApiError::new(Code::Internal).because(error))?;
+        Err(ApiError::new(Code::PreconditionFailed).header(ETAG, tag))
     }
 }
 

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: the same call again is answered with the same answer, and nothing is done twice.
 //!
 //! A key belongs to a tenant, a principal, a method and a path. What was sent is fingerprinted by its
-//! meaning: JSON by its canonical form, other bytes by their digest, the query in an order of its own. A
+//! meaning: JSON by its canonical form, forms by their fields and the digests of their files (a boundary
+//! does not matter), other bytes as they are, the query in an order of its own. A
 //! call with a key goes on when its caller hangs up, so that its answer is there when they come back.
 //! Kept are answers of success, and failures that may have done something; a plain refusal gives the
 //! key back. Answers that carry a secret are never kept: who repeats such a call is told
@@ -13,10 +14,12 @@ use crate::problem::{ApiError, Outcome};
 use crate::routing::Serve;
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header::{CONTENT_TYPE, ETAG, LINK, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use fedatario_app::audit_trail::canonical;
+use bytes::Bytes;
+use fedatario_app::audit_trail::{canonical, sha256};
 use fedatario_app::replay::{ANSWER_BYTES, Answered, Claim, Named};
 use fedatario_base::{Code, Scope};
 use http_body_util::BodyExt;
@@ -48,7 +51,11 @@ pub async fn once(call: Call, serve: &Serve) -> Result<Response, ApiError> {
         path: call.parts.uri.path().to_owned(),
         key,
     };
-    let fingerprint = fingerprint(&call)?;
+    let form = match form_of(&call) {
+        Some((media, bytes)) => fields(&media, bytes).await,
+        None => None,
+    };
+    let fingerprint = fingerprint(&call, form)?;
     match call.api.replays.claim(&scope, &named, &fingerprint, call.api.app.clock.wall()).await? {
         Claim::Ours => done_by_itself(call, serve.clone(), scope, named).await,
         Claim::UnderWay => Err(ApiError::new(Code::IdempotencyInFlight).retry_after(COME_BACK)),
@@ -74,13 +81,14 @@ fn key_of(call: &Call) -> Result<Option<String>, ApiError> {
 }
 
 /// What was sent, by its meaning.
-fn fingerprint(call: &Call) -> Result<[u8; 32], ApiError> {
+fn fingerprint(call: &Call, form: Option<Vec<u8>>) -> Result<[u8; 32], ApiError> {
     let mut query = call.query();
     query.sort();
     let body = match &call.content {
-        Content::Whole(bytes) => meaning(call, bytes),
+        Content::Whole(bytes) => form.unwrap_or_else(|| meaning(call, bytes)),
         Content::Nothing => Vec::new(),
-        // A stream is not held, so it cannot be compared; its operation is idempotent by what it brings.
+        // A stream is not held, so it cannot be compared: no operation that reads one heeds a key
+        // (see `routing::Catalog::faults`); it is idempotent by what it brings.
         Content::Stream(_) => Vec::new(),
     };
     let mut context = Context::new(&SHA256);
@@ -89,6 +97,30 @@ fn fingerprint(call: &Call) -> Result<[u8; 32], ApiError> {
         context.update(part);
     }
     context.finish().as_ref().try_into().map_err(|_| ApiError::new(Code::Internal))
+}
+
+/// The media type and the bytes of a form, where the operation reads one.
+fn form_of(call: &Call) -> Option<(String, Bytes)> {
+    call.description.body.as_ref().filter(|it| it.media == "multipart/form-data")?;
+    match &call.content {
+        Content::Whole(bytes) => Some((call.header(CONTENT_TYPE.as_str())?.to_owned(), bytes.clone())),
+        Content::Nothing | Content::Stream(_) => None,
+    }
+}
+
+/// The fields of a form in order, each by its name and the digest of what it holds; none if it is a
+/// broken one, which whoever reads it refuses.
+async fn fields(media: &str, bytes: Bytes) -> Option<Vec<u8>> {
+    let request = Request::builder().header(CONTENT_TYPE, media);
+    let mut form = Multipart::from_request(request.body(Body::from(bytes)).ok()?, &()).await.ok()?;
+    let mut all = Vec::new();
+    while let Some(field) = form.next_field().await.ok()? {
+        let name = field.name().unwrap_or_default().to_owned();
+        all.push((name, sha256(&field.bytes().await.ok()?)));
+    }
+    all.sort();
+    let told = |(name, digest): &(String, [u8; 32])| [&(name.len() as u64).to_be_bytes()[..], name.as_bytes(), digest].concat();
+    Some(all.iter().flat_map(told).collect())
 }
 
 /// JSON whose members are in order; what is no JSON is refused by whoever reads it, and is itself here.

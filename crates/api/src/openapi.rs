@@ -61,6 +61,9 @@ fn operation(entry: &Entry) -> Value {
         "x-audit": operation.audits,
         "x-body-bytes": description.body.as_ref().map(|_| operation.body_bytes),
     });
+    if operation.deprecation.is_some() {
+        told["deprecated"] = true.into();
+    }
     if !operation.notes.is_empty() {
         told["description"] = operation.notes.into();
     }

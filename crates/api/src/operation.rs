@@ -6,8 +6,10 @@
 //! `x-idempotency`, the bound of the body, the audit of refusals, the entry in the OpenAPI document
 //! and the row in the matrix of coverage are all read from the same value.
 
-use axum::http::Method;
+use axum::http::{HeaderName, HeaderValue, Method};
 use fedatario_base::{Code, Permission};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// The largest JSON body by default, in bytes: a form of a page, far below a document.
 pub const JSON_BODY_BYTES: usize = 64 * 1024;
@@ -45,6 +47,27 @@ impl Idempotency {
     }
 }
 
+/// The end of an operation, announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deprecation {
+    /// Since when programs should use another (UTC).
+    pub since: Date,
+    /// From when it may be gone (UTC), once that is known.
+    pub sunset: Option<Date>,
+}
+
+impl Deprecation {
+    /// The headers that announce it.
+    pub fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let at = |day: Date| day.to_zoned(TimeZone::UTC).map(|it| it.timestamp());
+        let since = at(self.since).ok().and_then(|it| HeaderValue::try_from(format!("@{}", it.as_second())).ok());
+        let sunset = self.sunset.and_then(|it| at(it).ok());
+        let sunset = sunset.and_then(|it| HeaderValue::try_from(it.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok());
+        let named = |name, value: Option<HeaderValue>| value.map(|it| (HeaderName::from_static(name), it));
+        [named("deprecation", since), named("sunset", sunset)].into_iter().flatten()
+    }
+}
+
 /// One operation of the API, as declared.
 #[derive(Debug, Clone)]
 pub struct Operation {
@@ -74,6 +97,8 @@ pub struct Operation {
     pub audits: Option<&'static str>,
     /// Codes of its own that it may answer with, beyond those that every operation has.
     pub refusals: &'static [Code],
+    /// Since when it is on its way out, if it is.
+    pub deprecation: Option<Deprecation>,
     /// A request that works on the sample tenant of the tests and of the reference page, as JSON.
     pub example: Option<&'static str>,
 }
@@ -125,6 +150,7 @@ impl Operation {
             body_bytes: JSON_BODY_BYTES,
             audits: None,
             refusals: &[],
+            deprecation: None,
             example: None,
         })
     }
@@ -180,6 +206,13 @@ impl Operation {
     /// Codes of its own, for the OpenAPI document.
     pub fn refuses(mut self, codes: &'static [Code]) -> Self {
         self.refusals = codes;
+        self
+    }
+
+    /// On its way out: answers say so (`Deprecation`, RFC 9745, and `Sunset`, RFC 8594), and so does the
+    /// document.
+    pub fn deprecated(mut self, since: Date, sunset: Option<Date>) -> Self {
+        self.deprecation = Some(Deprecation { since, sunset });
         self
     }
 

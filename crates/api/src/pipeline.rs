@@ -9,7 +9,7 @@ use crate::call::{Asked, Call, Content};
 use crate::content;
 use crate::idempotency;
 use crate::limits::{self, Standing};
-use crate::operation::{Access, Operation};
+use crate::operation::{Access, Deprecation, Operation};
 use crate::problem::{ApiError, Finding};
 use crate::routing::Entry;
 use axum::RequestExt;
@@ -56,6 +56,7 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
         error.render(&asked)
     });
     limits::tell(&progress.standings, response.headers_mut());
+    response.headers_mut().extend(entry.operation.deprecation.into_iter().flat_map(Deprecation::headers));
     response.extensions_mut().insert(Served { operation: entry.operation.id, tenant: progress.tenant });
     response
 }

@@ -9,7 +9,7 @@ use crate::api::Api;
 use crate::call::Call;
 use crate::describe::Description;
 use crate::extract::Extract;
-use crate::operation::{Access, Operation};
+use crate::operation::{Access, Idempotency, Operation};
 use crate::problem::ApiError;
 use crate::{edge, pipeline};
 use axum::Router;
@@ -175,6 +175,9 @@ fn fault_of(entry: &Entry) -> Option<String> {
     let read = description.parameters.iter().filter(|it| it.place == crate::describe::Place::Path).count();
     if read != operation.path_names().count() {
         return Some(format!("{read} parts of the path are read"));
+    }
+    if description.body.as_ref().is_some_and(|it| it.streams) && operation.idempotency != Idempotency::Ignored {
+        return Some("a stream is not compared, so its operation heeds no key: idempotency_ignored()".into());
     }
     if description.answers.is_empty() {
         return Some("it never answers".into());

@@ -4,6 +4,7 @@
 //! stop, nothing new is accepted, what is under way is answered, and after [`DRAIN`] the rest is cut.
 
 use crate::edge::Peer;
+use crate::patient::Patient;
 use axum::Router;
 use axum::body::Body;
 use hyper::server::conn::http1;
@@ -27,11 +28,19 @@ pub const HEAD_BYTES: usize = 32 * 1024;
 pub const CONNECTIONS_AT_MOST: usize = 2_048;
 /// How long what is under way may take after the word to stop (a supervisor kills after 30 s).
 pub const DRAIN: Duration = Duration::from_secs(20);
+/// How long whoever asked may read nothing of an answer while some of it waits to be sent: a connection
+/// and what feeds it (a file, a query) are not held for somebody who went away without a word.
+pub const READ_WITHIN: Duration = Duration::from_secs(60);
 /// After an accept failed (no descriptors), how long to leave it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stopped` turns true and what was under way has ended.
 pub async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+    serve_patiently(listener, router, stopped, READ_WITHIN).await;
+}
+
+/// The same with another patience for whoever does not read.
+pub async fn serve_patiently(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>, read_within: Duration) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_AT_MOST));
     let (alive, mut ended) = tokio::sync::mpsc::channel::<()>(1);
     let mut stopping = stopped.clone();
@@ -47,7 +56,7 @@ pub async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiv
         let Some((stream, peer, permit)) = next else { continue };
         let (router, stopped, alive) = (router.clone(), stopped.clone(), alive.clone());
         tokio::spawn(async move {
-            connection(stream, peer, router, stopped).await;
+            connection(Patient::new(stream, read_within), peer, router, stopped).await;
             drop((permit, alive));
         });
     }
@@ -58,7 +67,10 @@ pub async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiv
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = room.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Ok((stream, peer)) => {
+            let _ = stream.set_nodelay(true); // A socket without it is slower, and nothing else.
+            Some((stream, peer, permit))
+        }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -67,8 +79,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true); // A socket without it is slower, and nothing else.
+async fn connection(stream: Patient<TcpStream>, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));

@@ -151,6 +151,8 @@ permissions! {
     PlatformMetricsRead = "PLATFORM_METRICS_READ";
     /// Read the installation's own chain.
     PlatformAuditRead = "PLATFORM_AUDIT_READ";
+    /// Load what every tenant's documents are judged by: the list of article 69-B, certificates.
+    PlatformReferenceLoad = "PLATFORM_REFERENCE_LOAD";
 }
 
 impl Permission {
@@ -168,7 +170,7 @@ impl Permission {
             }
             UserInvite | UserManage | RoleManage | ApiKeyManage | WebhookManage | SettingsManage | DataExport | DataDelete => true,
             PlatformTenantRead | PlatformTenantWrite | PlatformTenantSuspend | PlatformTenantPlanAssign => true,
-            PlatformUserManage | PlatformMetricsRead | PlatformAuditRead => true,
+            PlatformUserManage | PlatformMetricsRead | PlatformAuditRead | PlatformReferenceLoad => true,
         }
     }
 }

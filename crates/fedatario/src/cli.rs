@@ -1,6 +1,8 @@
 //! The commands and their arguments. Help is taken from the catalogues, by the command's path.
 
 mod books;
+#[cfg(test)]
+mod mapping;
 
 pub use books::{Export, Filters, Query, Span, Summary};
 
@@ -86,6 +88,10 @@ pub enum Command {
     Tenant {
         #[command(subcommand)]
         command: Tenant,
+    },
+    Mail {
+        #[command(subcommand)]
+        command: Mail,
     },
     Users {
         #[command(subcommand)]
@@ -482,6 +488,11 @@ pub enum Tenant {
     CancelDelete {
         name: String,
     },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Mail {
+    Test { to: String },
 }
 
 #[derive(Subcommand, Debug)]

@@ -11,6 +11,7 @@ use crate::{claim, config, files, wiring};
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::hooks::Deliveries;
 use fedatario_app::hooks::ports::Courier;
+use fedatario_app::identity::letters::Outside;
 use fedatario_app::identity::people::People;
 use fedatario_app::identity::recovering::Recoverer;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
@@ -46,6 +47,8 @@ pub struct Premises {
     pub counter: Arc<SatCounter>,
     /// Who hands mail on.
     pub postman: Arc<dyn Postman>,
+    /// How this installation is seen from outside.
+    pub outside: Outside,
     /// Who sends events to addresses outside.
     pub courier: Arc<dyn Courier>,
     /// Where objects lie.
@@ -181,6 +184,7 @@ impl Premises {
         let counter = wiring::sat_counter(public, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let settings = wiring::settings(environment)?;
         let (postman, courier) = (Arc::new(wiring::mailer()?), Arc::new(wiring::courier(environment)?));
+        let outside = Outside { public_url: crate::identity::public_url()?, has_mail: postman.is_configured() };
         let app = App {
             store: Arc::new(db.clone()),
             people: Arc::new(db.clone()),
@@ -202,6 +206,7 @@ impl Premises {
             sat,
             counter: Arc::new(counter),
             postman,
+            outside,
             courier,
             objects,
             root_file,
@@ -234,7 +239,8 @@ impl Premises {
 
     /// The services of people and organisations.
     pub fn people(&self) -> People {
-        People { app: self.app.clone(), identity: Arc::new(self.db.clone()), estate: Arc::new(self.db.clone()) }
+        let db = Arc::new(self.db.clone());
+        People { app: self.app.clone(), identity: db.clone(), estate: db, outside: self.outside.clone() }
     }
 
     /// A worker of this process.

@@ -3,6 +3,7 @@
 use crate::config;
 use crate::failure::Failure;
 use crate::house::Premises;
+use fedatario_app::identity::letters::Outside;
 use fedatario_app::identity::settings::Leaked;
 use fedatario_app::identity::{Identity, IdentitySettings};
 use fedatario_base::{Code, Secret};
@@ -26,16 +27,20 @@ pub fn of(premises: &Premises) -> Result<Identity, Failure> {
     Ok(Identity::new(&premises.app, settings()?))
 }
 
+/// Where people reach this installation.
+pub fn public_url() -> Result<String, Failure> {
+    let Some(url) = config::value(PUBLIC_URL)? else { return Ok(Outside::default().public_url) };
+    let bad = || Failure::new(Code::ConfigInvalid, format!("{PUBLIC_URL}: {url:?} does not begin with http:// or https://"));
+    (url.starts_with("https://") || url.starts_with("http://")).then_some(()).ok_or_else(bad)?;
+    Ok(url)
+}
+
 fn settings() -> Result<IdentitySettings, Failure> {
     let mut settings = IdentitySettings::default();
     if let Some(issuer) = config::value(ISSUER)? {
         settings.audience.issuer = issuer;
     }
-    if let Some(url) = config::value(PUBLIC_URL)? {
-        let bad = || Failure::new(Code::ConfigInvalid, format!("{PUBLIC_URL}: {url:?} does not begin with http:// or https://"));
-        (url.starts_with("https://") || url.starts_with("http://")).then_some(()).ok_or_else(bad)?;
-        settings.public_url = url;
-    }
+    settings.public_url = public_url()?;
     if let Some(text) = config::value(TOLERANCE)? {
         let bad = || Failure::new(Code::ConfigInvalid, format!("{TOLERANCE}: {text:?} is neither 0 nor 1"));
         settings.totp_tolerance = text.trim().parse().ok().filter(|it| *it <= 1).ok_or_else(bad)?;

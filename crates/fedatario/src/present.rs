@@ -26,14 +26,6 @@ impl Screen {
         self.language
     }
 
-    /// The same, as a document names it: `es`.
-    pub fn language_code(&self) -> &'static str {
-        match self.language {
-            Language::Es => "es",
-            Language::En => "en",
-        }
-    }
-
     /// Whether one object for programs is wanted instead of words.
     pub fn is_json(&self) -> bool {
         self.json

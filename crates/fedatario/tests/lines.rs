@@ -108,6 +108,7 @@ impl Stage {
         let people = fedatario_app::identity::people::People {
             app: app.clone(),
             identity: Arc::new(db.clone()),
+            outside: Default::default(),
             estate: Arc::new(db.clone()),
         };
         let mut parts = parts(people, Arc::new(db.clone()), door);

@@ -13,6 +13,7 @@ use crate::read::{Read, from_row, instant, small};
 use crate::tx::{Inner, Work, fetch, lock_key, places, run};
 use async_trait::async_trait;
 use fedatario_app::jobs::rules::SUSPECT_AFTER;
+use fedatario_app::mail::MAIL_SEND;
 use fedatario_app::model::ClaimedJob;
 use fedatario_app::ports::{ClaimFilter, LeaseProof, NextTime, Stored, System};
 use fedatario_base::SystemScope;
@@ -229,12 +230,13 @@ fn fits(filter: &ClaimFilter, from: usize) -> String {
     format!("(${run} = '' or c.run = ${run}) and (${tenant} = ${nil} or t.id = ${tenant}) and c.kind in ({kinds})")
 }
 
-/// Of each tenant its first due jobs, ranked by the turns it has and had; the first of all of them, up to
+/// Of each tenant its first due jobs (of one whose doors are closed only mails, which tell its people so), ranked by the turns it has and had; the first of all of them, up to
 /// one that must be held alone. That one is taken when its turn has come and the holder has nothing else,
 /// and while it is held nothing is taken beside it.
 fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
     let due = format!(
-        "from jobs c where c.tenant_id = t.id and c.state = 'ready' and c.due_ms <= $3 and {} order by c.due_ms, c.id limit $4",
+        "from jobs c where c.tenant_id = t.id and c.state = 'ready' and c.due_ms <= $3 \
+         and (t.state = 'active' or c.kind = '{MAIL_SEND}') and {} order by c.due_ms, c.id limit $4",
         fits(filter, 5)
     );
     let candidates = if postgres {
@@ -248,7 +250,9 @@ fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
              select j.tenant_id, j.id, j.due_ms, j.lapses, \
                row_number() over (partition by j.tenant_id order by j.due_ms, j.id) \
                + (select count(*) from jobs r where r.tenant_id = j.tenant_id and r.state = 'running') as turn \
-             from tenants t {candidates} where t.state = 'active') turns), \
+             from tenants t {candidates} where t.state = 'active' or (t.state in ('suspended', 'leaving') and exists \
+               (select 1 from jobs m where m.tenant_id = t.id and m.kind = '{MAIL_SEND}' and m.state = 'ready' and m.due_ms <= $3))\
+             ) turns), \
          held as materialized (select count(*) as jobs, coalesce(max(h.lapses), 0) as lapses \
            from tenants t join jobs h on h.tenant_id = t.id and h.state = 'running' where h.holder_id = $1), \
          alone as materialized (select coalesce(min(place), $4 + 1) as place from ranked where lapses >= {SUSPECT_AFTER}), \

@@ -506,6 +506,12 @@ pub const BULLETS: &[Bullet] = &[
         &["the API's first day"],
     ),
     bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
+    bullet(TOLD, "Every published event is told somewhere", &["webhooks: every event"]),
+    bullet(
+        TOLD,
+        "Forms are compared by what they hold; ends are announced; nobody holds an answer by not reading it",
+        &["api: a form is compared", "api: an operation on its way out", "api: whoever reads nothing"],
+    ),
     bullet(TOLD, "Every event has the shape of its published schema", &["webhooks: the table of events is closed"]),
     bullet(
         TOLD,
@@ -739,7 +745,13 @@ pub const BULLETS: &[Bullet] = &[
         "Roles: built in and a tenant's own, until a day, in somebody's place; nobody gives more than they hold, the last owner stays; the matrix of roles and operations is made and tried",
         &["roles:"],
     ),
-    bullet(PEOPLE, "Invitations: good once, for a week, for one address", &["invitations:"]),
+    bullet(
+        PEOPLE,
+        "Invitations: good once, for a week, for one address; taken by somebody new or by whoever has an account, one member of many takers; the link by mail alone where there is mail",
+        &["invitations:"],
+    ),
+    bullet(PEOPLE, "Whoever is concerned is told by mail in their language, with the change and never without it", &["notices:"]),
+    bullet(PEOPLE, "Every command that acts on an installation has its route", &["shell: every command"]),
     bullet(
         PEOPLE,
         "Keys of programs: scopes, networks, an end, two secrets for a while, only digests kept; a test key reaches the sandbox only",

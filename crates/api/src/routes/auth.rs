@@ -265,6 +265,11 @@ fn tenant_of(text: &str) -> Result<TenantId, ApiError> {
 }
 
 impl TenantView {
+    /// By id and name.
+    pub(super) fn named(id: TenantId, name: String) -> Self {
+        Self { tenant_id: id.to_string(), name }
+    }
+
     /// As a member sees it.
     pub(super) fn of(it: Membership) -> Self {
         Self { tenant_id: it.tenant.to_string(), name: it.tenant_name }
@@ -291,7 +296,8 @@ impl TokensView {
 }
 
 impl EnteredView {
-    fn of(it: &Entered) -> Result<Self, ApiError> {
+    /// As its owner is given it.
+    pub(super) fn of(it: &Entered) -> Result<Self, ApiError> {
         let tenants = it.tenants.iter().cloned().map(TenantView::of);
         Ok(Self {
             mfa_required: false,

@@ -4,11 +4,13 @@ use super::follow::{Snapshot, follow};
 use super::sat::taxpayer;
 use crate::answer::{Accepted, Document, Json, Paged};
 use crate::api::Api;
+use crate::call;
 use crate::events::Events;
-use crate::extract::{At, Body, LastEvent, Page, Query, Raw};
+use crate::extract::{At, Body, LastEvent, Page, Query, Raw, Upload};
 use crate::operation::Operation;
 use crate::problem::{ApiError, Findings};
 use crate::routing::Routes;
+use crate::spool::lay_down;
 use fedatario_app::revision::model::RunRow;
 use fedatario_app::revision::{Asked, Parts, Revision, job};
 use fedatario_base::id::{RevisionId, TaxpayerId};
@@ -20,6 +22,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::fs::File;
 use utoipa::{IntoParams, ToSchema};
 
 /// UUIDs that one check names.
@@ -70,6 +73,75 @@ pub fn routes() -> Routes {
                 .refuses(&[Code::NotFound]),
             efos,
         )
+        .add(
+            Operation::post("/api/sat/efos", "efos.load", "Loads the list of article 69-B, as SAT publishes it")
+                .needs(Permission::PlatformReferenceLoad)
+                .idempotency_ignored()
+                .body_at_most(LIST_BYTES)
+                .audits("sat.list_69b.loaded")
+                .refuses(&[Code::NotFound, Code::EfosListFormat, Code::BlobUnavailable])
+                .notes(
+                    "The body is the CSV. It counts for every organisation, whole or not at all; the same file twice is one list.",
+                ),
+            load_efos,
+        )
+        .add(
+            Operation::post("/api/sat/certificates", "certificates.load", "Loads certificates that documents are judged with")
+                .needs(Permission::PlatformReferenceLoad)
+                .idempotency_ignored()
+                .body_at_most(CERTIFICATE_BYTES)
+                .audits("sat.certificates.loaded")
+                .refuses(&[Code::NotFound, Code::CertificateFormat])
+                .notes("The body is one certificate as DER, or several as PEM. They count for every organisation."),
+            load_certificates,
+        )
+}
+
+/// The largest list over the wire: SAT's has some twenty megabytes.
+const LIST_BYTES: usize = 128 << 20;
+/// The largest file of certificates over the wire: some hundreds of them.
+const CERTIFICATE_BYTES: usize = 1 << 20;
+/// Where a list that was sent says that it comes from.
+const SENT: &str = "api";
+
+/// A list that was loaded.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadedList)]
+pub struct LoadedView {
+    /// Whom it names.
+    rows: u64,
+    /// The day as of which it speaks, if it says so.
+    dated: String,
+    /// Rows without an RFC.
+    passed_over: u64,
+    /// Whether it was here already.
+    same: bool,
+    /// When it came in.
+    #[schema(value_type = String, format = DateTime)]
+    loaded_at: jiff::Timestamp,
+}
+
+/// Certificates that were loaded.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadedCertificates)]
+pub struct CertificatesView {
+    /// How many were not known before.
+    new: u64,
+}
+
+/// `POST /api/sat/efos`
+async fn load_efos(api: Api, asked: call::Asked, scope: Scope, Upload(body): Upload) -> Result<Json<LoadedView>, ApiError> {
+    let revision = revision(&api)?;
+    let laid = lay_down(body, &api.lines.temporary, asked.request).await?;
+    let file = File::open(laid.path()).map_err(|error| ApiError::new(Code::BlobUnavailable).because(error))?;
+    let loaded = revision.load_list(&scope, SENT, file).await?;
+    let (list, same, passed_over) = (loaded.list, loaded.same, loaded.passed_over);
+    Ok(Json(LoadedView { rows: list.rows, dated: list.dated, passed_over, same, loaded_at: list.loaded }))
+}
+
+/// `POST /api/sat/certificates`
+async fn load_certificates(api: Api, scope: Scope, file: Raw) -> Result<Json<CertificatesView>, ApiError> {
+    Ok(Json(CertificatesView { new: revision(&api)?.load_certificate_file(&scope, &file.bytes).await? }))
 }
 
 /// The largest document that is judged over the wire: larger ones come in packages.

@@ -7,13 +7,15 @@
 use super::sat::taxpayer;
 use crate::answer::{Document, Download, Json, Paged};
 use crate::api::Api;
+use crate::call;
 use crate::extract::{At, Page, Query, Raw};
 use crate::operation::Operation;
+use crate::printed;
 use crate::problem::ApiError;
 use crate::routing::Routes;
 use crate::spool::{Failing, Pipe, pipe};
 use axum::body::Body;
-use fedatario_app::audit_trail::entry;
+use fedatario_app::audit_trail::{entry, hex, sha256};
 use fedatario_app::books::originals::{self, ArchiveWriter};
 use fedatario_app::books::out;
 use fedatario_app::books::period::Period;
@@ -120,7 +122,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::get("/api/sat/taxpayers/{taxpayer}/years/{year}/report", "reports.read", "The completeness report, signed")
                 .needs(DocumentRead)
-                .notes("`format`: json (the signed report) or csv (what it lists)."),
+                .notes("`format`: json (the signed report), csv (what it lists) or html (a page to print)."),
             read_report,
         )
         .add(
@@ -420,7 +422,7 @@ struct OfPeriod {
     from: Option<String>,
     /// To that day, included.
     to: Option<String>,
-    /// `json` or `csv`.
+    /// `json`, `csv`, or `html`: a page to print.
     format: Option<String>,
 }
 
@@ -431,22 +433,36 @@ impl OfPeriod {
     }
 }
 
-/// JSON, or the same as CSV.
-fn written(format: Option<&str>, json: Value, csv: impl FnOnce() -> io::Result<Vec<u8>>, name: &str) -> Result<Download, ApiError> {
+/// JSON, or the same as CSV or as a page.
+fn written(
+    format: Option<&str>,
+    json: Value,
+    csv: impl FnOnce() -> io::Result<Vec<u8>>,
+    page: impl FnOnce() -> fedatario_tables::Page,
+    name: &str,
+) -> Result<Download, ApiError> {
     let (media, ending, bytes) = match format {
         None | Some("json") => ("application/json", "json", json.to_string().into_bytes()),
         Some("csv") => ("text/csv; charset=utf-8", "csv", csv().map_err(|error| ApiError::new(Code::Internal).because(error))?),
+        Some("html") => ("text/html; charset=utf-8", "html", page().html().into_bytes()),
         Some(_) => return Err(ApiError::field("?format", Code::FilterFormat)),
     };
     Ok(Download { media, name: format!("{name}.{ending}"), body: Body::from(bytes) })
 }
 
 /// `GET /api/sat/taxpayers/{taxpayer}/summary`
-async fn summarise(api: Api, scope: Scope, At(id): At<TaxpayerId>, Query(of): Query<OfPeriod>) -> Result<Download, ApiError> {
+async fn summarise(
+    api: Api,
+    asked: call::Asked,
+    scope: Scope,
+    At(id): At<TaxpayerId>,
+    Query(of): Query<OfPeriod>,
+) -> Result<Download, ApiError> {
     let taxpayer = taxpayer(&api, &scope, id).await?;
     let period = of.read()?;
     let made = summary::summarise(&api.app, &scope, &taxpayer, period).await?;
-    written(of.format.as_deref(), made.json(), || sheets::summary(&made), &format!("resumen-{}", taxpayer.tax_id))
+    let (name, page) = (format!("resumen-{}", taxpayer.tax_id), || printed::summary(asked.language, &made));
+    written(of.format.as_deref(), made.json(), || sheets::summary(&made), page, &name)
 }
 
 /// `GET /api/sat/taxpayers/{taxpayer}/summary/{figure}`
@@ -480,7 +496,7 @@ async fn explain(
 struct OfReport {
     /// `cfdi` or `retenciones`; CFDI unless said.
     family: Option<String>,
-    /// `json` or `csv`.
+    /// `json`, `csv`, or `html`: a page to print.
     format: Option<String>,
 }
 
@@ -538,6 +554,7 @@ async fn make_report(
 /// `GET /api/sat/taxpayers/{taxpayer}/years/{year}/report`
 async fn read_report(
     api: Api,
+    asked: call::Asked,
     scope: Scope,
     At(id): At<TaxpayerId>,
     At(year): At<i16>,
@@ -548,7 +565,11 @@ async fn read_report(
     let file = api.app.blobs.get(&path, KEPT_REPORT_BYTES).await?;
     let signed: Value = serde_json::from_slice(&file).map_err(|error| ApiError::new(Code::Internal).because(error))?;
     let name = format!("reporte-{}-{year}", taxpayer.tax_id);
-    written(of.format.as_deref(), signed.clone(), || sheets::report(&signed["report"]), &name)
+    let page = || {
+        let is_complete = signed["report"]["complete"] == true;
+        printed::report(asked.language, &signed, &taxpayer.name, is_complete, &hex(&sha256(&file)))
+    };
+    written(of.format.as_deref(), signed.clone(), || sheets::report(&signed["report"]), page, &name)
 }
 
 /// What checking a report found.

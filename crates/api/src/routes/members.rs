@@ -6,12 +6,12 @@ use crate::extract::{At, Body, Page};
 use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
-use fedatario_app::identity::invitations::{Invited, Inviting};
+use fedatario_app::identity::invitations::{Handed, Invited, Inviting};
 use fedatario_app::identity::members::Granting;
 use fedatario_app::identity::model::{MemberState, RoleGrant, UserState};
 use fedatario_app::identity::tenancy::{Invitation, Member};
 use fedatario_base::id::{InvitationId, RoleId, UserId};
-use fedatario_base::{Code, Permission, Scope};
+use fedatario_base::{Code, Permission, Scope, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -68,7 +68,10 @@ pub fn routes() -> Routes {
         .add(
             Operation::post("/api/tenant/invitations", "invitations.send", "Invites somebody with roles")
                 .needs(Permission::UserInvite)
-                .notes("An open invitation to the same address is replaced. The token is shown this once.")
+                .notes(
+                    "An open invitation to the same address is replaced. Where mail leaves the installation the link goes out by it and \
+                     by nothing else; where none does, `token` and `link` are shown this once, for whoever invites to hand on.",
+                )
                 .answers_secret()
                 .audits("member.invited")
                 .refuses(&[Code::FieldInvalid, Code::RoleUnknown, Code::PermissionExceeds, Code::MemberExists])
@@ -214,9 +217,12 @@ pub struct InvitationView {
     /// Until when it is good.
     #[schema(value_type = String, format = DateTime)]
     expires_at: jiff::Timestamp,
-    /// The token of its link; this once, for whoever made it.
+    /// The token of its link; this once, for whoever made it, and only where no mail takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    /// The link that holds it; likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 impl From<Invitation> for InvitationView {
@@ -229,14 +235,16 @@ impl From<Invitation> for InvitationView {
             created_at: it.created,
             expires_at: it.expires,
             token: None,
+            link: None,
         }
     }
 }
 
 impl From<Invited> for InvitationView {
     fn from(it: Invited) -> Self {
-        let token = it.token.expose_str().map(str::to_owned);
-        Self { token, ..it.invitation.into() }
+        let text = |of: fn(&Handed) -> &Secret| it.handed.as_ref().and_then(|all| of(all).expose_str()).map(str::to_owned);
+        let (token, link) = (text(|it| &it.token), text(|it| &it.link));
+        Self { token, link, ..it.invitation.into() }
     }
 }
 

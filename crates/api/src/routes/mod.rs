@@ -11,6 +11,7 @@ pub mod documents;
 pub mod follow;
 pub mod health;
 pub mod hooks;
+pub mod invitations;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
@@ -33,6 +34,7 @@ pub fn all() -> Catalog {
     Catalog::new(vec![
         auth::routes(),
         auth_account::routes(),
+        invitations::routes(),
         health::routes(),
         limits::routes(),
         me::routes(),

@@ -1,13 +1,15 @@
 //! `/api/tenant`: the organisation that the caller acts for, its figures, its data, its end.
 
-use crate::answer::{Download, Json};
+use crate::answer::{Accepted, Download, Json};
 use crate::api::Api;
+use crate::call::Asked;
 use crate::extract::Body;
 use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
 use fedatario_app::identity::organisations::EXPORT_FAILED;
 use fedatario_app::identity::tenancy::Tenant;
+use fedatario_app::identity::welcome::Welcome;
 use fedatario_app::model::JobState;
 use fedatario_base::{Code, Permission, Scope};
 use futures_util::StreamExt;
@@ -38,6 +40,15 @@ pub fn routes() -> Routes {
                 )
                 .audits("tenant.data_exported"),
             export,
+        )
+        .add(
+            Operation::post("/api/tenant/mail/test", "tenant.test_mail", "Mails somebody a word: does mail arrive?")
+                .needs(Permission::SettingsManage)
+                .audits("mail.tested")
+                .refuses(&[Code::FieldInvalid, Code::TooManyAttempts])
+                .notes("The job tells what became of it: `mail_unconfigured`, `mail_unavailable`, `mail_refused`, or done.")
+                .example(r#"{"to":"ana@example.com"}"#),
+            test_mail,
         )
         .add(
             Operation::post("/api/tenant/deletion", "tenant.ask_deletion", "Asks for the deletion of all data")
@@ -212,4 +223,37 @@ async fn confirm_deletion(api: Api, scope: Scope) -> Result<Json<TenantView>, Ap
 async fn cancel_deletion(api: Api, scope: Scope) -> Result<Json<TenantView>, ApiError> {
     api.people.cancel_deletion(&scope).await?;
     Ok(Json(view(&api, &scope).await?))
+}
+
+/// Whom to mail.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MailTest)]
+pub struct MailTestForm {
+    /// Their address of mail.
+    #[schema(max_length = 254)]
+    to: String,
+}
+
+/// A mail on its way.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MailOnItsWay)]
+pub struct MailJobView {
+    /// The job that sends it.
+    job: String,
+    /// Whether mail leaves this installation at all.
+    is_configured: bool,
+}
+
+/// `POST /api/tenant/mail/test`
+async fn test_mail(
+    api: Api,
+    asked: Asked,
+    scope: Scope,
+    Body(form): Body<MailTestForm>,
+) -> Result<Accepted<MailJobView>, ApiError> {
+    let welcome = Welcome { people: &api.people, identity: &api.identity };
+    let job = welcome.test_mail(&scope, &form.to, &asked.origin).await?.to_string();
+    let is_configured = api.people.outside.has_mail;
+    Ok(Accepted { location: format!("/api/jobs/{job}"), body: MailJobView { job, is_configured } })
 }

@@ -4,6 +4,7 @@ use crate::support::{Stage, watched};
 use base64::Engine as _;
 use fedatario_api::testing::{TestAnswer, TestApi, TestCall};
 use fedatario_app::identity::Identity;
+use fedatario_app::identity::letters::Outside;
 use fedatario_app::identity::model::{MemberState, Membership, RoleGrant};
 use fedatario_app::identity::signing::CACHE_PERIOD;
 use fedatario_app::mail::MAIL_SEND;
@@ -19,15 +20,25 @@ const PASSWORD: &str = "el tren sale tarde hoy";
 const NEW: &str = "mañana pasa otro a las seis";
 
 /// The API behind its own door, and somebody in it.
-struct House {
-    stage: Stage,
-    api: TestApi,
-    identity: Arc<Identity>,
+pub struct House {
+    pub stage: Stage,
+    pub api: TestApi,
+    pub identity: Arc<Identity>,
 }
 
 impl House {
-    async fn new() -> Self {
-        let stage = Stage::new().await;
+    pub async fn new() -> Self {
+        Self::on(Stage::new().await).await
+    }
+
+    /// The same, with a way out for mail.
+    pub async fn with_mail() -> Self {
+        let mut stage = Stage::new().await;
+        stage.people.outside = Outside { public_url: "https://fiscal.example.mx/".to_owned(), has_mail: true };
+        Self::on(stage).await
+    }
+
+    async fn on(stage: Stage) -> Self {
         let door = stage.api.door.clone().expect("a door");
         let mut parts = fedatario_api::testing::parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
         parts.door = parts.identity.clone();
@@ -38,7 +49,7 @@ impl House {
     }
 
     /// Somebody with a role in a tenant.
-    async fn member(&self, email: &str, tenant: TenantId, role: &str) {
+    pub async fn member(&self, email: &str, tenant: TenantId, role: &str) {
         let now = self.stage.clock.wall();
         let user = self.identity.newcomer(email, "Ana", &Secret::new(PASSWORD), "es").await.expect("somebody");
         let mut tx = self.stage.app.people.begin(&PlatformScope::of(Actor::System)).await.expect("a transaction");
@@ -52,7 +63,7 @@ impl House {
         tx.commit().await.expect("it is kept");
     }
 
-    async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> TestAnswer {
+    pub async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> TestAnswer {
         let call: TestCall = self.api.post(path).json(&body);
         match bearer {
             Some(bearer) => call.bearer(bearer).send().await,
@@ -60,7 +71,7 @@ impl House {
         }
     }
 
-    async fn get(&self, path: &str, bearer: &str) -> TestAnswer {
+    pub async fn get(&self, path: &str, bearer: &str) -> TestAnswer {
         self.api.get(path).bearer(bearer).send().await
     }
 
@@ -69,12 +80,12 @@ impl House {
     }
 
     /// In by password alone; the access token.
-    async fn in_by_password(&self) -> String {
+    pub async fn in_by_password(&self) -> String {
         text(&self.login(PASSWORD).await.is(200), "access_token")
     }
 
     /// Enrols codes by time; the authenticator, a token that knows it, the recovery codes.
-    async fn enrol(&self) -> (Totp, String, Vec<String>) {
+    pub async fn enrol(&self) -> (Totp, String, Vec<String>) {
         let token = self.in_by_password().await;
         let begun = self.post("/api/auth/factors/totp", Some(&token), json!({ "label": "Teléfono" })).await.is(201);
         assert!(begun["qr_svg"].as_str().is_some_and(|it| it.starts_with("<svg")));
@@ -89,7 +100,7 @@ impl House {
         totp.generate(self.stage.clock.wall().as_second().unsigned_abs()).to_string()
     }
 
-    fn pass(&self, seconds: i64) {
+    pub fn pass(&self, seconds: i64) {
         self.stage.clock.advance(SignedDuration::from_secs(seconds));
     }
 
@@ -102,19 +113,16 @@ impl House {
     }
 
     /// The newest mail of a kind that waits: to whom it goes, the token of its link, and the job.
-    async fn mail(&self, kind: &str) -> (String, String, Value) {
+    pub async fn mail(&self, kind: &str) -> (String, String, Value) {
         let rows = self.stage.mails(self.stage.ours, MAIL_SEND).await;
         let (key, payload) = rows.into_iter().rfind(|it| it.1["kind"] == kind).expect("a mail");
-        let sealed = base64::engine::general_purpose::STANDARD.decode(text(&payload, "sealed")).expect("base64");
-        let scope = Scope::system(self.stage.ours);
-        let plain = self.stage.app.vault.open_bytes(&scope, &format!("mail:{key}"), &sealed).await.expect("its own seal");
-        let mail: Value = serde_json::from_slice(&plain).expect("JSON");
+        let mail = self.stage.opened(self.stage.ours, &key, &payload).await;
         let link = text(&mail["fields"], "link");
         (text(&mail, "to"), link.split_once('=').expect("a token").1.to_owned(), payload)
     }
 }
 
-fn text(body: &Value, name: &str) -> String {
+pub fn text(body: &Value, name: &str) -> String {
     body[name].as_str().unwrap_or_else(|| panic!("{name} in {body}")).to_owned()
 }
 

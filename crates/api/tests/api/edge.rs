@@ -169,3 +169,30 @@ async fn only_proxies_of_ours_say_for_whom_they_speak() {
     }
     fedatario_testkit::covers!("api: only proxies of ours say for whom they speak");
 }
+
+#[tokio::test]
+async fn an_operation_on_its_way_out_says_so() {
+    let answer = || async { Ok::<_, fedatario_api::ApiError>(fedatario_api::answer::Nothing) };
+    let get = |path, id| fedatario_api::Operation::get(path, id, "For tests").anyone();
+    let day = jiff::civil::date;
+    let routes = fedatario_api::Routes::of("test")
+        .add(get("/test/old", "test.old").deprecated(day(2026, 1, 31), Some(day(2027, 1, 31))), answer)
+        .add(get("/test/older", "test.older").deprecated(day(2026, 1, 31), None), answer)
+        .add(get("/test/new", "test.new"), answer);
+    let catalog = fedatario_api::routing::Catalog::new(vec![routes]);
+    let stage = crate::support::Stage::of(&catalog).await;
+    let cases = [
+        ("/test/old", "@1769817600", "Sun, 31 Jan 2027 00:00:00 GMT"),
+        ("/test/older", "@1769817600", ""),
+        ("/test/new", "", ""),
+        ("/test/old?odd=1", "@1769817600", "Sun, 31 Jan 2027 00:00:00 GMT"),
+    ];
+    for (path, deprecation, sunset) in cases {
+        let told = stage.api.get(path).send().await;
+        assert_eq!((told.header("deprecation"), told.header("sunset")), (deprecation, sunset), "{path}");
+    }
+    let document = fedatario_api::openapi::document(&catalog);
+    assert_eq!(document["paths"]["/test/old"]["get"]["deprecated"], true);
+    assert!(document["paths"]["/test/new"]["get"].get("deprecated").is_none());
+    fedatario_testkit::covers!("api: an operation on its way out says so in every answer and in the document");
+}

@@ -4,6 +4,7 @@ use crate::support::Stage;
 use axum::http::StatusCode;
 use fedatario_api::answer::{Created, Json};
 use fedatario_api::extract::{Body, Caller};
+use fedatario_api::form::{Field, Fields, Form, Kind};
 use fedatario_api::operation::Operation;
 use fedatario_api::problem::{ApiError, Outcome};
 use fedatario_api::routing::{Catalog, Routes};
@@ -55,6 +56,47 @@ fn catalog(done: &Arc<AtomicU32>) -> Catalog {
             .add(post("/test/refused", "test.refuse"), refuse)
             .add(post("/test/doubted", "test.doubt"), doubt),
     ])
+}
+
+/// A form with a file.
+struct Papers;
+
+impl Fields for Papers {
+    const FIELDS: &'static [Field] = &[
+        Field { name: "file", kind: Kind::File, required: true, text: "A file" },
+        Field { name: "note", kind: Kind::Text, required: false, text: "A note" },
+    ];
+}
+
+#[tokio::test]
+async fn a_form_is_the_same_by_its_fields_and_files_and_not_by_its_boundary() {
+    let done = Arc::new(AtomicU32::new(0));
+    let count = done.clone();
+    let take = move |_: Caller, _: Form<Papers>| {
+        let n = count.fetch_add(1, Ordering::SeqCst) + 1;
+        async move { Ok::<_, ApiError>(Json(Thing { name: "taken".to_owned(), size: n })) }
+    };
+    let catalog =
+        Catalog::new(vec![Routes::of("test").add(Operation::post("/test/papers", "test.papers", "For tests").signed_in(), take)]);
+    let stage = Stage::of(&catalog).await;
+    stage.api.knows("us", person(stage.ours, &[]));
+    let form = |boundary: &str, parts: &[(&str, &str)]| {
+        let part = |(name, value): &(&str, &str)| {
+            let file = if *name == "file" { "; filename=\"x.bin\"" } else { "" };
+            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n")
+        };
+        let body: String = parts.iter().map(part).collect::<String>() + &format!("--{boundary}--\r\n");
+        let call = stage.api.post("/test/papers").bearer("us").header("idempotency-key", "one");
+        call.body(&format!("multipart/form-data; boundary={boundary}"), body).send()
+    };
+    form("aaa", &[("file", "uno"), ("note", "x")]).await.is(200);
+    let again = form("bbb", &[("note", "x"), ("file", "uno")]).await;
+    assert_eq!((again.is(200)["size"].as_u64(), again.header("idempotency-replayed")), (Some(1), "true"));
+    for other in [&[("file", "dos"), ("note", "x")][..], &[("file", "uno"), ("note", "y")], &[("file", "uno")]] {
+        assert_eq!(form("aaa", other).await.is(422)["code"], "idempotency_reused", "{other:?}");
+    }
+    assert_eq!(done.load(Ordering::SeqCst), 1);
+    fedatario_testkit::covers!("api: a form is compared by its fields and the digests of its files, whatever its boundary");
 }
 
 async fn stage() -> (Stage, Arc<AtomicU32>) {

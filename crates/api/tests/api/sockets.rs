@@ -1,7 +1,7 @@
 //! The sockets: what strangers send before anything is a request, and the end of a process.
 
 use crate::support::Stage;
-use fedatario_api::answer::Nothing;
+use fedatario_api::answer::{Download, Nothing};
 use fedatario_api::extract::Raw;
 use fedatario_api::operation::Operation;
 use fedatario_api::problem::ApiError;
@@ -140,4 +140,45 @@ async fn what_is_under_way_is_answered_when_the_process_is_told_to_stop() {
     assert!(text.starts_with("HTTP/1.1 204 "), "{text}");
     serving.task.await.expect("it ends by itself");
     fedatario_testkit::covers!("api: told to stop, nothing new is taken and what is under way is answered");
+}
+
+/// Tells when it is dropped.
+struct Feed(Arc<Notify>);
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_nothing_of_an_answer_is_cut_off() {
+    let ended = Arc::new(Notify::new());
+    let feed = ended.clone();
+    let endless = move || {
+        let feed = Feed(feed.clone());
+        async move {
+            let piece = bytes::Bytes::from(vec![b'x'; 64 * 1024]);
+            let stream = futures_util::stream::unfold(feed, move |feed| {
+                let piece = piece.clone();
+                async move { Some((Ok::<_, std::io::Error>(piece), feed)) }
+            });
+            let body = axum::body::Body::from_stream(stream);
+            Ok::<_, ApiError>(Download { media: "application/octet-stream", name: "x".to_owned(), body })
+        }
+    };
+    let catalog =
+        Catalog::new(vec![Routes::of("test").add(Operation::get("/test/endless", "test.endless", "For tests").anyone(), endless)]);
+    let stage = Stage::of(&catalog).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let (_stop, stopped) = watch::channel(false);
+    let patience = std::time::Duration::from_millis(50);
+    tokio::spawn(server::serve_patiently(listener, catalog.router(stage.api.api.clone()), stopped, patience));
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(b"GET /test/endless HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+    // Nothing is read: what feeds the answer is dropped by itself, and only then.
+    ended.notified().await;
+    drop(stream);
+    fedatario_testkit::covers!("api: whoever reads nothing of an answer is cut off after a while");
 }

@@ -1,9 +1,13 @@
 //! Services over a real database in a folder, and an authority that is never reached.
 
 use async_trait::async_trait;
+use base64::Engine as _;
 use fedatario_api::routing::Catalog;
 use fedatario_api::testing::TestApi;
+use fedatario_app::hooks::HOOK_EVENT;
+use fedatario_app::identity::letters::Outside;
 use fedatario_app::identity::people::People;
+use fedatario_app::mail::MAIL_SEND;
 use fedatario_app::ports::*;
 use fedatario_app::{App, Settings};
 use fedatario_base::id::{HolderId, PackageId, SolicitudId, TenantId};
@@ -66,7 +70,8 @@ impl Stage {
             db.add_tenant(&hands, id, name, clock.wall()).await.expect("a tenant");
         }
         let app = app(&db, &dir, clock.clone());
-        let people = People { app: app.clone(), identity: Arc::new(db.clone()), estate: Arc::new(db.clone()) };
+        let people =
+            People { app: app.clone(), identity: Arc::new(db.clone()), estate: Arc::new(db.clone()), outside: Outside::default() };
         let api = watched(TestApi::new(people.clone(), Arc::new(db.clone()), catalog));
         Self { api, people, app, db, clock, ours, theirs, _dir: dir }
     }
@@ -80,6 +85,29 @@ impl Stage {
         self.clock.advance(jiff::SignedDuration::from_millis(2)); // The leases end: the next look finds them again.
         rows.sort_by_key(|it| it.id);
         rows.into_iter().map(|it| (it.key, it.payload)).collect()
+    }
+
+    /// What a job of mail keeps sealed.
+    pub async fn opened(&self, tenant: TenantId, key: &str, payload: &serde_json::Value) -> serde_json::Value {
+        let sealed = payload["sealed"].as_str().expect("it is sealed");
+        let sealed = base64::engine::general_purpose::STANDARD.decode(sealed).expect("base64");
+        let plain = self.app.vault.open_bytes(&Scope::system(tenant), &format!("mail:{key}"), &sealed).await.expect("its own seal");
+        serde_json::from_slice(&plain).expect("JSON")
+    }
+
+    /// The mails of a tenant that wait, the newest last: each as it was worded.
+    pub async fn letters(&self, tenant: TenantId) -> Vec<serde_json::Value> {
+        let mut all = Vec::new();
+        for (key, payload) in self.mails(tenant, MAIL_SEND).await {
+            all.push(self.opened(tenant, &key, &payload).await);
+        }
+        all
+    }
+
+    /// The events of a tenant that wait to be told, the newest last: (kind, data).
+    pub async fn told(&self, tenant: TenantId) -> Vec<(String, serde_json::Value)> {
+        let rows = self.mails(tenant, HOOK_EVENT).await.into_iter();
+        rows.map(|(_, it)| (it["kind"].as_str().expect("a kind").to_owned(), it["data"].clone())).collect()
     }
 
     /// The actions in a tenant's audit chain, in order.

@@ -18,8 +18,9 @@ use crate::model::{ClaimedJob, NewJob};
 use crate::ports::{LeaseProof, Tx};
 use async_trait::async_trait;
 use fedatario_base::id::{DeliveryId, WebhookId};
-use fedatario_base::text::Language;
-use fedatario_base::{Code, Scope};
+use fedatario_base::text::{Language, say};
+use fedatario_base::{Code, PlatformScope, Scope};
+use fedatario_identity::email;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::HashMap;
@@ -217,10 +218,19 @@ impl Deliveries {
         }
         let Some(webhook) = self.app.store.read(scope).await?.webhook(webhook).await? else { return Ok(None) };
         let Some(to) = webhook.notify else { return Ok(None) };
-        let reason = if is_last { "sin respuesta / no answer" } else { "410 Gone" };
-        let fields = [("url", webhook.url), ("reason", reason.to_owned()), ("at", format!("{:.0}", now.wall))];
-        let Ok(mail) = Mail::new(MailKind::WebhookDisabled, &to, Language::Es, now.wall, &fields) else { return Ok(None) };
+        let language = self.language_of(&to).await?;
+        let reason = if is_last { say(language, "mail-webhook-silent", &[]) } else { "410 Gone".to_owned() };
+        let fields = [("url", webhook.url), ("reason", reason), ("at", format!("{:.0}", now.wall))];
+        let Ok(mail) = Mail::new(MailKind::WebhookDisabled, &to, language, now.wall, &fields) else { return Ok(None) };
         Ok(Some(mail::job(&self.app, scope, &mail).await?))
+    }
+
+    /// The language of whoever has an address, or Spanish if nobody here has it.
+    async fn language_of(&self, to: &str) -> AppResult<Language> {
+        let address = email::normal(to).unwrap_or_default();
+        let mut tx = self.app.people.read(&PlatformScope::for_authentication()).await?;
+        let user = tx.user_by_email(&address).await?;
+        Ok(Language::from_tag(user.map_or("es", |it| if it.language == "en" { "en" } else { "es" })))
     }
 
     /// The job `hook.event`.

@@ -35,6 +35,8 @@ texts! {
         WebhookDisabled = "webhook.disabled",
         /// Somebody wants to know whether it arrives.
         WebhookTest = "webhook.test",
+        /// Somebody was invited into the organisation.
+        MemberInvited = "member.invited",
         /// Somebody joined the organisation.
         MemberJoined = "member.joined",
         /// Somebody's role was changed.
@@ -170,7 +172,19 @@ const ADMITTED: &[Field] = &[
     of("not_after", Shape::Instant),
 ];
 
-const MEMBER: &[Field] = &[of("user", Shape::Id("usr")), maybe("role", NAME), of("by", NAME)];
+/// Characters of the names of all roles that come with one invitation.
+const ROLES: Shape = Shape::Text(500);
+
+const INVITED: &[Field] = &[of("invitation", Shape::Id("inv")), of("roles", ROLES), of("by", NAME)];
+
+const MEMBER: &[Field] = &[of("user", Shape::Id("usr")), maybe("role", ROLES), of("by", NAME)];
+
+const ROLE_CHANGED: &[Field] = &[
+    of("user", Shape::Id("usr")),
+    maybe("role", ROLES),
+    of("change", Shape::OneOf(|| vec!["given", "taken_back"])),
+    of("by", NAME),
+];
 
 impl EventKind {
     /// What it tells.
@@ -186,7 +200,9 @@ impl EventKind {
             EventKind::JobDead => const { &[of("job", Shape::Id("job")), of("kind", CODE), of("code", CODE)] },
             EventKind::WebhookDisabled => const { &[of("webhook", Shape::Id("whk")), of("url", ADDRESS), of("reason", CODE)] },
             EventKind::WebhookTest => const { &[of("webhook", Shape::Id("whk"))] },
-            EventKind::MemberJoined | EventKind::MemberRoleChanged | EventKind::MemberDisabled => MEMBER,
+            EventKind::MemberInvited => INVITED,
+            EventKind::MemberJoined | EventKind::MemberDisabled => MEMBER,
+            EventKind::MemberRoleChanged => ROLE_CHANGED,
             EventKind::SessionReplayed => const { &[of("user", Shape::Id("usr")), of("session", Shape::Id("ses"))] },
             EventKind::ApiKeyCreated | EventKind::ApiKeyRevoked => {
                 const { &[of("key", Shape::Id("key")), of("name", NAME), of("by", NAME)] }
@@ -209,6 +225,7 @@ impl EventKind {
             EventKind::JobDead => "A job was given up after its last attempt and waits for a person.",
             EventKind::WebhookDisabled => "An address was switched off, by its own wish (410) or after days without an answer.",
             EventKind::WebhookTest => "Somebody wants to know whether events arrive.",
+            EventKind::MemberInvited => "Somebody was invited into the organisation.",
             EventKind::MemberJoined => "Somebody joined the organisation.",
             EventKind::MemberRoleChanged => "Somebody's role in the organisation was changed.",
             EventKind::MemberDisabled => "Somebody was disabled or left the organisation.",
@@ -339,5 +356,32 @@ mod tests {
             assert!(!kind.about().is_empty());
         }
         fedatario_testkit::covers!("webhooks: the table of events is closed, and what is told has the shape of its schema");
+    }
+
+    /// Files of these services, without their tests.
+    fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("an entry").path()) {
+            if entry.is_dir() {
+                sources(&entry, found);
+            } else if entry.extension().is_some_and(|it| it == "rs") {
+                let text = std::fs::read_to_string(&entry).expect("text");
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+                found.push((entry.display().to_string(), text));
+            }
+        }
+    }
+
+    #[test]
+    fn every_event_of_the_table_is_told_somewhere() {
+        let mut files = Vec::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        files.retain(|(path, _)| !path.ends_with("hooks/events.rs"));
+        for kind in EventKind::ALL {
+            let name = format!("EventKind::{kind:?}");
+            let ends = |text: &str, at: usize| !text[at + name.len()..].starts_with(|it: char| it.is_alphanumeric());
+            let told = files.iter().any(|(_, text)| text.match_indices(&name).any(|(at, _)| ends(text, at)));
+            assert!(told, "{kind} is published, and nobody tells it");
+        }
+        fedatario_testkit::covers!("webhooks: every event of the published table is told somewhere");
     }
 }

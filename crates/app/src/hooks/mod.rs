@@ -23,8 +23,10 @@ use crate::model::{ClaimedJob, NewJob, PackageRow, Solicitud, Taxpayer};
 use crate::ports::Tx;
 use crate::revision::model::RunRow;
 use events::EventKind;
+use fedatario_base::Clock;
 use fedatario_base::id::{CredentialId, DeliveryId, EventId, JobId, WebhookId};
 use fedatario_credentials::Certificate;
+use jiff::Timestamp;
 use model::{Delivery, DeliveryState, EventRow, Webhook};
 use serde_json::{Value, json};
 
@@ -81,9 +83,20 @@ fn delivery_job(now: &Moment, delivery: &Delivery) -> NewJob {
 
 /// The job that tells an event, for transactions that reach jobs and no webhooks.
 pub fn event_job(now: &Moment, kind: EventKind, data: Value) -> AppResult<NewJob> {
-    kind.conforms(&data).map_err(|why| AppError::Internal(format!("{kind}: {why}")))?;
-    let key = EventId::fresh(now.wall).to_string();
-    Ok(NewJob { kind: HOOK_EVENT, key, payload: json!({ "kind": kind, "data": data }), due: now.service, run: None })
+    event_job_at(now.wall, now.service, kind, data)
+}
+
+/// The same, for whoever has no more than a clock.
+pub fn event_job_over(clock: &dyn Clock, kind: EventKind, data: Value) -> AppResult<NewJob> {
+    event_job_at(clock.wall(), clock.service(), kind, data)
+}
+
+fn event_job_at(wall: Timestamp, due: Timestamp, kind: EventKind, data: Value) -> AppResult<NewJob> {
+    let conforms = kind.conforms(&data);
+    debug_assert_eq!(conforms, Ok(()), "{kind}: {data}");
+    conforms.map_err(|why| AppError::Internal(format!("{kind}: {why}")))?;
+    let key = EventId::fresh(wall).to_string();
+    Ok(NewJob { kind: HOOK_EVENT, key, payload: json!({ "kind": kind, "data": data }), due, run: None })
 }
 
 /// A request came to an end.

@@ -6,17 +6,17 @@
 //! answer to a token that is unknown, used, taken back or lapsed is the same.
 
 use super::members::allowed;
-use super::model::{RoleGrant, User, UserState};
+use super::model::{RoleGrant, User};
 use super::people::{People, event, exceeding, held, refusal, require, tell};
 use super::tenancy::{Invitation, InvitationState, Tenant, TenantState};
-use crate::audit_trail::sha256;
 use crate::error::{AppError, AppResult};
+use crate::hooks::events::EventKind;
 use crate::ports::StoreError;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fedatario_base::id::{InvitationId, RoleId, UserId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
+use fedatario_identity::{email, opaque};
 use jiff::SignedDuration;
+use serde_json::json;
 
 /// How long an invitation is good.
 pub const GOOD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -24,10 +24,8 @@ pub const GOOD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 const ROLES_AT_MOST: usize = 8;
 /// Invitations shown, the newest first.
 pub const SHOWN_AT_MOST: u32 = 500;
-/// The longest address of mail, in bytes (RFC 5321).
-const EMAIL_BYTES_AT_MOST: usize = 254;
-/// Random bytes of a token.
-const TOKEN_BYTES: usize = 32;
+/// The kind of token that a link carries.
+const INVITATION: &str = "invitation";
 
 /// Whom to invite.
 #[derive(Debug, Clone)]
@@ -40,13 +38,22 @@ pub struct Inviting {
     pub roles: Vec<String>,
 }
 
-/// An invitation, and what goes into its link: this once.
+/// An invitation, and how it reaches whoever is invited.
 #[derive(Debug)]
 pub struct Invited {
     /// As kept.
     pub invitation: Invitation,
+    /// What is handed on by whoever invites, this once; none if a mail takes it.
+    pub handed: Option<Handed>,
+}
+
+/// What opens the door to whoever is invited.
+#[derive(Debug)]
+pub struct Handed {
     /// The token.
     pub token: Secret,
+    /// The link that holds it.
+    pub link: Secret,
 }
 
 /// Who takes an invitation.
@@ -54,13 +61,8 @@ pub struct Invited {
 pub enum Taker {
     /// Somebody who is signed in.
     Known(UserId),
-    /// Somebody new.
-    New {
-        /// What others call them.
-        name: String,
-        /// PHC string of their password.
-        password: String,
-    },
+    /// Somebody new, with a password that was checked and hashed. Their address is the invitation's.
+    New(Box<User>),
 }
 
 impl People {
@@ -68,38 +70,51 @@ impl People {
     pub async fn invite(&self, scope: &Scope, asked: Inviting) -> AppResult<Invited> {
         require(scope, Permission::UserInvite)?;
         let now = self.now();
-        let email = address(&asked.email).ok_or_else(|| refusal(Code::FieldInvalid, "not an address of mail"))?;
+        let email = email::normal(&asked.email).map_err(|_| refusal(Code::FieldInvalid, "not an address of mail"))?;
         if asked.roles.is_empty() || asked.roles.len() > ROLES_AT_MOST {
             return Err(refusal(Code::RoleUnknown, format!("between one role and {ROLES_AT_MOST}")));
         }
-        let mut tx = self.begin(scope.actor()).await?;
-        held(tx.as_mut(), scope.tenant()).await?;
-        for role in &asked.roles {
-            exceeding(scope, &allowed(tx.as_mut(), scope.tenant(), role).await?)?;
-        }
-        if let Some(user) = tx.person_by_email(&email).await?
-            && tx.member(scope.tenant(), user.id).await?.is_some()
-        {
-            return Err(refusal(Code::MemberExists, "they are a member already"));
-        }
-        let token = token()?;
+        let (token, digest) = opaque::fresh(INVITATION)?;
         let invitation = Invitation {
             id: InvitationId::fresh(now),
             tenant: scope.tenant(),
             email,
             language: if asked.language == "en" { "en".to_owned() } else { "es".to_owned() },
             roles: asked.roles,
-            digest: sha256(token.as_bytes()),
+            digest,
             invited_by: scope.actor().to_string(),
             created: now,
             expires: now + GOOD_FOR,
             state: InvitationState::Open,
         };
+        let mut tx = self.read(scope.actor()).await?;
+        let (organisation, by) = (self.name_of(tx.as_mut(), scope.tenant()).await?, self.by(tx.as_mut(), scope.actor()).await?);
+        drop(tx); // Sealing a mail may write.
+        let letter = self.invitation_letter(&invitation, &organisation, &by, &token).await?;
+        let mut tx = self.begin(scope.actor()).await?;
+        held(tx.as_mut(), scope.tenant()).await?;
+        for role in &invitation.roles {
+            exceeding(scope, &allowed(tx.as_mut(), scope.tenant(), role).await?)?;
+        }
+        if let Some(user) = tx.person_by_email(&invitation.email).await?
+            && tx.member(scope.tenant(), user.id).await?.is_some()
+        {
+            return Err(refusal(Code::MemberExists, "they are a member already"));
+        }
         tx.add_invitation(&invitation).await?;
+        let data = json!({
+            "invitation": invitation.id.to_string(), "roles": invitation.roles.join(" "), "by": scope.actor().to_string(),
+        });
+        self.tell_outside(tx.as_mut(), scope.tenant(), EventKind::MemberInvited, data).await?;
+        self.post(tx.as_mut(), scope.tenant(), letter.as_slice()).await?;
         let entry = event(scope.actor(), now, "member.invited", invitation.id).field("roles", invitation.roles.join(" "));
         tell(tx.as_mut(), scope.tenant(), entry).await?;
         tx.commit().await?;
-        Ok(Invited { invitation, token: Secret::new(token) })
+        let handed = letter.is_none().then(|| {
+            let link = self.outside.link(INVITATION, token.expose_str().unwrap_or_default());
+            Handed { token, link: Secret::new(link) }
+        });
+        Ok(Invited { invitation, handed })
     }
 
     /// The newest first.
@@ -122,9 +137,9 @@ impl People {
 
     /// What a token is good for, for the page that asks for a password; nothing is used up.
     pub async fn look_at_invitation(&self, token: &str) -> AppResult<(Invitation, Tenant)> {
-        let now = self.now();
+        let (now, digest) = (self.now(), opaque::read(INVITATION, token).ok_or_else(useless)?);
         let mut tx = self.read(&Actor::System).await?;
-        let found = tx.invitation(&sha256(token.as_bytes())).await?;
+        let found = tx.invitation(&digest).await?;
         let invitation = found.filter(|it| it.state == InvitationState::Open && it.expires > now).ok_or_else(useless)?;
         let tenant = tx.tenant(invitation.tenant).await?.filter(|it| it.state == TenantState::Active).ok_or_else(useless)?;
         Ok((invitation, tenant))
@@ -132,9 +147,9 @@ impl People {
 
     /// Takes an invitation: its roles are held from now on, and it is used up.
     pub async fn take_invitation(&self, token: &str, taker: Taker) -> AppResult<(Tenant, UserId)> {
-        let now = self.now();
+        let (now, digest) = (self.now(), opaque::read(INVITATION, token).ok_or_else(useless)?);
         let mut tx = self.begin(&Actor::System).await?;
-        let found = tx.invitation(&sha256(token.as_bytes())).await?;
+        let found = tx.invitation(&digest).await?;
         let invitation = found.filter(|it| it.state == InvitationState::Open && it.expires > now).ok_or_else(useless)?;
         let tenant = held(tx.as_mut(), invitation.tenant).await?;
         if tenant.state != TenantState::Active {
@@ -145,8 +160,8 @@ impl People {
                 let user = tx.person(id).await?.filter(|it| it.email == invitation.email);
                 user.ok_or_else(|| refusal(Code::InvitationForeign, "the invitation is for another address"))?.id
             }
-            Taker::New { name, password } => {
-                let user = newcomer(&invitation, name, password, now);
+            Taker::New(user) => {
+                let user = User { email: invitation.email.clone(), last_tenant: Some(tenant.id), ..*user };
                 match tx.add_person(&user).await {
                     // Whoever has an account shows it: the invitation is no way around its factors.
                     Err(StoreError::Conflict(_)) => {
@@ -174,7 +189,11 @@ impl People {
             };
             tx.give_role(tenant.id, &grant).await?;
         }
-        tx.end_invitation(tenant.id, invitation.id, InvitationState::Accepted, Some(user), now).await?;
+        if !tx.end_invitation(tenant.id, invitation.id, InvitationState::Accepted, Some(user), now).await? {
+            return Err(useless());
+        }
+        let data = json!({ "user": user.to_string(), "role": invitation.roles.join(" "), "by": user.to_string() });
+        self.tell_outside(tx.as_mut(), tenant.id, EventKind::MemberJoined, data).await?;
         let entry = event(&Actor::User(user), now, "member.joined", user).field("invitation", invitation.id.to_string());
         tell(tx.as_mut(), tenant.id, entry.field("roles", invitation.roles.join(" "))).await?;
         tx.commit().await?;
@@ -182,40 +201,6 @@ impl People {
     }
 }
 
-fn newcomer(invitation: &Invitation, name: String, password: String, now: jiff::Timestamp) -> User {
-    User {
-        id: UserId::fresh(now),
-        email: invitation.email.clone(),
-        name,
-        language: invitation.language.clone(),
-        password: Some(super::model::Hidden(password)),
-        state: UserState::Active,
-        epoch: 0,
-        last_tenant: Some(invitation.tenant),
-        created: now,
-        password_set: Some(now),
-        signing_from: None,
-        revision: 0,
-    }
-}
-
 fn useless() -> AppError {
     refusal(Code::InvitationInvalid, "unknown, used, taken back or lapsed")
-}
-
-fn token() -> AppResult<String> {
-    let mut bytes = [0; TOKEN_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| AppError::Internal("no randomness".to_owned()))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// A normalised address of mail: NFC, small letters, one `@` with something on both sides, no blank.
-fn address(text: &str) -> Option<String> {
-    use unicode_normalization::UnicodeNormalization;
-    let text: String = text.trim().nfc().collect::<String>().to_lowercase();
-    let (before, after) = text.split_once('@')?;
-    let odd = |it: char| it.is_whitespace() || it.is_control() || "<>(),;:\"[]\\".contains(it);
-    let good =
-        !before.is_empty() && after.contains('.') && !after.starts_with('.') && !after.ends_with('.') && !after.contains('@');
-    (good && text.len() <= EMAIL_BYTES_AT_MOST && !text.chars().any(odd)).then_some(text)
 }

@@ -1,14 +1,19 @@
 //! Members of a tenant: who they are, which roles they hold from when to when, and in whose place.
 
+use super::letters::{names_of, told};
 use super::model::{MemberState, RoleGrant};
 use super::people::{People, event, exceeding, held, refusal, require, tell};
 use super::roles;
 use super::tenancy::Member;
 use super::tenancy_ports::PeopleTx;
 use crate::error::{AppError, AppResult};
+use crate::hooks::events::EventKind;
+use crate::mail::MailKind;
+use crate::model::NewJob;
 use fedatario_base::id::{RoleId, TenantId, UserId};
 use fedatario_base::{Code, Permission, Scope};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 /// Grants of one member at most, lapsed ones too: far more than anybody's duties.
 pub const GRANTS_AT_MOST: usize = 32;
@@ -47,13 +52,6 @@ impl People {
     pub async fn grant(&self, scope: &Scope, user: UserId, asked: Granting) -> AppResult<RoleGrant> {
         require(scope, Permission::RoleManage)?;
         let now = self.now();
-        let mut tx = self.begin(scope.actor()).await?;
-        held(tx.as_mut(), scope.tenant()).await?;
-        exceeding(scope, &allowed(tx.as_mut(), scope.tenant(), &asked.role).await?)?;
-        let whose = member(tx.as_mut(), scope.tenant(), user).await?;
-        if whose.grants.len() >= GRANTS_AT_MOST {
-            return Err(refusal(Code::GrantFormat, format!("one member holds {GRANTS_AT_MOST} roles at most")));
-        }
         let grant = RoleGrant {
             id: RoleId::fresh(now),
             user,
@@ -64,11 +62,20 @@ impl People {
             granted_by: scope.actor().to_string(),
         };
         timely(&grant, now)?;
+        let letters = self.role_letters(scope, user, |held| held.push(grant.clone())).await?;
+        let mut tx = self.begin(scope.actor()).await?;
+        held(tx.as_mut(), scope.tenant()).await?;
+        exceeding(scope, &allowed(tx.as_mut(), scope.tenant(), &grant.role).await?)?;
+        let whose = member(tx.as_mut(), scope.tenant(), user).await?;
+        if whose.grants.len() >= GRANTS_AT_MOST {
+            return Err(refusal(Code::GrantFormat, format!("one member holds {GRANTS_AT_MOST} roles at most")));
+        }
         if let Some(other) = grant.in_place_of {
             let other = member(tx.as_mut(), scope.tenant(), other).await?;
             stands_in(&grant, &other, now)?;
         }
         tx.give_role(scope.tenant(), &grant).await?;
+        self.tell_role(tx.as_mut(), scope, user, &grant.role, "given", &letters).await?;
         let mut entry = event(scope.actor(), now, "member.role_granted", user).field("role", grant.role.as_str());
         entry = entry.field("grant", grant.id.to_string()).field("from", grant.from.to_string());
         if let Some(until) = grant.until {
@@ -86,6 +93,7 @@ impl People {
     pub async fn take_back(&self, scope: &Scope, user: UserId, grant: RoleId) -> AppResult<()> {
         require(scope, Permission::RoleManage)?;
         let now = self.now();
+        let letters = self.role_letters(scope, user, |held| held.retain(|it| it.id != grant)).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         let whose = member(tx.as_mut(), scope.tenant(), user).await?;
@@ -96,6 +104,7 @@ impl People {
         }
         tx.remove_grant(scope.tenant(), user, grant).await?;
         somebody_rules(tx.as_mut(), scope.tenant(), now).await?;
+        self.tell_role(tx.as_mut(), scope, user, &which.role, "taken_back", &letters).await?;
         let entry = event(scope.actor(), now, "member.role_revoked", user).field("role", which.role.as_str());
         tell(tx.as_mut(), scope.tenant(), entry.field("grant", grant.to_string())).await?;
         Ok(tx.commit().await?)
@@ -105,6 +114,10 @@ impl People {
     pub async fn set_member(&self, scope: &Scope, user: UserId, state: MemberState) -> AppResult<Member> {
         require(scope, Permission::UserManage)?;
         let now = self.now();
+        let letters = match state {
+            MemberState::Disabled => self.disabled_letters(scope, user).await?,
+            MemberState::Active => Vec::new(),
+        };
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         let mut whose = member(tx.as_mut(), scope.tenant(), user).await?;
@@ -118,6 +131,11 @@ impl People {
         }
         tx.set_member_state(scope.tenant(), user, state).await?;
         somebody_rules(tx.as_mut(), scope.tenant(), now).await?;
+        if state == MemberState::Disabled {
+            let data = json!({ "user": user.to_string(), "role": null, "by": scope.actor().to_string() });
+            self.tell_outside(tx.as_mut(), scope.tenant(), EventKind::MemberDisabled, data).await?;
+            self.post(tx.as_mut(), scope.tenant(), &letters).await?;
+        }
         let action = match state {
             MemberState::Active => "member.enabled",
             MemberState::Disabled => "member.disabled",
@@ -126,6 +144,50 @@ impl People {
         tx.commit().await?;
         whose.state = state;
         Ok(whose)
+    }
+}
+
+impl People {
+    /// What a member is told whose roles change: the roles that they hold afterwards.
+    async fn role_letters(&self, scope: &Scope, user: UserId, change: impl FnOnce(&mut Vec<RoleGrant>)) -> AppResult<Vec<NewJob>> {
+        let (tenant, now) = (scope.tenant(), self.now());
+        let mut tx = self.read(scope.actor()).await?;
+        let mut grants = member(tx.as_mut(), tenant, user).await?.grants;
+        let (organisation, by) = (self.name_of(tx.as_mut(), tenant).await?, self.by(tx.as_mut(), scope.actor()).await?);
+        let to: Vec<_> = tx.person(user).await?.into_iter().collect();
+        drop(tx); // Sealing a mail may write.
+        change(&mut grants);
+        let fields = |language| {
+            let role = names_of(&grants, now, language);
+            vec![("organisation", organisation.clone()), ("role", role), ("by", by.words(language)), ("at", told(now))]
+        };
+        self.letters(tenant, MailKind::RoleChanged, &to, fields).await
+    }
+
+    async fn tell_role(
+        &self,
+        tx: &mut dyn PeopleTx,
+        scope: &Scope,
+        user: UserId,
+        role: &str,
+        change: &str,
+        letters: &[NewJob],
+    ) -> AppResult<()> {
+        let data = json!({ "user": user.to_string(), "role": role, "change": change, "by": scope.actor().to_string() });
+        self.tell_outside(tx, scope.tenant(), EventKind::MemberRoleChanged, data).await?;
+        self.post(tx, scope.tenant(), letters).await
+    }
+
+    /// What a member is told who is kept out.
+    async fn disabled_letters(&self, scope: &Scope, user: UserId) -> AppResult<Vec<NewJob>> {
+        let (tenant, now) = (scope.tenant(), self.now());
+        let mut tx = self.read(scope.actor()).await?;
+        member(tx.as_mut(), tenant, user).await?; // Somebody else's is nobody's.
+        let (organisation, by) = (self.name_of(tx.as_mut(), tenant).await?, self.by(tx.as_mut(), scope.actor()).await?);
+        let to: Vec<_> = tx.person(user).await?.into_iter().collect();
+        drop(tx);
+        let fields = |language| vec![("organisation", organisation.clone()), ("by", by.words(language)), ("at", told(now))];
+        self.letters(tenant, MailKind::AccountDisabled, &to, fields).await
     }
 }
 

@@ -94,7 +94,7 @@ impl Identity {
 
     /// Where people reach this installation, with a token behind the `#`, which no server is told.
     pub fn address_with(&self, what: &str, token: &str) -> String {
-        format!("{}/#{what}={token}", self.settings.public_url.trim_end_matches('/'))
+        super::letters::link(&self.settings.public_url, what, token)
     }
 
     async fn letter(&self, user: Option<&User>, kind: MailKind, to: &str, fields: &[(&str, String)]) -> AppResult<Letter> {

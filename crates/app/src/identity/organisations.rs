@@ -4,6 +4,7 @@
 //! two persons and thirty days: it is asked for, confirmed by somebody else, which closes the door at
 //! once, and carried out when its day has come, unless something says that nothing may be destroyed.
 
+use super::letters::told;
 use super::people::{People, Steward, event, held, printable, refusal, require};
 use super::ports::Chain;
 use super::tenancy::{Departure, Tenant, TenantState};
@@ -11,6 +12,8 @@ use super::tenancy_ports::PeopleTx;
 use super::tenancy_ports::{Census, ExportedRow};
 use crate::descarga::layout;
 use crate::error::{AppError, AppResult};
+use crate::mail::MailKind;
+use crate::model::NewJob;
 use crate::ports::StoreError;
 use fedatario_base::id::TenantId;
 use fedatario_base::{Actor, Code, Permission, Scope};
@@ -193,14 +196,31 @@ impl People {
     async fn move_it(&self, actor: &Actor, id: TenantId, which: Move, reason: Option<&str>) -> AppResult<Tenant> {
         let now = self.now();
         let reason = reason.map(worded).transpose()?;
+        let letters = self.move_letters(actor, id, which, now).await?;
         let mut tx = self.begin(actor).await?;
         let mut tenant = held(tx.as_mut(), id).await?;
         moved(&mut tenant, which, actor, reason.clone(), now)?;
         tx.update_tenant(&tenant).await?;
+        self.post(tx.as_mut(), id, &letters).await?;
         tell_both(tx.as_mut(), id, actor, now, which.action(), reason.as_deref()).await?;
         tx.commit().await?;
         tenant.revision += 1;
         Ok(tenant)
+    }
+
+    /// What whoever rules an organisation is told when its doors close, or when it is to go.
+    async fn move_letters(&self, actor: &Actor, id: TenantId, which: Move, now: Timestamp) -> AppResult<Vec<NewJob>> {
+        let (kind, when) = match which {
+            Move::Suspend => (MailKind::TenantSuspended, ("at", told(now))),
+            Move::Leave | Move::Confirm => (MailKind::TenantDeletion, ("until", told(now + LEAVING_FOR))),
+            Move::Resume | Move::Hold | Move::Release | Move::Stay => return Ok(Vec::new()),
+        };
+        let mut tx = self.read(actor).await?;
+        let (organisation, by) = (self.name_of(tx.as_mut(), id).await?, self.by(tx.as_mut(), actor).await?);
+        let to = self.administrators(tx.as_mut(), id).await?;
+        drop(tx); // Sealing a mail may write.
+        let fields = |language| vec![("organisation", organisation.clone()), ("by", by.words(language)), when.clone()];
+        self.letters(id, kind, &to, fields).await
     }
 
     /// All rows of the tenant, as JSON, table by table; told in its chain before the first leaves.

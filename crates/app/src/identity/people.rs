@@ -5,6 +5,7 @@
 //! edge's: an operation that asks for it says so where it is declared.
 
 use super::door::Principal;
+use super::letters::Outside;
 use super::ports::Chain;
 use super::roles;
 use super::tenancy::Tenant;
@@ -26,6 +27,8 @@ pub struct People {
     pub identity: Arc<dyn PeopleStore>,
     /// All that a tenant has.
     pub estate: Arc<dyn Estate>,
+    /// How this installation is seen from outside.
+    pub outside: Outside,
 }
 
 /// Who acts on the installation itself.

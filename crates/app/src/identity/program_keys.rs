@@ -5,17 +5,23 @@
 //! reaches taxpayers of the sandbox only: its scope says so, and storage shows it no others.
 
 use super::door::{Means, Origin, Principal};
+use super::letters::told;
 use super::own_roles::parsed;
 use super::people::{People, event, held, printable, refusal, require, tell};
 use super::programs::Programs;
 use super::tenancy::{ApiKey, ApiKeySecret, TenantState};
+use super::tenancy_ports::PeopleTx;
 use crate::error::{AppError, AppResult};
+use crate::hooks::events::EventKind;
+use crate::mail::MailKind;
+use crate::model::NewJob;
 use async_trait::async_trait;
 use fedatario_audit::Outcome;
 use fedatario_base::id::{ApiKeyId, TenantId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
 use fedatario_identity::api_key::{self, KeyEnvironment, ShownKey};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use std::net::IpAddr;
 
 /// Keys of one tenant that may be shown, at most.
@@ -117,12 +123,15 @@ impl People {
             revision: 0,
         };
         let (secret, digest) = fresh(&key)?;
+        let letters = self.key_letters(scope, &key).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         if tx.count_api_keys(scope.tenant(), now).await? >= KEYS_AT_MOST {
             return Err(bad("an organisation has 200 keys at most"));
         }
         tx.add_api_key(&key, &ApiKeySecret { digest, created: now, until: None }).await?;
+        self.tell_key(tx.as_mut(), scope, &key, EventKind::ApiKeyCreated).await?;
+        self.post(tx.as_mut(), scope.tenant(), &letters).await?;
         let texts: Vec<&str> = key.scopes.iter().map(|it| it.text()).collect();
         let entry = event(scope.actor(), now, "api_key.made", key.id).field("scopes", texts.join(" "));
         tell(tx.as_mut(), scope.tenant(), entry.field("is_test", key.is_test).field("expires", key.expires.to_string())).await?;
@@ -188,9 +197,28 @@ impl People {
         }
         key.revoked = Some((now, scope.actor().to_string()));
         tx.update_api_key(&key).await?;
+        self.tell_key(tx.as_mut(), scope, &key, EventKind::ApiKeyRevoked).await?;
         tell(tx.as_mut(), scope.tenant(), event(scope.actor(), now, "api_key.revoked", id)).await?;
         tx.commit().await?;
         Ok(key)
+    }
+
+    /// What whoever rules the tenant is told of a new key.
+    async fn key_letters(&self, scope: &Scope, key: &ApiKey) -> AppResult<Vec<NewJob>> {
+        let mut tx = self.read(scope.actor()).await?;
+        let (organisation, by) = (self.name_of(tx.as_mut(), key.tenant).await?, self.by(tx.as_mut(), scope.actor()).await?);
+        let to = self.administrators(tx.as_mut(), key.tenant).await?;
+        drop(tx); // Sealing a mail may write.
+        let fields = |language| {
+            let (organisation, name) = (organisation.clone(), key.name.clone());
+            vec![("organisation", organisation), ("name", name), ("by", by.words(language)), ("at", told(key.created))]
+        };
+        self.letters(key.tenant, MailKind::ApiKeyCreated, &to, fields).await
+    }
+
+    async fn tell_key(&self, tx: &mut dyn PeopleTx, scope: &Scope, key: &ApiKey, kind: EventKind) -> AppResult<()> {
+        let data = json!({ "key": key.id.to_string(), "name": key.name, "by": scope.actor().to_string() });
+        self.tell_outside(tx, key.tenant, kind, data).await
     }
 
     /// Who shows this key, from there; for the door. Whatever is wrong with it, the answer is the same.

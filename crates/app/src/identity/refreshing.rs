@@ -11,12 +11,15 @@ use super::ports::IdentityTx;
 use super::service::{Identity, act, chain_of};
 use super::tokens::{Tokens, address_of, agent_of, record};
 use crate::error::{AppError, AppResult};
+use crate::hooks::event_job_over;
+use crate::hooks::events::EventKind;
 use crate::mail::MailKind;
 use fedatario_audit::Outcome;
 use fedatario_base::Code;
 use fedatario_identity::refresh::{GENERATIONS_MOST, GRACE, RefreshToken};
 use fedatario_identity::same;
 use jiff::Timestamp;
+use serde_json::json;
 
 /// What becomes of a refresh token that was shown.
 enum Verdict {
@@ -74,6 +77,11 @@ impl Identity {
         tx.end_session(user.id, session.id, SessionEnd::Replay, now).await?;
         tx.record_login(user.id, &record(now, LoginEvent::Replay, origin, Some(session.id))).await?;
         send(tx.as_mut(), &letter, now).await?;
+        if let Some(tenant) = session.tenant {
+            let data = json!({ "user": user.id.to_string(), "session": session.id.to_string() });
+            let job = event_job_over(self.clock.as_ref(), EventKind::SessionReplayed, data)?;
+            tx.enqueue(tenant, &job, now).await?;
+        }
         let event = act(now, user.id, "auth.session.replayed").object(session.id);
         tx.append(chain_of(session.tenant), event.outcome(Outcome::Refused).code(Code::RefreshRefused), None).await?;
         tx.commit().await?;

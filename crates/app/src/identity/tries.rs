@@ -64,6 +64,16 @@ impl Tries {
         Self::new((throttle::name("mail", email.as_bytes()), throttle::MAIL), origin)
     }
 
+    /// Something that names nobody, as a token out of a link: counted against where it comes from.
+    pub(super) fn place(origin: &Origin) -> Self {
+        let address = (throttle::name("address", &throttle::address(origin.address)), throttle::ADDRESS);
+        let network = (throttle::name("network", &throttle::network(origin.address)), throttle::NETWORK);
+        let own = address.0.clone();
+        let mut names = vec![address, network];
+        names.sort_by(|left, right| left.0.cmp(&right.0));
+        Self { names, own }
+    }
+
     /// Refuses, with the time to wait, if one of the rules says so.
     pub(super) async fn check(&self, tx: &mut dyn IdentityTx, now: Timestamp) -> AppResult<()> {
         let names: Vec<String> = self.names.iter().map(|it| it.0.clone()).collect();

@@ -83,6 +83,11 @@ impl Revision {
         Ok(Loaded { list, passed_over: read.passed_over, same: false })
     }
 
+    /// Keeps the certificates of a file, DER or PEM; how many were new.
+    pub async fn load_certificate_file(&self, scope: &Scope, bytes: &[u8]) -> AppResult<u64> {
+        self.load_certificates(scope, &Certificate::parse_all(bytes)?).await
+    }
+
     /// Keeps certificates by their numbers; how many were new.
     pub async fn load_certificates(&self, scope: &Scope, certificates: &[Certificate]) -> AppResult<u64> {
         let now = Moment::now(&self.app, scope);

@@ -10,6 +10,7 @@ mod doctor;
 mod explain;
 mod jobs;
 mod keys;
+mod mail;
 mod migrate;
 mod openapi;
 mod owner_link;
@@ -48,6 +49,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
         Command::Tenant { command } => tenant::run(globals, command, screen).await,
+        Command::Mail { command } => mail::run(globals, command, screen).await,
         Command::Users { command } => users::run(globals, command, screen).await,
         Command::ApiKeys { command } => keys::run(globals, command, screen).await,
         Command::OwnerLink => owner_link::run(globals, screen).await,

@@ -6,6 +6,7 @@ use crate::cli;
 use crate::failure::Failure;
 use crate::house::House;
 use crate::present::Screen;
+use fedatario_api::printed;
 use fedatario_app::books::period::Period;
 use fedatario_app::books::summary::{self, Summary, Traced, shown};
 use fedatario_app::descarga::register;
@@ -29,14 +30,14 @@ pub async fn run(house: &House, screen: &Screen, asked: &cli::Summary) -> Result
     }
     let made = summary::summarise(&house.app, &house.scope, &taxpayer, period).await?;
     let Some(format) = &asked.format else {
-        figures::print(screen, &figures::page(screen, &made));
+        figures::print(screen, &printed::summary(screen.language(), &made));
         screen.result(&made.json());
         return Ok(exit(&made));
     };
     let bytes = match format.as_str() {
         "json" => format!("{:#}\n", made.json()).into_bytes(),
         "csv" => sheets::summary(&made).map_err(|error| Failure::internal(error.to_string()))?,
-        _ => figures::page(screen, &made).html().into_bytes(),
+        _ => printed::summary(screen.language(), &made).html().into_bytes(),
     };
     let path = asked.output.as_deref().unwrap_or(Path::new("-"));
     out::write_whole(path, &bytes)?;
