@@ -17,6 +17,8 @@ pub mod limits;
 pub mod me;
 pub mod members;
 pub mod packages;
+#[cfg(feature = "passkeys")]
+pub mod passkeys;
 pub mod published;
 pub mod recovery;
 pub mod roles;
@@ -33,6 +35,8 @@ pub fn all() -> Catalog {
     Catalog::new(vec![
         auth::routes(),
         auth_account::routes(),
+        #[cfg(feature = "passkeys")]
+        passkeys::routes(),
         health::routes(),
         limits::routes(),
         me::routes(),

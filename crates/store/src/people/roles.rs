@@ -155,8 +155,13 @@ impl Roles for SqlPeopleTx {
     }
 
     async fn remove_grant(&mut self, tenant: TenantId, user: UserId, id: RoleId) -> Stored<()> {
-        let removed =
-            run!(self.tx.work, "delete from member_roles where tenant_id = $1 and user_id = $2 and id = $3", tenant.0, user.0, id.0,)?;
+        let removed = run!(
+            self.tx.work,
+            "delete from member_roles where tenant_id = $1 and user_id = $2 and id = $3",
+            tenant.0,
+            user.0,
+            id.0,
+        )?;
         self.touched(removed)
     }
 
