@@ -109,6 +109,7 @@ codes! {
     SessionRequired = "session_required", 403, Usage, Caller, false;
     FactorState = "factor_state", 409, Usage, Caller, false;
     RecoveryElsewhere = "recovery_elsewhere", 409, Usage, Caller, false;
+    PasskeyOrigin = "passkey_origin", 409, Usage, Installation, false;
     TooManyAttempts = "too_many_attempts", 429, Later, Caller, true;
     Busy = "busy", 503, Later, Installation, true;
     // Identities of taxpayers.

@@ -156,6 +156,9 @@ factor_state = With your second factors as they are, that cannot be done.
 recovery_elsewhere = Another person who administers the organisation can begin that recovery.
     .fix = Have them begin it, with notice and a wait of 72 hours; or repeat the command with `--force` if they cannot.
     .example = fedatario users recover ana@company.mx --force
+passkey_origin = At the address of this installation there are no passkeys: they ask for https with a name, or localhost.
+    .fix = Whoever operates the installation sets FEDATARIO_PUBLIC_URL to the https address by which people come in.
+    .example = FEDATARIO_PUBLIC_URL=https://fedatario.empresa.mx
 too_many_attempts = There were too many failed attempts; there is a wait.
     .fix = Wait as Retry-After says. From a machine that you signed in from before, send its `device_token`: its wait is its own.
     .example = Retry-After: 30
@@ -1151,6 +1154,7 @@ cli-explain--slug = Error code, as key_password
 recovery-from-elsewhere = Another organisation of that person
 factor-added = { $label } ({ $kind }) was added
 factor-removed = { $label } ({ $kind }) was removed
+factor-suspended = { $label } ({ $kind }) was suspended, for its counter went back and there may be a copy
 factor-codes = there are new recovery codes
 factor-totp = codes by time
 factor-passkey = passkey

@@ -156,6 +156,9 @@ factor_state = Con sus segundos factores como están, eso no se puede.
 recovery_elsewhere = Otra persona que administra la organización puede iniciar esa recuperación.
     .fix = Que la inicie ella, con aviso y 72 horas de espera; o repita la orden con `--force` si no se puede.
     .example = fedatario users recover ana@empresa.mx --force
+passkey_origin = En la dirección de esta instalación no hay llaves de acceso: piden https con un nombre, o localhost.
+    .fix = Quien opera la instalación pone en FEDATARIO_PUBLIC_URL la dirección con https por la que se entra.
+    .example = FEDATARIO_PUBLIC_URL=https://fedatario.empresa.mx
 too_many_attempts = Hubo demasiados intentos fallidos; hay que esperar.
     .fix = Espere lo que dice Retry-After. Desde un equipo con el que ya entró, mande su `device_token` y la espera es aparte.
     .example = Retry-After: 30
@@ -1151,6 +1154,7 @@ cli-explain--slug = Código de error, como key_password
 recovery-from-elsewhere = Otra organización de esa persona
 factor-added = se agregó { $label } ({ $kind })
 factor-removed = se quitó { $label } ({ $kind })
+factor-suspended = se suspendió { $label } ({ $kind }), pues su contador volvió atrás y puede haber una copia
 factor-codes = hay nuevos códigos de recuperación
 factor-totp = códigos por tiempo
 factor-passkey = llave de acceso

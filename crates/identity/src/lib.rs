@@ -12,6 +12,8 @@ pub mod email;
 mod error;
 pub mod jwt;
 pub mod opaque;
+#[cfg(feature = "passkeys")]
+pub mod passkey;
 pub mod password;
 pub mod recovery;
 pub mod refresh;

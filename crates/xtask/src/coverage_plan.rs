@@ -632,6 +632,25 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(
         IDENTITY,
+        "Passkeys, in builds that ask for them: questions good once and for one act, one site, one person; counters that go back",
+        &[
+            "identity: passkeys are bound",
+            "identity: what is no answer of a device",
+            "api: a passkey is enrolled",
+            "api: an answer of a device counts once",
+            "api: of sixteen equal answers",
+            "api: a device that was asked elsewhere",
+            "api: a passkey is of one person",
+            "api: a device whose counter goes back",
+            "api: wrong answers of devices",
+            "api: a reset by mail asks for the passkey",
+            "api: what is no answer of a device",
+            "api: no bit of what a device signed",
+            "api: without passkeys",
+        ],
+    ),
+    bullet(
+        IDENTITY,
         "The first owner; tokens for one act; API keys as a format; tenants and tokens",
         &[
             "identity: an owner's link",

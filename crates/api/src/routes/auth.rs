@@ -229,6 +229,8 @@ pub struct MfaView {
     mfa_token: String,
     /// Seconds for which it is good.
     expires_in: i64,
+    /// What may be proven: `totp`, `passkey`, `recovery_code`.
+    kinds: Vec<&'static str>,
 }
 
 /// What a good password leads to.
@@ -322,9 +324,11 @@ async fn login(api: Api, asked: Asked, Body(form): Body<Credentials>) -> Result<
     let form = LoginForm { email: form.email, password: Secret::new(form.password), tenant, device: form.device_token };
     Ok(Json(match api.identity.login(form, &asked.origin).await? {
         LoggedIn::In(entered) => LoginView::Entered(Box::new(EnteredView::of(&entered)?)),
-        LoggedIn::Mfa(token) => {
+        LoggedIn::Mfa(half) => {
             let expires_in = fedatario_app::identity::login::MFA_TOKEN_FOR.as_secs();
-            LoginView::Mfa(MfaView { mfa_required: true, mfa_token: shown(&token)?, expires_in })
+            let recovery = half.has_recovery_code.then_some("recovery_code");
+            let kinds = half.kinds.iter().map(|it| it.text()).chain(recovery).collect();
+            LoginView::Mfa(MfaView { mfa_required: true, mfa_token: shown(&half.token)?, expires_in, kinds })
         }
     }))
 }

@@ -11,6 +11,7 @@ use crate::problem::ApiError;
 use crate::routing::Routes;
 use fedatario_app::identity::account::HISTORY_MOST;
 use fedatario_app::identity::door::Means;
+use fedatario_app::identity::factors::ConfirmedFactor;
 use fedatario_app::identity::model::{Factor, LoginRecord, Session};
 use fedatario_base::id::{FactorId, SessionId};
 use fedatario_base::{Code, Secret};
@@ -341,7 +342,7 @@ struct FactorView {
     /// `totp` or `passkey`.
     kind: String,
     label: String,
-    /// `pending` or `active`.
+    /// `pending`, `active` or `suspended`.
     state: String,
     #[schema(value_type = String, format = DateTime)]
     created_at: jiff::Timestamp,
@@ -382,10 +383,10 @@ async fn list_factors(api: Api, Caller(caller): Caller) -> Result<Json<FactorsVi
 /// A factor to begin.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct FactorForm {
+pub(super) struct FactorForm {
     /// What its owner calls it.
     #[serde(default)]
-    label: String,
+    pub(super) label: String,
 }
 
 /// What an authenticator is given.
@@ -418,12 +419,19 @@ struct ConfirmForm {
 
 /// A factor that counts now.
 #[derive(Serialize, ToSchema)]
-struct ConfirmedView {
+pub(super) struct ConfirmedView {
     /// A token that knows of the factor.
     #[serde(flatten)]
     access: AccessView,
     /// Recovery codes, with the first factor; shown this once.
     recovery_codes: Vec<String>,
+}
+
+impl ConfirmedView {
+    pub(super) fn of(it: &ConfirmedFactor) -> Result<Self, ApiError> {
+        let recovery_codes = it.recovery_codes.iter().map(shown).collect::<Result<_, _>>()?;
+        Ok(Self { access: AccessView::of(&it.access)?, recovery_codes })
+    }
 }
 
 /// `POST /api/auth/factors/{factor}/confirm`
@@ -435,8 +443,7 @@ async fn confirm_factor(
     Body(form): Body<ConfirmForm>,
 ) -> Result<Json<ConfirmedView>, ApiError> {
     let it = api.identity.confirm_totp(&caller, factor, &Secret::new(form.code), &asked.origin).await?;
-    let recovery_codes = it.recovery_codes.iter().map(shown).collect::<Result<_, _>>()?;
-    Ok(Json(ConfirmedView { access: AccessView::of(&it.access)?, recovery_codes }))
+    Ok(Json(ConfirmedView::of(&it)?))
 }
 
 /// `DELETE /api/auth/factors/{factor}`

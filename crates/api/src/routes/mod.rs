@@ -18,6 +18,8 @@ pub mod limits;
 pub mod me;
 pub mod members;
 pub mod packages;
+#[cfg(feature = "passkeys")]
+pub mod passkeys;
 pub mod published;
 pub mod recovery;
 pub mod roles;
@@ -35,6 +37,8 @@ pub fn all() -> Catalog {
         auth::routes(),
         auth_account::routes(),
         invitations::routes(),
+        #[cfg(feature = "passkeys")]
+        passkeys::routes(),
         health::routes(),
         limits::routes(),
         me::routes(),

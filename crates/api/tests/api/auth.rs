@@ -5,6 +5,8 @@ use base64::Engine as _;
 use fedatario_api::testing::{TestAnswer, TestApi, TestCall};
 use fedatario_app::identity::Identity;
 use fedatario_app::identity::letters::Outside;
+#[cfg(not(feature = "passkeys"))]
+use fedatario_app::identity::model::FactorKind;
 use fedatario_app::identity::model::{MemberState, Membership, RoleGrant};
 use fedatario_app::identity::signing::CACHE_PERIOD;
 use fedatario_app::mail::MAIL_SEND;
@@ -454,4 +456,31 @@ async fn forms_are_closed_and_secrets_stay_out_of_answers() {
         tx.audit_rows(1, 100).await.unwrap().iter().map(|it| String::from_utf8_lossy(&it.entry).into_owned()).collect();
     assert!(!chained.contains(EMAIL) && !chained.contains("127.0.0.1"), "no personal text in a chain");
     fedatario_testkit::covers!("api: forms of identity are closed, and neither answers nor chains tell a secret");
+}
+
+#[cfg(not(feature = "passkeys"))]
+#[tokio::test]
+async fn without_the_feature_there_are_no_passkeys() {
+    let house = House::new().await;
+    let document = house.api.get("/api/openapi.json").send().await.is(200);
+    assert!(document["paths"].as_object().is_some_and(|all| !all.keys().any(|it| it.contains("passkey"))));
+    let (totp, token, _) = house.enrol().await;
+    for path in ["/api/auth/factors/passkey", "/api/auth/mfa/passkey", "/api/auth/step-up/passkey"] {
+        assert_eq!(house.post(path, Some(&token), json!({})).await.status.as_u16() / 100, 4, "{path}");
+    }
+    assert_eq!(house.post("/api/auth/mfa/passkey", None, json!({})).await.status, 404);
+    // One that another build enrolled is still asked for, and this one lets in by what it can verify.
+    let mut tx = house.stage.app.people.begin(&PlatformScope::of(Actor::System)).await.unwrap();
+    let user = tx.user_by_email(EMAIL).await.unwrap().unwrap();
+    let mut key = tx.factors(user.id).await.unwrap().remove(0);
+    (key.id, key.kind) = (fedatario_base::id::FactorId::fresh(house.stage.clock.wall()), FactorKind::Passkey);
+    tx.add_factor(&key).await.unwrap();
+    tx.commit().await.unwrap();
+    house.pass(30);
+    let half = house.login(PASSWORD).await.is(200);
+    assert_eq!(half["kinds"], json!(["totp", "recovery_code"]));
+    house.in_by_both(&totp).await;
+    fedatario_testkit::covers!(
+        "api: without passkeys in the build there are no routes of them, and whoever has one is asked for a factor"
+    );
 }

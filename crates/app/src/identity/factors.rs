@@ -3,7 +3,7 @@
 use super::door::{Means, Origin, Principal};
 use super::login::{Claim, Proof, active_factors, factor_label, take};
 use super::model::{Factor, FactorKind, FactorState, Hidden, LoginEvent, SessionEnd, User, UserState};
-use super::notices::{Change, send};
+use super::notices::{Change, Letter, send};
 use super::ports::IdentityTx;
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::standing::STEPPED_UP_FOR;
@@ -62,35 +62,8 @@ impl Identity {
         let (secret, id) = (totp::fresh()?, FactorId::fresh(now));
         let sealed = self.vault.seal_bytes(&Scope::system(NO_TENANT), &factor_label(id), secret.expose()).await?;
         let mut tx = self.writing_as(me.user).await?;
-        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
-        let all = tx.factors(me.user).await?;
-        let has_one = all.iter().any(|it| it.state == FactorState::Active);
-        let is_fresh = now.duration_since(principal.authenticated) <= STEPPED_UP_FOR;
-        if !(is_fresh && (principal.is_stepped_up || !has_one)) {
-            return Err(AppError::Refused(Code::StepUpRequired));
-        }
-        for old in all.iter().filter(|it| it.state == FactorState::Pending) {
-            tx.remove_factor(me.user, old.id).await?;
-        }
-        if all.iter().filter(|it| it.state == FactorState::Active).count() >= FACTORS_MOST {
-            return Err(AppError::Refused(Code::FactorState));
-        }
-        let label: String = label.chars().filter(|it| !it.is_control()).take(LABEL_MOST).collect();
-        let state = FactorState::Pending;
-        let (kind, secret_row) = (FactorKind::Totp, Hidden(sealed));
-        let factor = Factor {
-            id,
-            user: me.user,
-            kind,
-            label,
-            state,
-            secret: secret_row,
-            last_step: 0,
-            created: now,
-            confirmed: None,
-            used: None,
-        };
-        tx.add_factor(&factor).await?;
+        let user = may_begin(tx.as_mut(), principal, me, now).await?;
+        tx.add_factor(&pending(id, me.user, FactorKind::Totp, label, sealed, now)).await?;
         tx.commit().await?;
         Ok(BegunFactor { id, enrolment: totp::enrolment(&secret, &self.settings.product, &user.email)? })
     }
@@ -111,7 +84,8 @@ impl Identity {
         let factors = tx.factors(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         drop(tx);
-        let factor = factors.iter().find(|it| it.id == id && it.state == FactorState::Pending);
+        let is_meant = |it: &&Factor| it.id == id && it.state == FactorState::Pending && it.kind == FactorKind::Totp;
+        let factor = factors.iter().find(is_meant);
         let factor = factor.ok_or_else(|| AppError::NotFound(id.to_string()))?;
         let letter = self.notice_of_factor(&user, Change::Added(factor), origin).await?;
         let secret = self.factor_secret(factor).await?;
@@ -127,10 +101,22 @@ impl Identity {
             None => false,
         };
         if !taken {
-            self.refuse_factor(tx, &user, &tries, origin).await?;
+            self.refuse_factor(tx, &user, &tries, origin, None).await?;
             return Err(AppError::Refused(Code::MfaRefused));
         }
         tx.confirm_factor(me.user, id, now).await?;
+        self.factor_counts(tx, Added { user, me, is_first, letter, methods: "pwd otp" }, origin, now).await
+    }
+
+    /// What follows from every factor that was proven for the first time. Commits.
+    pub(super) async fn factor_counts(
+        &self,
+        mut tx: Box<dyn IdentityTx>,
+        added: Added,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> AppResult<ConfirmedFactor> {
+        let Added { user, me, is_first, letter, methods } = added;
         let codes = if is_first { recovery::fresh(me.user)? } else { Vec::new() };
         if is_first {
             let digests: Vec<[u8; 32]> = codes.iter().map(|it| it.1).collect();
@@ -139,7 +125,7 @@ impl Identity {
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
         tx.record_login(me.user, &record(now, LoginEvent::FactorAdded, origin, Some(me.session))).await?;
         send(tx.as_mut(), &letter, now).await?;
-        let access = self.restate(tx, &user, me.session, "pwd otp", "auth.factor.added", now).await?;
+        let access = self.restate(tx, &user, me.session, methods, "auth.factor.added", now).await?;
         self.standings.forget_all();
         Ok(ConfirmedFactor { recovery_codes: codes.into_iter().map(|it| it.0).collect(), access })
     }
@@ -159,7 +145,7 @@ impl Identity {
         let user = user.ok_or(AppError::Refused(Code::Unauthenticated))?;
         tries.check(tx.as_mut(), now).await?;
         if !take(tx.as_mut(), me.user, &claim, now).await? {
-            self.refuse_factor(tx, &user, &tries, origin).await?;
+            self.refuse_factor(tx, &user, &tries, origin, claim.suspect()).await?;
             return Err(AppError::Refused(Code::MfaRefused));
         }
         if matches!(claim, Claim::Recovery(_)) {
@@ -185,7 +171,8 @@ impl Identity {
         let mut tx = self.writing_as(me.user).await?;
         let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         let active = active_factors(tx.as_mut(), me.user).await?;
-        if needs_one && active.iter().all(|it| it.id == id) && !active.is_empty() {
+        let proves_another = active.iter().any(|it| it.id != id && it.state == FactorState::Active);
+        if needs_one && active.iter().any(|it| it.id == id) && !proves_another {
             return Err(AppError::Refused(Code::FactorState));
         }
         tx.remove_factor(me.user, id).await?;
@@ -247,6 +234,42 @@ impl Identity {
         (line.authenticated, line.methods) = (now, methods.to_owned());
         self.access_for(&line, user.epoch).await
     }
+}
+
+/// A factor that was just proven for the first time.
+pub(super) struct Added {
+    pub(super) user: User,
+    pub(super) me: Myself,
+    /// Whether none was asked for before.
+    pub(super) is_first: bool,
+    pub(super) letter: Letter,
+    /// Names of RFC 8176.
+    pub(super) methods: &'static str,
+}
+
+/// Whether somebody may begin a factor now; whatever they began before is forgotten.
+pub(super) async fn may_begin(tx: &mut dyn IdentityTx, principal: &Principal, me: Myself, now: Timestamp) -> AppResult<User> {
+    let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+    let (pending, kept): (Vec<Factor>, Vec<Factor>) =
+        tx.factors(me.user).await?.into_iter().partition(|it| it.state == FactorState::Pending);
+    let is_fresh = now.duration_since(principal.authenticated) <= STEPPED_UP_FOR;
+    if !(is_fresh && (principal.is_stepped_up || kept.is_empty())) {
+        return Err(AppError::Refused(Code::StepUpRequired));
+    }
+    for old in pending {
+        tx.remove_factor(me.user, old.id).await?;
+    }
+    if kept.len() >= FACTORS_MOST {
+        return Err(AppError::Refused(Code::FactorState));
+    }
+    Ok(user)
+}
+
+/// A factor that was begun now.
+pub(super) fn pending(id: FactorId, user: UserId, kind: FactorKind, label: &str, sealed: Vec<u8>, now: Timestamp) -> Factor {
+    let label = label.chars().filter(|it| !it.is_control()).take(LABEL_MOST).collect();
+    let (state, secret) = (FactorState::Pending, Hidden(sealed));
+    Factor { id, user, kind, label, state, secret, last_step: 0, created: now, confirmed: None, used: None }
 }
 
 /// Acts about factors and passwords ask for a factor of the last minutes.

@@ -21,13 +21,17 @@ use fedatario_identity::{email, opaque, recovery, throttle, totp};
 use jiff::{SignedDuration, Timestamp};
 
 /// The kind of token that stands between password and second factor.
-const MFA: &str = "mfa";
+pub(super) const MFA: &str = "mfa";
 /// How long it does.
 pub const MFA_TOKEN_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Wrong codes that one such token bears.
 pub const MFA_TRIES_MOST: u32 = 5;
 /// Seconds for which anonymous refusals from one address are counted together.
 const ANONYMOUS_WINDOW_S: i64 = 60;
+
+/// Kinds of factors that this program can verify.
+const VERIFIED: &[FactorKind] =
+    if cfg!(feature = "passkeys") { &[FactorKind::Totp, FactorKind::Passkey] } else { &[FactorKind::Totp] };
 
 /// What somebody shows who wants to come in.
 #[derive(Debug)]
@@ -45,19 +49,32 @@ pub struct LoginForm {
 /// What a good password leads to.
 #[derive(Debug)]
 pub enum LoggedIn {
-    /// A second factor is asked for; this token stands for the password.
-    Mfa(Secret),
+    /// A second factor is asked for.
+    Mfa(HalfIn),
     /// In.
     In(Box<Entered>),
 }
 
-/// A second factor, as shown.
+/// Somebody whose password was right.
 #[derive(Debug)]
+pub struct HalfIn {
+    /// Stands for the password.
+    pub token: Secret,
+    /// What they may prove next, each kind once: factors that count, and that this program can verify.
+    pub kinds: Vec<FactorKind>,
+    /// Whether they have a recovery code left.
+    pub has_recovery_code: bool,
+}
+
+/// A second factor, as shown.
 pub enum Proof {
     /// Six digits.
     Code(Secret),
     /// A recovery code.
     Recovery(Secret),
+    /// What a device answered.
+    #[cfg(feature = "passkeys")]
+    Passkey(Box<super::passkeys::Shown>),
 }
 
 /// What a proof would use up.
@@ -66,6 +83,9 @@ pub(super) enum Claim {
     Step(FactorId, i64),
     /// A recovery code.
     Recovery([u8; 32]),
+    /// A question that was asked of a device, and what came of it.
+    #[cfg(feature = "passkeys")]
+    Passkey(Box<super::passkeys::Answered>),
     /// Nothing: it proves nothing.
     Nothing,
 }
@@ -75,7 +95,18 @@ impl Claim {
     pub(super) fn methods(&self) -> &'static str {
         match self {
             Claim::Step(..) => "pwd otp",
+            #[cfg(feature = "passkeys")]
+            Claim::Passkey(_) => "pwd hwk",
             Claim::Recovery(_) | Claim::Nothing => "pwd rcv",
+        }
+    }
+
+    /// The factor that there may be two of, if it showed that.
+    pub(super) fn suspect(&self) -> Option<FactorId> {
+        match self {
+            #[cfg(feature = "passkeys")]
+            Claim::Passkey(it) => it.suspect(),
+            _ => None,
         }
     }
 }
@@ -143,7 +174,8 @@ impl Identity {
             tx.update_user(&user).await?;
             user.revision += 1;
         }
-        if active_factors(tx.as_mut(), user.id).await?.is_empty() {
+        let factors = active_factors(tx.as_mut(), user.id).await?;
+        if factors.is_empty() {
             tries.forget(tx.as_mut()).await?;
             let begun =
                 self.begin_line(tx.as_mut(), Beginning { user, tenant, methods: "pwd", device, origin, notice }, now).await?;
@@ -156,8 +188,11 @@ impl Identity {
         let purpose = Purpose::Mfa;
         let row = OneTime { digest, purpose, user: Some(user.id), tenant, detail, created: now, expires, attempts: 0, used: None };
         tx.add_one_time(&row).await?;
+        let has_recovery_code = tx.recovery_codes_left(user.id).await? > 0;
         tx.commit().await?;
-        Ok(LoggedIn::Mfa(token))
+        let provable = |kind: &FactorKind| factors.iter().any(|it| it.state == FactorState::Active && it.kind == *kind);
+        let kinds = VERIFIED.iter().copied().filter(provable).collect();
+        Ok(LoggedIn::Mfa(HalfIn { token, kinds, has_recovery_code }))
     }
 
     /// Lets somebody in who was let to the second factor.
@@ -184,7 +219,7 @@ impl Identity {
         let is_open = tx.one_time(Purpose::Mfa, &digest).await?.is_some_and(|it| is_open(&it, now));
         if !is_open || !take(tx.as_mut(), id, &claim, now).await? {
             tx.count_attempt(&digest).await?;
-            self.refuse_factor(tx, &user, &tries, origin).await?;
+            self.refuse_factor(tx, &user, &tries, origin, claim.suspect()).await?;
             return Err(refused());
         }
         tx.use_one_time(&digest, now).await?;
@@ -213,6 +248,8 @@ impl Identity {
                 let digest = code.expose_str().and_then(|it| recovery::read(user, it));
                 return Ok(digest.map_or(Claim::Nothing, Claim::Recovery));
             }
+            #[cfg(feature = "passkeys")]
+            Proof::Passkey(shown) => return self.passkey_claim(user, factors, shown, now).await,
             Proof::Code(code) => code.expose_str().unwrap_or_default(),
         };
         for factor in factors.iter().filter(|it| it.state == FactorState::Active && it.kind == FactorKind::Totp) {
@@ -260,19 +297,25 @@ impl Identity {
         Ok(())
     }
 
-    /// A wrong second factor is counted, and told to its person's history and chain.
+    /// A wrong second factor is counted, and told to its person's history and chain; so is that one was
+    /// suspended for it.
     pub(super) async fn refuse_factor(
         &self,
         mut tx: Box<dyn IdentityTx>,
         user: &User,
         tries: &Tries,
         origin: &Origin,
+        suspended: Option<FactorId>,
     ) -> AppResult<()> {
         let now = self.now();
         tries.count(tx.as_mut(), now).await?;
         tx.record_login(user.id, &record(now, LoginEvent::FactorRefused, origin, None)).await?;
         let event = act(now, user.id, "auth.factor.refused").outcome(Outcome::Refused).code(Code::MfaRefused);
         tx.append(chain_of(user.last_tenant), event, None).await?;
+        if let Some(factor) = suspended {
+            let event = act(now, user.id, "auth.factor.suspended").field("factor", factor.to_string());
+            tx.append(chain_of(user.last_tenant), event, None).await?;
+        }
         tx.commit().await?;
         tracing::info!(code = Code::MfaRefused.slug(), user = %user.id, "a second factor was refused");
         Ok(())
@@ -284,7 +327,7 @@ pub(super) fn factor_label(id: FactorId) -> String {
     format!("identity.factor/{id}")
 }
 
-fn is_open(token: &OneTime, now: Timestamp) -> bool {
+pub(super) fn is_open(token: &OneTime, now: Timestamp) -> bool {
     token.used.is_none() && now < token.expires && token.attempts < MFA_TRIES_MOST
 }
 
@@ -294,6 +337,8 @@ pub(super) async fn take(tx: &mut dyn IdentityTx, user: UserId, claim: &Claim, n
     let is_proven = match claim {
         Claim::Step(factor, step) => tx.take_step(user, *factor, *step, now).await?,
         Claim::Recovery(digest) => tx.use_recovery_code(user, digest, now).await?,
+        #[cfg(feature = "passkeys")]
+        Claim::Passkey(it) => it.take(tx, user, now).await?,
         Claim::Nothing => false,
     };
     if is_proven {
@@ -302,8 +347,9 @@ pub(super) async fn take(tx: &mut dyn IdentityTx, user: UserId, claim: &Claim, n
     Ok(is_proven)
 }
 
+/// The factors that are asked of somebody: those that count, and suspended ones, which nobody passes by.
 pub(super) async fn active_factors(tx: &mut dyn IdentityTx, user: UserId) -> AppResult<Vec<Factor>> {
-    Ok(tx.factors(user).await?.into_iter().filter(|it| it.state == FactorState::Active).collect())
+    Ok(tx.factors(user).await?.into_iter().filter(|it| it.state != FactorState::Pending).collect())
 }
 
 /// The person as they are now, if what was compared meanwhile still holds.

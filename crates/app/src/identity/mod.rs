@@ -19,6 +19,8 @@ pub mod notices;
 pub mod organisations;
 pub mod originator;
 pub mod own_roles;
+#[cfg(feature = "passkeys")]
+pub mod passkeys;
 pub mod passwords;
 pub mod people;
 mod policy;

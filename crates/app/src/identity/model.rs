@@ -74,6 +74,8 @@ texts! {
         Pending = "pending",
         /// Proven once; asked for from then on.
         Active = "active",
+        /// Its counter went back, so there may be two of it: nobody passes by it, and nobody passes with it.
+        Suspended = "suspended",
     }
 }
 
@@ -92,7 +94,7 @@ pub struct Factor {
     pub state: FactorState,
     /// Its secret, sealed.
     pub secret: Hidden<Vec<u8>>,
-    /// The last time step that was accepted.
+    /// The last time step that was accepted, or the last counter of a device.
     pub last_step: i64,
     /// When it was begun (wall).
     pub created: Timestamp,
@@ -100,6 +102,19 @@ pub struct Factor {
     pub confirmed: Option<Timestamp>,
     /// When it was last used (wall).
     pub used: Option<Timestamp>,
+}
+
+/// A passkey that was proven for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPasskey {
+    /// Whose.
+    pub user: UserId,
+    /// What proves it, sealed.
+    pub secret: Hidden<Vec<u8>>,
+    /// SHA-256 of its name.
+    pub credential: [u8; 32],
+    /// What its device counted so far.
+    pub counter: i64,
 }
 
 texts! {
@@ -196,6 +211,14 @@ texts! {
         EmailChange = "email_change",
         /// Into a tenant.
         Invitation = "invitation",
+        /// A question for a device that makes a key.
+        PasskeyNew = "passkey_new",
+        /// A question for a device, as the second half of a login.
+        PasskeyLogin = "passkey_login",
+        /// A question for a device, for an act that asks for a factor.
+        PasskeyStepUp = "passkey_step_up",
+        /// A question for a device, for another password.
+        PasskeyReset = "passkey_reset",
     }
 }
 
@@ -285,6 +308,8 @@ texts! {
         RecoveryCalledOff = "recovery_called_off",
         /// All factors were taken away by a recovery.
         FactorsRecovered = "factors_recovered",
+        /// The counter of a device went back; it proves nothing any more.
+        FactorSuspended = "factor_suspended",
     }
 }
 

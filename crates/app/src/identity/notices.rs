@@ -32,6 +32,9 @@ pub(super) enum Change<'a> {
     Added(&'a Factor),
     /// This one is gone.
     Removed(&'a Factor),
+    /// This one proves nothing any more: there may be two of it.
+    #[cfg(feature = "passkeys")]
+    Suspended(&'a Factor),
     /// New recovery codes took the place of the last ones.
     Codes,
 }
@@ -41,6 +44,8 @@ impl Change<'_> {
         let (key, factor) = match self {
             Change::Added(factor) => ("factor-added", factor),
             Change::Removed(factor) => ("factor-removed", factor),
+            #[cfg(feature = "passkeys")]
+            Change::Suspended(factor) => ("factor-suspended", factor),
             Change::Codes => return say(language, "factor-codes", &[]),
         };
         let kind = say(language, &format!("factor-{}", factor.kind), &[]);

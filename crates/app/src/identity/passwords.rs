@@ -20,7 +20,7 @@ use fedatario_identity::{email, opaque, password};
 use jiff::{SignedDuration, Timestamp};
 
 /// The kind of token that a mail carries.
-const RESET: &str = "reset";
+pub(super) const RESET: &str = "reset";
 /// How long it is good.
 pub const RESET_TOKEN_FOR: SignedDuration = SignedDuration::from_mins(30);
 /// Wrong second factors that one such token bears.
@@ -149,7 +149,7 @@ impl Identity {
             && !take(tx.as_mut(), id, claim, now).await?
         {
             tx.count_attempt(&digest).await?;
-            self.refuse_factor(tx, &user, &tries, origin).await?;
+            self.refuse_factor(tx, &user, &tries, origin, claim.suspect()).await?;
             return Err(AppError::Refused(Code::MfaRefused));
         }
         if !tx.use_one_time(&digest, now).await? {

@@ -88,6 +88,15 @@ pub trait Factors {
     async fn confirm_factor(&mut self, user: UserId, id: FactorId, now: Timestamp) -> Stored<()>;
     /// Takes a time step, once ever: `false` if it or a later one was taken before.
     async fn take_step(&mut self, user: UserId, id: FactorId, step: i64, now: Timestamp) -> Stored<bool>;
+    /// Makes a pending passkey count: what proves it, sealed; the digest of its name; its counter. Nobody
+    /// else may have a key of that name: `Conflict`.
+    async fn confirm_passkey(&mut self, id: FactorId, key: &NewPasskey, now: Timestamp) -> Stored<()>;
+    /// Whether anybody has a key whose name has this digest.
+    async fn is_passkey_known(&mut self, credential: &[u8; 32]) -> Stored<bool>;
+    /// Notes a use of an active passkey: `false` unless its counter rises, or stays at 0.
+    async fn use_passkey(&mut self, user: UserId, id: FactorId, counter: i64, now: Timestamp) -> Stored<bool>;
+    /// An active factor proves nothing from now on; it is still asked for.
+    async fn suspend_factor(&mut self, user: UserId, id: FactorId) -> Stored<()>;
     /// Takes one away.
     async fn remove_factor(&mut self, user: UserId, id: FactorId) -> Stored<()>;
     /// Replaces all recovery codes of somebody by the ones of these digests.

@@ -5,7 +5,7 @@ use super::IdTx;
 use crate::read::{closed, from_row, instant};
 use crate::tx::{fetch, list, run};
 use async_trait::async_trait;
-use fedatario_app::identity::model::{Factor, FactorKind, FactorState, Hidden};
+use fedatario_app::identity::model::{Factor, FactorKind, FactorState, Hidden, NewPasskey};
 use fedatario_app::identity::ports::Factors;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_base::clock::to_millis;
@@ -71,6 +71,50 @@ impl Factors for IdTx {
             to_millis(now),
         )?;
         Ok(changed == 1)
+    }
+
+    async fn confirm_passkey(&mut self, id: FactorId, key: &NewPasskey, now: Timestamp) -> Stored<()> {
+        let changed = run!(
+            self.tx.work,
+            "update user_factors set state = 'active', confirmed_ms = $3, secret = $4, credential = $5, last_step = $6 \
+             where user_id = $1 and id = $2 and state = 'pending' and kind = 'passkey'",
+            key.user.0,
+            id.0,
+            to_millis(now),
+            &key.secret.0,
+            &key.credential[..],
+            key.counter,
+        )?;
+        self.one(changed)
+    }
+
+    async fn is_passkey_known(&mut self, credential: &[u8; 32]) -> Stored<bool> {
+        let (count,): (i64,) =
+            fetch!(self.tx.work, fetch_one, "select count(*) from user_factors where credential = $1", &credential[..])?;
+        Ok(count > 0)
+    }
+
+    async fn use_passkey(&mut self, user: UserId, id: FactorId, counter: i64, now: Timestamp) -> Stored<bool> {
+        let changed = run!(
+            self.tx.work,
+            "update user_factors set last_step = $3, used_ms = $4 where user_id = $1 and id = $2 and kind = 'passkey' \
+             and state = 'active' and (last_step < $3 or (last_step = 0 and $3 = 0))",
+            user.0,
+            id.0,
+            counter,
+            to_millis(now),
+        )?;
+        Ok(changed == 1)
+    }
+
+    async fn suspend_factor(&mut self, user: UserId, id: FactorId) -> Stored<()> {
+        let changed = run!(
+            self.tx.work,
+            "update user_factors set state = 'suspended' where user_id = $1 and id = $2 and state = 'active'",
+            user.0,
+            id.0,
+        )?;
+        self.one(changed)
     }
 
     async fn remove_factor(&mut self, user: UserId, id: FactorId) -> Stored<()> {

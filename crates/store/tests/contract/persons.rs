@@ -15,6 +15,7 @@ on_both!(
     a_person_is_found_by_id_and_by_address,
     history_and_machines_are_of_one_person,
     a_factor_and_its_steps_are_of_one_person,
+    a_passkey_is_of_one_person_and_its_counter_rises,
     a_recovery_code_is_used_once,
     a_refresh_token_follows_the_one_alive,
     a_line_ends_for_its_person_alone,
@@ -198,6 +199,48 @@ async fn a_factor_and_its_steps_are_of_one_person(bench: &Bench) {
     tx.remove_factor(ana.id, its.id).await.unwrap();
     assert_eq!(tx.factors(ana.id).await.unwrap(), []);
     methods!(bench; "Factors::add_factor", "Factors::factors", "Factors::confirm_factor", "Factors::take_step", "Factors::remove_factor");
+}
+
+async fn a_passkey_is_of_one_person_and_its_counter_rises(bench: &Bench) {
+    let (ana, beto) = two(bench).await;
+    let its = Factor { kind: FactorKind::Passkey, secret: Hidden(Vec::new()), ..factor(ana.id) };
+    let other = Factor { id: FactorId::fresh(later(1)), user: beto.id, ..its.clone() };
+    let key = |user: UserId| NewPasskey { user, secret: Hidden(vec![4, 5]), credential: [9; 32], counter: 0 };
+    let mut tx = writing(bench).await;
+    tx.add_factor(&its).await.unwrap();
+    tx.add_factor(&other).await.unwrap();
+    assert!(!tx.use_passkey(ana.id, its.id, 1, later(1)).await.unwrap(), "not proven yet");
+    assert!(!tx.is_passkey_known(&[9; 32]).await.unwrap());
+    tx.confirm_passkey(its.id, &key(ana.id), later(1)).await.unwrap();
+    assert!(tx.is_passkey_known(&[9; 32]).await.unwrap());
+    // (counter, whether it is taken): 0 as long as the device does not count, then none that does not rise.
+    for (counter, taken) in [(0, true), (0, true), (7, true), (7, false), (6, false), (0, false), (8, true)] {
+        assert_eq!(tx.use_passkey(ana.id, its.id, counter, later(2)).await.unwrap(), taken, "{counter}");
+    }
+    assert!(!tx.use_passkey(beto.id, its.id, 9, later(2)).await.unwrap(), "somebody else's");
+    tx.commit().await.unwrap();
+
+    let mut tx = writing(bench).await;
+    let twice = tx.confirm_passkey(other.id, &key(beto.id), later(3)).await;
+    assert!(matches!(twice, Err(StoreError::Conflict(_))), "a key is of one person: {twice:?}");
+    drop(tx);
+    let mut tx = writing(bench).await;
+    assert!(matches!(tx.suspend_factor(beto.id, its.id).await, Err(StoreError::NotFound)));
+    drop(tx);
+    let mut tx = writing(bench).await;
+    tx.suspend_factor(ana.id, its.id).await.unwrap();
+    assert!(!tx.use_passkey(ana.id, its.id, 99, later(4)).await.unwrap(), "it proves nothing any more");
+    let now = Factor {
+        state: FactorState::Suspended,
+        secret: Hidden(vec![4, 5]),
+        last_step: 8,
+        confirmed: Some(later(1)),
+        used: Some(later(2)),
+        ..its
+    };
+    assert_eq!(tx.factors(ana.id).await.unwrap(), [now]);
+    tx.commit().await.unwrap();
+    methods!(bench; "Factors::confirm_passkey", "Factors::is_passkey_known", "Factors::use_passkey", "Factors::suspend_factor");
 }
 
 async fn a_recovery_code_is_used_once(bench: &Bench) {
