@@ -78,7 +78,7 @@ impl Stage {
     async fn half_in(&self) -> Secret {
         let form = LoginForm { email: EMAIL.into(), password: Secret::new(PASSWORD), tenant: None, device: None };
         match self.identity.login(form, &here()).await.unwrap() {
-            LoggedIn::Mfa(token) => token,
+            LoggedIn::Mfa(half) => half.token,
             LoggedIn::In(_) => panic!("a second factor is asked for"),
         }
     }
