@@ -19,6 +19,7 @@ pub mod notices;
 pub mod organisations;
 pub mod originator;
 pub mod own_roles;
+pub mod partial;
 pub mod passwords;
 pub mod people;
 mod policy;
