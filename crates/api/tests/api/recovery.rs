@@ -133,7 +133,8 @@ impl Town {
     /// The recoveries that are due, leased for a minute.
     async fn due(&self) -> Vec<ClaimedJob> {
         let filter = ClaimFilter { kinds: vec![IDENTITY_RECOVER], ..ClaimFilter::default() };
-        let (hands, holder, now) = (SystemScope::for_this_process(), HolderId::fresh(self.stage.clock.wall()), self.stage.clock.wall());
+        let (hands, holder, now) =
+            (SystemScope::for_this_process(), HolderId::fresh(self.stage.clock.wall()), self.stage.clock.wall());
         self.stage.db.claim(&hands, holder, &filter, 100, now, now, Duration::from_secs(60)).await.expect("jobs")
     }
 
@@ -233,7 +234,9 @@ async fn lost_factors_are_taken_away_after_three_days() {
     for action in ["member.recovery_started", "member.recovery_finished"] {
         assert_eq!(town.chained(ours, action).await, 1, "{action}");
     }
-    fedatario_testkit::covers!("identity: lost factors are taken away after three days, everybody is told twice, nothing is signed for a day");
+    fedatario_testkit::covers!(
+        "identity: lost factors are taken away after three days, everybody is told twice, nothing is signed for a day"
+    );
 }
 
 #[tokio::test]
@@ -243,9 +246,7 @@ async fn a_recovery_is_called_off() {
         ("an administrator", |town, _, beto| {
             Box::pin(async move { town.delete(&recovery_of(UserId(eva_id(town).await)), &beto.token).await.status.as_u16() })
         }),
-        ("the person", |town, eva, _| {
-            Box::pin(async move { town.delete("/api/auth/recovery", &eva.token).await.status.as_u16() })
-        }),
+        ("the person", |town, eva, _| Box::pin(async move { town.delete("/api/auth/recovery", &eva.token).await.status.as_u16() })),
         ("a code", |town, eva, _| {
             Box::pin(async move { town.in_by(eva.email, "code", &town.code(&eva.totp)).await.status.as_u16() })
         }),
@@ -256,9 +257,7 @@ async fn a_recovery_is_called_off() {
             let proof = json!({ "code": town.code(&eva.totp) });
             Box::pin(async move { town.post("/api/auth/step-up", &eva.token, proof).await.status.as_u16() })
         }),
-        ("a wrong code", |town, eva, _| {
-            Box::pin(async move { town.in_by(eva.email, "code", "000000").await.status.as_u16() })
-        }),
+        ("a wrong code", |town, eva, _| Box::pin(async move { town.in_by(eva.email, "code", "000000").await.status.as_u16() })),
     ];
     for (name, way) in ways {
         // They live as long as the test: what is awaited borrows them.
@@ -279,7 +278,9 @@ async fn a_recovery_is_called_off() {
         assert_eq!(town.is_asked_for_a_factor(eva.email).await, is_off, "{name}");
         assert_eq!(town.chained(ours, "member.recovery_finished").await, usize::from(!is_off), "{name}");
     }
-    fedatario_testkit::covers!("identity: a recovery is called off by any administrator, by the person, and by a factor that is proven");
+    fedatario_testkit::covers!(
+        "identity: a recovery is called off by any administrator, by the person, and by a factor that is proven"
+    );
 }
 
 async fn eva_id(town: &Town) -> uuid::Uuid {
@@ -354,7 +355,9 @@ async fn who_may_not_begin_a_recovery() {
     assert_eq!(town.chained(ours, "member.recovery_started").await, 0);
     town.pass(DELAY);
     assert_eq!(town.work().await, 0);
-    fedatario_testkit::covers!("identity: nobody begins a recovery of their own factors, of somebody above them, or of another tenant's member");
+    fedatario_testkit::covers!(
+        "identity: nobody begins a recovery of their own factors, of somebody above them, or of another tenant's member"
+    );
 }
 
 #[tokio::test]
@@ -404,7 +407,9 @@ async fn every_organisation_of_the_person_is_told() {
     for tenant in [ours, theirs] {
         assert_eq!(town.chained(tenant, "member.recovery_called_off").await, 1);
     }
-    fedatario_testkit::covers!("identity: administrators of every organisation of a person are told of a recovery and may call it off");
+    fedatario_testkit::covers!(
+        "identity: administrators of every organisation of a person are told of a recovery and may call it off"
+    );
 }
 
 #[tokio::test]
@@ -434,7 +439,9 @@ async fn the_last_owner_is_recovered_on_the_host() {
         assert_eq!(town.chained(chain, "member.factors_recovered").await, 2, "{chain}");
     }
     assert_eq!(town.told(ours, "recovery_finished").await.len(), 3, "one told alone, then two");
-    fedatario_testkit::covers!("identity: the last owner is recovered on the host at once, told in both chains, and not while another could begin it");
+    fedatario_testkit::covers!(
+        "identity: the last owner is recovered on the host at once, told in both chains, and not while another could begin it"
+    );
 }
 
 #[tokio::test]
@@ -444,8 +451,6 @@ async fn a_tenant_asks_a_second_factor_of_everybody() {
     let ana = town.citizen("ana@example.mx", ours, "tenant_admin").await;
     let leo = town.newcomer("leo@example.mx", ours, "viewer").await;
     town.join(leo, theirs, "viewer").await;
-    let other = Town { api: town.api.clone(), identity: town.identity.clone(), stage: Stage::new().await };
-    drop(other);
     let weak = text(&town.login("leo@example.mx").await.is(200), "access_token");
     assert!(may(&town.get("/api/auth/me", &weak).await.is(200), "TENANT_DOCUMENT_READ"));
     let policy = |token: String, body: Value| {
@@ -466,7 +471,10 @@ async fn a_tenant_asks_a_second_factor_of_everybody() {
     assert_eq!(entered["mfa_enrolment_required"], true);
     let elsewhere = town.post("/api/auth/switch", &weak, json!({ "tenant_id": theirs.to_string() })).await.is(200);
     let there = town.get("/api/auth/me", &text(&elsewhere, "access_token")).await.is(200);
-    assert!(may(&there, "TENANT_DOCUMENT_READ") && there["mfa_enrolment_required"] == false, "another tenant asks nothing: {there}");
+    assert!(
+        may(&there, "TENANT_DOCUMENT_READ") && there["mfa_enrolment_required"] == false,
+        "another tenant asks nothing: {there}"
+    );
     town.pass_s(1); // `last_tenant` is theirs now.
     let back = town.post("/api/auth/switch", &weak, json!({ "tenant_id": ours.to_string() })).await.is(200);
     let leo = town.enrolled(leo, "leo@example.mx").await;
@@ -553,7 +561,9 @@ async fn failures_are_forgotten_and_sessions_ended() {
     for action in ["user.unlocked", "user.logged_out"] {
         assert_eq!(town.chained(TenantId(uuid::Uuid::nil()), action).await, 1, "{action}");
     }
-    fedatario_testkit::covers!("identity: failures are forgotten and sessions ended by an administrator in their tenant, and by the installation");
+    fedatario_testkit::covers!(
+        "identity: failures are forgotten and sessions ended by an administrator in their tenant, and by the installation"
+    );
 }
 
 impl Town {
