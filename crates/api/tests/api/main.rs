@@ -14,6 +14,7 @@ mod matrix;
 mod notices;
 mod pages;
 mod people;
+mod recovery;
 mod repeats;
 mod sockets;
 mod strangers;

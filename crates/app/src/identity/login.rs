@@ -9,7 +9,7 @@ use super::notices::Letter;
 use super::ports::{Chain, IdentityTx};
 use super::recovery::disarm;
 use super::service::{Identity, NO_TENANT, act, chain_of};
-use super::tokens::{Beginning, Entered, device_of, record};
+use super::tokens::{Beginning, Entered, address_of, agent_of, device_of, record};
 use super::tries::Tries;
 use crate::error::{AppError, AppResult};
 use crate::mail::MailKind;
@@ -183,7 +183,9 @@ impl Identity {
             return Ok(LoggedIn::In(Box::new(self.entered(begun).await?)));
         }
         let (token, digest) = opaque::fresh(MFA)?;
-        let detail = serde_json::json!({ "device": device.map(|it| data_encoding::HEXLOWER.encode(&it)) });
+        let (address, agent) = (address_of(origin), agent_of(origin));
+        let device = device.map(|it| data_encoding::HEXLOWER.encode(&it));
+        let detail = serde_json::json!({ "device": device, "address": address, "agent": agent });
         let expires = now + MFA_TOKEN_FOR;
         let purpose = Purpose::Mfa;
         let row = OneTime { digest, purpose, user: Some(user.id), tenant, detail, created: now, expires, attempts: 0, used: None };

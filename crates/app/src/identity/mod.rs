@@ -19,6 +19,7 @@ pub mod notices;
 pub mod organisations;
 pub mod originator;
 pub mod own_roles;
+pub mod partial;
 #[cfg(feature = "passkeys")]
 pub mod passkeys;
 pub mod passwords;

@@ -102,7 +102,13 @@ impl Identity {
         super::letters::link(&self.settings.public_url, what, token)
     }
 
-    async fn letter(&self, user: Option<&User>, kind: MailKind, to: &str, fields: &[(&str, String)]) -> AppResult<Letter> {
+    pub(super) async fn letter(
+        &self,
+        user: Option<&User>,
+        kind: MailKind,
+        to: &str,
+        fields: &[(&str, String)],
+    ) -> AppResult<Letter> {
         let tenant = match user {
             Some(user) => self.mail_tenant(user).await?,
             None => None,

@@ -95,6 +95,8 @@ impl Identity {
             let mut rows = tx.prune_throttles(before(THROTTLES_KEPT), SWEPT_MOST).await?;
             rows += tx.prune_one_times(before(ONE_TIMES_KEPT), SWEPT_MOST).await?;
             rows += tx.prune_sessions(before(SESSIONS_KEPT), SWEPT_MOST).await?;
+            let (old, busy) = (before(HISTORY_KEPT), before(HISTORY_LOOKED_BACK));
+            rows += tx.prune_history(old, busy, HISTORY_LINES_KEPT, HISTORY_SWEPT_MOST).await?;
             tx.commit().await?;
             AppResult::Ok(rows)
         };
@@ -102,7 +104,28 @@ impl Identity {
             tracing::warn!(%error, "what is over of identity could not be taken away");
         }
     }
+
+    /// What is to be done now and then, whether anybody comes in or not: keys turned over, what is over
+    /// taken away, people told of logins that stopped half-way. A failure waits for the next time.
+    pub async fn tend(&self) {
+        if let Err(error) = self.look_after_keys().await {
+            tracing::warn!(%error, "signing keys could not be looked after");
+        }
+        self.sweep().await;
+        if let Err(error) = self.tell_of_partial_logins().await {
+            tracing::warn!(%error, "logins that stopped half-way could not be told");
+        }
+    }
 }
+
+/// How long a line of somebody's history is kept: longer than a year, so that a year can be looked at.
+pub const HISTORY_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// Lines of one person's history that are kept, the newest: a flood of refusals is not kept whole.
+pub const HISTORY_LINES_KEPT: u32 = 1_000;
+/// Whose history grew within this is looked at for having too many.
+const HISTORY_LOOKED_BACK: SignedDuration = SignedDuration::from_hours(1);
+/// Old lines that one sweep takes away, and people whose number of lines it looks at.
+const HISTORY_SWEPT_MOST: u32 = 200;
 
 /// Rows of one kind that one sweep takes away.
 const SWEPT_MOST: u32 = 1_000;

@@ -6,8 +6,10 @@ use crate::cli::{Globals, Role, Serve};
 use crate::failure::Failure;
 use crate::house::{Opening, Premises};
 use crate::http::{self, Bound};
+use crate::identity;
 use crate::present::Screen;
 use crate::signals::Stop;
+use fedatario_app::identity::Identity;
 use fedatario_app::jobs::schedule;
 use fedatario_app::ports::{ClaimFilter, System};
 use fedatario_app::replay::Replays;
@@ -19,6 +21,8 @@ use tokio::sync::watch;
 
 /// How often schedules are looked at: a schedule's unit is a minute.
 const TICK: Duration = Duration::from_secs(5);
+/// How often identity is looked after.
+const TEND: Duration = Duration::from_secs(60);
 /// How often old answers are forgotten.
 const FORGET: Duration = Duration::from_secs(3_600);
 
@@ -95,7 +99,9 @@ async fn work(premises: &Premises, stopped: watch::Receiver<bool>) {
 
 async fn tick(premises: &Premises, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(TICK);
-    let mut forgotten = None;
+    let (mut forgotten, mut tended) = (None, None);
+    let identity =
+        identity::of(premises).inspect_err(|it| tracing::error!(detail = it.detail, "identity is not looked after")).ok();
     while !*stopped.borrow() {
         tokio::select! {
             _ = interval.tick() => {}
@@ -103,12 +109,23 @@ async fn tick(premises: &Premises, mut stopped: watch::Receiver<bool>) {
         }
         let next = |expression: &str, now| schedule::next_after(expression, now).ok();
         forget(premises, &mut forgotten).await;
+        if let Some(identity) = &identity {
+            tend(identity, &mut tended).await;
+        }
         if let Err(error) = premises.db.tick(&premises.hands, premises.app.clock.service(), &next).await {
             tracing::error!(code = error.code().slug(), %error, "schedules could not be looked at");
         }
         if let Err(error) = premises.people().sweep_leaving().await {
             tracing::error!(code = error.code().slug(), %error, "organisations that leave could not be looked at");
         }
+    }
+}
+
+/// Now and then identity is looked after.
+async fn tend(identity: &Identity, tended: &mut Option<Instant>) {
+    if tended.is_none_or(|it| it.elapsed() >= TEND) {
+        *tended = Some(Instant::now());
+        identity.tend().await;
     }
 }
 

@@ -154,7 +154,7 @@ impl Users for IdTx {
         let busy: Vec<(Uuid,)> = fetch!(
             self.tx.work,
             fetch_all,
-            "select user_id from login_history where at_ms >= $1 group by user_id order by user_id limit $2",
+            "select user_id from login_history where at_ms >= $1 group by user_id order by count(*) desc, user_id limit $2",
             to_millis(since),
             i64::from(limit),
         )?;

@@ -7,7 +7,7 @@ use fedatario_app::identity::originator::stands;
 use fedatario_app::identity::ports::{Chain, IdentityStore, IdentityTx};
 use fedatario_app::ports::{Store, StoreError};
 use fedatario_audit::Event;
-use fedatario_base::id::{FactorId, RoleId, SessionId, TenantId, UserId};
+use fedatario_base::id::{FactorId, RecoveryId, RoleId, SessionId, TenantId, UserId};
 use fedatario_base::{Actor, Permission, PlatformScope};
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,6 +25,11 @@ on_both!(
     failures_are_counted_in_their_window,
     entries_and_jobs_commit_with_the_change,
     a_job_stands_and_falls_with_its_originator,
+    a_recovery_is_open_once_and_ends_once,
+    lines_are_shut_in_one_tenant,
+    who_holds_a_permission_is_found,
+    history_is_bounded_by_age_and_number,
+    lapsed_tokens_are_looked_at_once,
 );
 
 fn later(seconds: i64) -> Timestamp {
@@ -511,4 +516,171 @@ async fn a_job_stands_and_falls_with_its_originator(bench: &Bench) {
     assert!(!ask(ours, "sat.ask", &who).await && ask(ours, "mail.send", &who).await);
     assert!(ask(ours, "sat.ask", "os:1000").await && ask(ours, "sat.ask", "system").await);
     fedatario_testkit::covers!("identity: a job stands and falls with whoever began it");
+}
+
+fn recovery(tenant: TenantId, user: UserId, by: UserId) -> Recovery {
+    Recovery {
+        id: RecoveryId::fresh(noon()),
+        tenant,
+        user,
+        state: RecoveryState::Open,
+        started_by: by.to_string(),
+        started: noon(),
+        due: later(72 * 3_600),
+        ended: None,
+    }
+}
+
+async fn a_recovery_is_open_once_and_ends_once(bench: &Bench) {
+    let (ana, beto) = two(bench).await;
+    let (ours, theirs) = (bench.ours.tenant(), bench.theirs.tenant());
+    let its = recovery(ours, ana.id, beto.id);
+    let mut tx = writing(bench).await;
+    tx.add_recovery(&its).await.unwrap();
+    assert_eq!(tx.recovery(its.id).await.unwrap(), Some(its.clone()));
+    assert_eq!(tx.open_recovery(ana.id).await.unwrap(), Some(its.clone()));
+    assert_eq!(tx.open_recovery(beto.id).await.unwrap(), None);
+    assert_eq!(tx.recovery(RecoveryId::fresh(noon())).await.unwrap(), None);
+    tx.commit().await.unwrap();
+    let mut tx = writing(bench).await;
+    let second = tx.add_recovery(&recovery(theirs, ana.id, beto.id)).await;
+    assert!(matches!(second, Err(StoreError::Conflict(_))), "one at a time, whichever tenant began it: {second:?}");
+    drop(tx);
+    // Of many at once one ends it.
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (db, id) = (bench.db.clone(), its.id);
+        all.spawn(async move {
+            let mut tx = IdentityStore::begin(&db, &PlatformScope::for_authentication()).await.unwrap();
+            let ended = tx.end_recovery(id, RecoveryState::Done, "system", later(9)).await.unwrap();
+            tx.commit().await.unwrap();
+            ended
+        });
+    }
+    assert_eq!(all.join_all().await.into_iter().filter(|it| *it).count(), 1);
+    let mut tx = writing(bench).await;
+    assert!(!tx.end_recovery(its.id, RecoveryState::CalledOff, "os:0", later(10)).await.unwrap());
+    let ended = Recovery { state: RecoveryState::Done, ended: Some((later(9), "system".into())), ..its.clone() };
+    assert_eq!(tx.recovery(its.id).await.unwrap(), Some(ended));
+    assert_eq!(tx.open_recovery(ana.id).await.unwrap(), None);
+    tx.add_recovery(&recovery(theirs, ana.id, beto.id)).await.unwrap();
+    methods!(bench; "Recoveries::add_recovery", "Recoveries::recovery", "Recoveries::open_recovery", "Recoveries::end_recovery");
+}
+
+async fn lines_are_shut_in_one_tenant(bench: &Bench) {
+    let (ana, beto) = two(bench).await;
+    let (ours, theirs) = (bench.ours.tenant(), bench.theirs.tenant());
+    let [here, there] = [line(ana.id, Some(ours)), line(ana.id, Some(theirs))];
+    let after = Session { created: later(6), ..line(ana.id, Some(ours)) };
+    let mut tx = writing(bench).await;
+    for tenant in [ours, theirs] {
+        let (tenant_name, state) = (String::new(), MemberState::Active);
+        tx.add_membership(&Membership { tenant, tenant_name, user: ana.id, state, created: noon() }).await.unwrap();
+    }
+    for it in [&here, &there] {
+        tx.add_session(it).await.unwrap();
+    }
+    assert_eq!(tx.shut_lines(ours, ana.id, later(5)).await.unwrap(), 1);
+    tx.add_session(&after).await.unwrap();
+    // (line, tenant, whether it is good there): what is in the other tenant goes on there, and there alone.
+    for (it, tenant, good) in [(&here, ours, false), (&there, ours, false), (&there, theirs, true), (&after, ours, true)] {
+        let standing = tx.standing(it.id, ana.id, Some(tenant), later(7)).await.unwrap().unwrap();
+        assert_eq!(standing.is_member && !standing.ended, good, "{it:?} {tenant}");
+    }
+    assert_eq!(tx.session(here.id).await.unwrap().unwrap().ended, Some((later(5), SessionEnd::Forced)));
+    tx.remember_device(ana.id, &[3; 32], noon(), 5).await.unwrap();
+    tx.remember_device(ana.id, &[2; 32], noon(), 5).await.unwrap();
+    assert_eq!(tx.known_devices(ana.id).await.unwrap(), [[2; 32], [3; 32]]);
+    assert_eq!(tx.known_devices(beto.id).await.unwrap(), Vec::<[u8; 32]>::new());
+    tx.commit().await.unwrap();
+    let mut tx = writing(bench).await;
+    assert!(matches!(tx.shut_lines(ours, beto.id, later(8)).await, Err(StoreError::NotFound)), "no member");
+    methods!(bench; "Members::shut_lines", "Users::known_devices");
+}
+
+async fn who_holds_a_permission_is_found(bench: &Bench) {
+    let (ana, beto) = two(bench).await;
+    let ours = bench.ours.tenant();
+    let mut tx = writing(bench).await;
+    // (who, role, until): roles that ended count no more.
+    for (user, role, until) in
+        [(ana.id, "tenant_admin", None), (ana.id, "viewer", None), (beto.id, "tenant_admin", Some(later(10)))]
+    {
+        if role != "viewer" {
+            let (tenant_name, state) = (String::new(), MemberState::Active);
+            tx.add_membership(&Membership { tenant: ours, tenant_name, user, state, created: noon() }).await.unwrap();
+        }
+        let (id, role, granted_by) = (RoleId::fresh(noon()), role.to_owned(), "os:0".to_owned());
+        tx.grant_role(ours, &RoleGrant { id, user, role, from: noon(), until, in_place_of: None, granted_by }).await.unwrap();
+    }
+    let mut both = vec![ana.clone(), beto.clone()];
+    both.sort_by_key(|it| it.id);
+    assert_eq!(tx.holders_of(ours, Permission::UserManage, later(9), 9).await.unwrap(), both);
+    assert_eq!(tx.holders_of(ours, Permission::UserManage, later(9), 1).await.unwrap(), both[..1]);
+    assert_eq!(tx.holders_of(ours, Permission::UserManage, later(10), 9).await.unwrap(), std::slice::from_ref(&ana));
+    assert_eq!(tx.holders_of(bench.theirs.tenant(), Permission::UserManage, later(9), 9).await.unwrap(), []);
+    assert!(tx.allowed_in(ours, beto.id, later(9)).await.unwrap().unwrap().contains(&Permission::UserManage));
+    assert_eq!(tx.allowed_in(ours, beto.id, later(10)).await.unwrap(), Some(vec![]));
+    assert_eq!(tx.allowed_in(bench.theirs.tenant(), ana.id, later(9)).await.unwrap(), None);
+    tx.update_user(&User { state: UserState::Disabled, ..ana.clone() }).await.unwrap();
+    assert_eq!(tx.holders_of(ours, Permission::UserManage, later(10), 9).await.unwrap(), []);
+    methods!(bench; "Members::holders_of", "Members::allowed_in");
+}
+
+async fn history_is_bounded_by_age_and_number(bench: &Bench) {
+    let (ana, beto) = two(bench).await;
+    let record = |second: i64| LoginRecord {
+        at: later(second),
+        event: LoginEvent::PasswordRefused,
+        address: "192.0.2.7".into(),
+        user_agent: "curl/8".into(),
+        session: None,
+    };
+    let mut tx = writing(bench).await;
+    for second in 0..6 {
+        tx.record_login(ana.id, &record(second)).await.unwrap();
+    }
+    tx.record_login(beto.id, &record(0)).await.unwrap();
+    assert_eq!(tx.prune_history(later(0), later(60), 3, 9).await.unwrap(), 0, "nothing is old, nobody was busy");
+    assert_eq!(tx.prune_history(later(1), later(60), 3, 1).await.unwrap(), 1, "one at a time");
+    assert_eq!(tx.prune_history(later(1), later(60), 3, 9).await.unwrap(), 1);
+    assert_eq!(tx.prune_history(later(1), later(3), 3, 9).await.unwrap(), 2, "the newest three stay");
+    let left: Vec<Timestamp> = tx.login_history(ana.id, 9).await.unwrap().iter().map(|it| it.at).collect();
+    assert_eq!(left, [later(5), later(4), later(3)]);
+    methods!(bench; "Users::prune_history");
+}
+
+async fn lapsed_tokens_are_looked_at_once(bench: &Bench) {
+    let (ana, beto) = two(bench).await;
+    let token = |digest: u8, user: UserId, purpose, expires: i64| OneTime {
+        digest: [digest; 32],
+        purpose,
+        user: Some(user),
+        tenant: None,
+        detail: serde_json::Value::Null,
+        created: noon(),
+        expires: later(expires),
+        attempts: 0,
+        used: None,
+    };
+    let mut tx = writing(bench).await;
+    let all = [
+        token(1, ana.id, Purpose::Mfa, 30),
+        token(2, ana.id, Purpose::Mfa, 20),
+        token(3, beto.id, Purpose::Mfa, 20),
+        token(4, ana.id, Purpose::Mfa, 31),
+        token(5, ana.id, Purpose::Reset, 20),
+    ];
+    for it in &all {
+        tx.add_one_time(it).await.unwrap();
+    }
+    let lapsed = tx.lapsed_one_times(Purpose::Mfa, later(0), later(30), 9).await.unwrap();
+    assert_eq!(lapsed, [all[1].clone(), all[2].clone(), all[0].clone()]);
+    assert_eq!(tx.lapsed_one_times(Purpose::Mfa, later(21), later(30), 9).await.unwrap(), [all[0].clone()]);
+    assert_eq!(tx.lapsed_one_times(Purpose::Mfa, later(0), later(30), 1).await.unwrap(), [all[1].clone()]);
+    assert_eq!((tx.settle_one_times(Purpose::Mfa, ana.id, later(30)).await.unwrap()), 2);
+    assert_eq!((tx.settle_one_times(Purpose::Mfa, ana.id, later(30)).await.unwrap()), 0, "they were looked at");
+    assert_eq!(tx.lapsed_one_times(Purpose::Mfa, later(0), later(31), 9).await.unwrap(), [all[2].clone(), all[3].clone()]);
+    assert!(tx.use_one_time(&[4; 32], later(30)).await.unwrap(), "what is good stays good");
+    methods!(bench; "OneTimes::lapsed_one_times", "OneTimes::settle_one_times");
 }
