@@ -27,7 +27,7 @@ pub async fn of(stage: &Stage, tenant: TenantId) -> Vec<String> {
     ids.extend(rows(stage, tenant).await);
     ids.extend(people(stage, tenant).await);
     let scope = Scope::signed_in(tenant, Actor::System, Permission::of_tenants());
-    let asked = Inviting { email: format!("nadie@{tenant}.example.mx"), language: "es".into(), roles: vec!["viewer".into()] };
+    let asked = Inviting { email: format!("nadie.{tenant}@example.mx"), language: "es".into(), roles: vec!["viewer".into()] };
     ids.push(stage.people.invite(&scope, asked).await.expect("an invitation").invitation.id.to_string());
     let asked = KeyAsked {
         name: "ERP".into(),
@@ -131,7 +131,7 @@ async fn people(stage: &Stage, tenant: TenantId) -> Vec<String> {
     let now = stage.clock.wall();
     let user = User {
         id: UserId::fresh(now),
-        email: format!("ana@{tenant}.example.mx"),
+        email: format!("ana.{tenant}@example.mx"),
         name: "Ana".into(),
         language: "es".into(),
         password: None,
