@@ -189,12 +189,28 @@ fn lapse_sql(held: &str, postgres: bool) -> String {
     )
 }
 
+/// Organisations whose jobs are looked at: the open ones, and those whose doors are closed as long as a
+/// mail waits there, which tells their people so.
+fn has_turns() -> String {
+    format!(
+        "(t.state = 'active' or (t.state in ('suspended', 'leaving') and exists \
+         (select 1 from jobs m where m.tenant_id = t.id and m.kind = '{MAIL_SEND}' and m.state = 'ready')))"
+    )
+}
+
+/// Jobs that have a turn there: all, or mails alone.
+fn of_its_turn() -> String {
+    format!("(t.state = 'active' or c.kind = '{MAIL_SEND}')")
+}
+
 /// When the first waiting job that fits is due: one look into each tenant's index.
 async fn first_due(work: &mut Work, filter: &ClaimFilter) -> Stored<Option<Timestamp>> {
     let sql = format!(
         "select min(first.due_ms) from (select (select c.due_ms from jobs c where c.tenant_id = t.id and c.state = 'ready' \
-         and {} order by c.due_ms limit 1) as due_ms from tenants t where t.state = 'active') first",
-        fits(filter, 1)
+         and {} and {} order by c.due_ms limit 1) as due_ms from tenants t where {}) first",
+        of_its_turn(),
+        fits(filter, 1),
+        has_turns()
     );
     let (due,): (Option<i64>,) = fetch!(
         work, fetch_one, AssertSqlSafe(sql.as_str()),
@@ -235,10 +251,12 @@ fn fits(filter: &ClaimFilter, from: usize) -> String {
 /// and while it is held nothing is taken beside it.
 fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
     let due = format!(
-        "from jobs c where c.tenant_id = t.id and c.state = 'ready' and c.due_ms <= $3 \
-         and (t.state = 'active' or c.kind = '{MAIL_SEND}') and {} order by c.due_ms, c.id limit $4",
+        "from jobs c where c.tenant_id = t.id and c.state = 'ready' and c.due_ms <= $3 and {} and {} \
+         order by c.due_ms, c.id limit $4",
+        of_its_turn(),
         fits(filter, 5)
     );
+    let turns = has_turns();
     let candidates = if postgres {
         format!("cross join lateral (select c.tenant_id, c.id, c.due_ms, c.lapses {due} for update skip locked) j")
     } else {
@@ -250,9 +268,7 @@ fn claim_sql(filter: &ClaimFilter, postgres: bool) -> String {
              select j.tenant_id, j.id, j.due_ms, j.lapses, \
                row_number() over (partition by j.tenant_id order by j.due_ms, j.id) \
                + (select count(*) from jobs r where r.tenant_id = j.tenant_id and r.state = 'running') as turn \
-             from tenants t {candidates} where t.state = 'active' or (t.state in ('suspended', 'leaving') and exists \
-               (select 1 from jobs m where m.tenant_id = t.id and m.kind = '{MAIL_SEND}' and m.state = 'ready' and m.due_ms <= $3))\
-             ) turns), \
+             from tenants t {candidates} where {turns}) turns), \
          held as materialized (select count(*) as jobs, coalesce(max(h.lapses), 0) as lapses \
            from tenants t join jobs h on h.tenant_id = t.id and h.state = 'running' where h.holder_id = $1), \
          alone as materialized (select coalesce(min(place), $4 + 1) as place from ranked where lapses >= {SUSPECT_AFTER}), \

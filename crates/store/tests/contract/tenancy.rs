@@ -2,10 +2,12 @@
 
 use crate::bench::{Bench, at, noon, on_both};
 use crate::samples::{job, our_taxpayer};
-use fedatario_app::identity::model::{RoleGrant, User, UserState};
+use fedatario_app::identity::model::{MemberState, RoleGrant, User, UserState};
 use fedatario_app::identity::ports::Chain;
 use fedatario_app::identity::tenancy::*;
 use fedatario_app::identity::tenancy_ports::{Estate, PeopleStore, PeopleTx};
+use fedatario_app::mail::MAIL_SEND;
+use fedatario_app::model::NewJob;
 use fedatario_app::ports::{ClaimFilter, StoreError, System};
 use fedatario_audit::Event;
 use fedatario_base::id::*;
@@ -15,6 +17,8 @@ on_both!(
     rows_of_people_are_their_tenants_alone,
     keys_keep_two_secrets_for_a_while,
     a_closed_organisation_has_no_turn,
+    a_closed_organisation_posts_its_mail,
+    whoever_rules_is_found,
     an_organisation_is_destroyed_whole_and_alone,
 );
 
@@ -184,6 +188,75 @@ async fn a_closed_organisation_has_no_turn(bench: &Bench) {
     put(TenantState::Active).await;
     assert_eq!(claim().await, 1);
     fedatario_testkit::covers!("tenants: the jobs of a suspended one wait");
+}
+
+async fn a_closed_organisation_posts_its_mail(bench: &Bench) {
+    let ours = bench.ours.tenant();
+    let filter = ClaimFilter { kinds: vec!["sat.ask", "test", MAIL_SEND], ..ClaimFilter::default() };
+    let lease = std::time::Duration::from_secs(60);
+    let claim = async || {
+        let rows = bench.db.claim(&bench.hands, HolderId::fresh(noon()), &filter, 10, noon(), noon(), lease).await.unwrap();
+        rows.into_iter().map(|it| (it.tenant, it.kind)).collect::<Vec<_>>()
+    };
+    for state in [TenantState::Suspended, TenantState::Leaving] {
+        let mail = NewJob { kind: MAIL_SEND, ..job(&format!("mail {state}")) };
+        let mut tx = begin(bench).await;
+        let mut tenant = tx.tenant(ours).await.unwrap().unwrap();
+        tenant.state = state;
+        tx.update_tenant(&tenant).await.unwrap();
+        tx.enqueue(ours, &job(state.text()), noon()).await.unwrap();
+        let (first, is_new) = tx.enqueue(ours, &mail, noon()).await.unwrap();
+        assert!(is_new);
+        assert_eq!(tx.enqueue(ours, &mail, noon()).await.unwrap(), (first, false), "one of a key is open at a time");
+        tx.append(Chain::Tenant(ours), Event::new(noon(), &Actor::System, "test")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(bench.db.next_due(&bench.hands, &filter).await.unwrap(), Some(noon()));
+        assert_eq!(claim().await, [(ours, MAIL_SEND.to_owned())], "{state}");
+        assert_eq!(claim().await, []);
+        // What was not committed is not sent.
+        let mut tx = begin(bench).await;
+        tx.enqueue(ours, &NewJob { key: "undone".to_owned(), ..mail.clone() }, noon()).await.unwrap();
+        drop(tx);
+        assert_eq!(claim().await, []);
+    }
+    fedatario_testkit::covers!("tenants: a mail leaves a closed organisation, and is enqueued with what it tells of or not at all");
+}
+
+async fn whoever_rules_is_found(bench: &Bench) {
+    let (ours, theirs) = (bench.ours.tenant(), bench.theirs.tenant());
+    let people = ["a@x.mx", "b@x.mx", "c@x.mx", "d@x.mx", "e@x.mx"].map(user);
+    let [rules, rules_elsewhere, lapsed, closed, disabled] = &people;
+    let grant = |user: UserId, until: Option<&str>| RoleGrant {
+        id: RoleId::fresh(noon()),
+        user,
+        role: "tenant_admin".to_owned(),
+        from: at("2026-01-01T00:00:00Z"),
+        until: until.map(at),
+        in_place_of: None,
+        granted_by: "system".to_owned(),
+    };
+    let mut tx = begin(bench).await;
+    for it in &people {
+        tx.add_person(it).await.unwrap();
+    }
+    for (tenant, it, until) in [
+        (ours, rules, None),
+        (theirs, rules_elsewhere, None),
+        (ours, lapsed, Some("2026-02-01T00:00:00Z")),
+        (ours, closed, None),
+        (ours, disabled, None),
+    ] {
+        tx.add_member(tenant, it.id, noon()).await.unwrap();
+        tx.give_role(tenant, &grant(it.id, until)).await.unwrap();
+    }
+    tx.set_member_state(ours, closed.id, MemberState::Disabled).await.unwrap();
+    tx.set_person_state(disabled.id, UserState::Disabled).await.unwrap();
+    let found = tx.holders(ours, "tenant_admin", noon(), 10).await.unwrap();
+    assert_eq!(found.iter().map(|it| (it.id, it.language.as_str())).collect::<Vec<_>>(), [(rules.id, "es")]);
+    assert_eq!(tx.holders(theirs, "tenant_admin", noon(), 10).await.unwrap().len(), 1);
+    assert_eq!(tx.holders(ours, "viewer", noon(), 10).await.unwrap(), []);
+    assert_eq!(tx.holders(ours, "tenant_admin", noon(), 0).await.unwrap(), []);
+    fedatario_testkit::covers!("people: members that count, who hold a role now, are found");
 }
 
 async fn an_organisation_is_destroyed_whole_and_alone(bench: &Bench) {
