@@ -662,6 +662,29 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(
         IDENTITY,
+        "Lost factors: another administrator, 72 hours, everybody told, called off meanwhile, a day without signing; the last owner on the host",
+        &[
+            "identity: lost factors are taken away",
+            "identity: a recovery is called off",
+            "identity: of two workers",
+            "identity: nobody begins a recovery",
+            "identity: a recovery falls with",
+            "identity: administrators of every organisation",
+            "identity: the last owner is recovered",
+        ],
+    ),
+    bullet(
+        IDENTITY,
+        "A second factor of everybody; failures forgotten and sessions ended by an administrator; notices of what stopped half-way",
+        &[
+            "identity: a tenant asks a second factor",
+            "identity: failures are forgotten",
+            "identity: a login that stopped",
+            "identity: a notice names",
+        ],
+    ),
+    bullet(
+        IDENTITY,
         "The first owner; tokens for one act; API keys as a format; tenants and tokens",
         &[
             "identity: an owner's link",

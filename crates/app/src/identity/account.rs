@@ -108,7 +108,9 @@ impl Identity {
         let mut tx = self.writing_as(me.user).await?;
         let mut user =
             tx.user(me.user).await?.filter(|it| it.state == UserState::Active).ok_or(AppError::Refused(Code::Unauthenticated))?;
-        if !tx.memberships(me.user).await?.iter().any(|it| it.tenant == tenant) {
+        // No member, a tenant that is closed, or a line that was ended there: all the same.
+        let there = tx.standing(me.session, me.user, Some(tenant), now).await?;
+        if !there.is_some_and(|it| it.is_member) {
             return Err(AppError::NotFound(tenant.to_string()));
         }
         let line = tx.session(me.session).await?.filter(|it| it.user == me.user && it.ended.is_none());

@@ -63,7 +63,7 @@ impl Identity {
 
         let mut tx = self.writing().await?;
         let whose = tx.user(open.user).await?.ok_or_else(|| AppError::NotFound(open.user.to_string()))?;
-        if !tx.recovery(id).await?.is_some_and(|it| it.state == RecoveryState::Open) {
+        if tx.recovery(id).await?.is_none_or(|it| it.state != RecoveryState::Open) {
             return Ok(Recovered::Over);
         }
         if let Some(why) = obstacle(tx.as_mut(), &open, now).await? {
