@@ -1,10 +1,11 @@
 //! `docs/coverage.md`, made from what the tests of a passing run said that they cover.
 //!
 //! Each claim is a line of a file that `fedatario_testkit::coverage` wrote; what has to be covered is in
-//! [`coverage_plan`](crate::coverage_plan). A promise without a claim and a cell without a test
+//! [`coverage_plan`](crate::coverage_plan) and [`coverage_promises`](crate::coverage_promises). A promise without a claim and a cell without a test
 //! are empty in the document, and an empty cell fails `tidy`.
 
-use crate::coverage_plan::{BULLETS, Bullet, MATRICES, Matrix, PORTS, Rows};
+use crate::coverage_plan::{Bullet, MATRICES, Matrix, PORTS, Rows};
+use crate::coverage_promises::BULLETS;
 use crate::repository::Repository;
 use anyhow::{Context, bail};
 use std::collections::{BTreeMap, BTreeSet};

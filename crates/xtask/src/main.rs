@@ -3,6 +3,7 @@
 mod cadena;
 mod coverage;
 mod coverage_plan;
+mod coverage_promises;
 mod edges;
 mod errors;
 mod links;
