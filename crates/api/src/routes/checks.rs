@@ -225,10 +225,10 @@ pub struct CheckView {
     taxpayer: String,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
-    begun: Timestamp,
+    begun_at: Timestamp,
     /// When it ended; none while it goes on.
     #[schema(value_type = Option<String>, format = DateTime)]
-    ended: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
     /// What was looked at.
     #[schema(value_type = Object)]
     asked: Value,
@@ -240,13 +240,13 @@ pub struct CheckView {
 impl From<RunRow> for CheckView {
     fn from(it: RunRow) -> Self {
         let (id, taxpayer) = (it.id.to_string(), it.taxpayer.to_string());
-        Self { id, taxpayer, begun: it.begun, ended: it.ended, asked: it.asked, counts: it.counts }
+        Self { id, taxpayer, begun_at: it.begun, ended_at: it.ended, asked: it.asked, counts: it.counts }
     }
 }
 
 impl Snapshot for CheckView {
     fn is_over(&self) -> bool {
-        self.ended.is_some()
+        self.ended_at.is_some()
     }
 }
 

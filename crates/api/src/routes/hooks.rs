@@ -139,10 +139,10 @@ pub struct SecretView {
     public: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
-    created: Timestamp,
+    created_at: Timestamp,
     /// Until when it signs beside its successor.
     #[schema(value_type = Option<String>, format = DateTime)]
-    expires: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 /// An address.
@@ -170,15 +170,15 @@ pub struct WebhookView {
     failing_since: Option<Timestamp>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
-    created: Timestamp,
+    created_at: Timestamp,
 }
 
 fn view(it: &Webhook, now: Timestamp) -> WebhookView {
     let secret = |it: &fedatario_app::hooks::model::SealedSecret| SecretView {
         kind: it.kind.text().to_owned(),
         public: it.public.clone(),
-        created: it.created,
-        expires: it.expires,
+        created_at: it.created,
+        expires_at: it.expires,
     };
     WebhookView {
         id: it.id.to_string(),
@@ -190,7 +190,7 @@ fn view(it: &Webhook, now: Timestamp) -> WebhookView {
         notify: it.notify.clone(),
         secrets: it.live(now).map(secret).collect(),
         failing_since: it.failing_since,
-        created: it.created,
+        created_at: it.created,
     }
 }
 
@@ -435,13 +435,13 @@ pub struct DeliveryView {
     attempts: Vec<AttemptView>,
     /// When it is tried next.
     #[schema(value_type = Option<String>, format = DateTime)]
-    next: Option<Timestamp>,
+    next_at: Option<Timestamp>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
-    created: Timestamp,
+    created_at: Timestamp,
     /// When it came to an end.
     #[schema(value_type = Option<String>, format = DateTime)]
-    ended: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
 }
 
 impl From<Delivery> for DeliveryView {
@@ -454,9 +454,9 @@ impl From<Delivery> for DeliveryView {
             webhook: it.webhook.to_string(),
             state: it.state.text().to_owned(),
             attempts: it.attempts.into_iter().map(attempt).collect(),
-            next: it.next,
-            created: it.created,
-            ended: it.ended,
+            next_at: it.next,
+            created_at: it.created,
+            ended_at: it.ended,
         }
     }
 }

@@ -197,7 +197,7 @@ pub struct SessionView {
     rfc: String,
     /// When it lapses.
     #[schema(value_type = String, format = DateTime)]
-    expires: Timestamp,
+    expires_at: Timestamp,
     /// `sandbox` or `production`.
     environment: String,
 }
@@ -209,6 +209,6 @@ async fn login(api: Api, scope: Scope, At(id): At<TaxpayerId>) -> Result<Json<Se
         let mut tx = api.app.store.read(&scope).await?;
         transition::account_of(tx.as_mut(), &scope, &taxpayer, Family::Cfdi).await?
     };
-    let expires = api.app.sat.login(&account).await?;
-    Ok(Json(SessionView { rfc: taxpayer.tax_id, expires, environment: taxpayer.environment.text().to_owned() }))
+    let expires_at = api.app.sat.login(&account).await?;
+    Ok(Json(SessionView { rfc: taxpayer.tax_id, expires_at, environment: taxpayer.environment.text().to_owned() }))
 }
