@@ -69,7 +69,8 @@ fn the_page_of_the_first_day_says_what_happens() {
     for part in [
         "\"mfa_enrolled\": true,\n  \"mfa_enrolment_required\": false",
         "\"email\": \"luis@empresa.mx\"",
-        "403 denied",
+        "403 permission_denied",
+        "\"unverifiable\": 0",
         "event: progress",
         "event: done",
         "\"missing\": 0",

@@ -17,6 +17,8 @@ use fedatario_base::id::{SessionId, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How long an access token is good.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
@@ -28,6 +30,8 @@ pub const SKEW: SignedDuration = SignedDuration::from_secs(5);
 pub const KEYS_MOST: usize = 8;
 /// What a token says that it is.
 pub const TYPE: &str = "at+jwt";
+/// Tokens that a table remembers as judged: a few hundred bytes each.
+pub const SEEN_MOST: usize = 8_192;
 /// Most ways of proving that one token names.
 const METHODS_MOST: usize = 8;
 
@@ -167,6 +171,33 @@ pub struct KeyTable {
     to: Audience,
     keys: Vec<KnownKey>,
     validation: Validation,
+    seen: Seen,
+}
+
+/// A token whose signature is good and whose claims are ours; whether it is good now is asked each time.
+struct Judged {
+    access: Access,
+    begins: Timestamp,
+    key_until: Timestamp,
+}
+
+/// Tokens that were judged, by their digest. It goes with its table, which is read anew each minute.
+#[derive(Default)]
+struct Seen(Mutex<HashMap<[u8; 32], Arc<Judged>>>);
+
+impl Seen {
+    fn get(&self, name: &[u8; 32]) -> Option<Arc<Judged>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// A full one begins anew: whoever floods it makes others verify once more, and no more than that.
+    fn keep(&self, name: [u8; 32], judged: Arc<Judged>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= SEEN_MOST {
+            all.clear();
+        }
+        all.insert(name, judged);
+    }
 }
 
 impl KeyTable {
@@ -179,50 +210,67 @@ impl KeyTable {
             until: *until,
             decoding: DecodingKey::from_ed_der(public),
         });
-        Self { to, keys: keys.collect(), validation: signature_only() }
+        Self { to, keys: keys.collect(), validation: signature_only(), seen: Seen::default() }
     }
 
     /// What a token says, if it is good now.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Access, IdentityError> {
-        self.judge(token, now).ok_or(IdentityError::Token)
+        let judged = self.judged(token).filter(|it| self.is_good(it, now)).ok_or(IdentityError::Token)?;
+        Ok(judged.access.clone())
     }
 
-    fn judge(&self, token: &str, now: Timestamp) -> Option<Access> {
+    /// What was signed, whenever that is good. A signature is verified once: whoever shows the same
+    /// bytes again is told by their digest.
+    fn judged(&self, token: &str) -> Option<Arc<Judged>> {
         if token.len() > MOST_BYTES || token.bytes().filter(|it| *it == b'.').count() != 2 {
             return None;
         }
+        let name = digest("fedatario.jwt.seen.v1", &[token.as_bytes()]);
+        if let Some(known) = self.seen.get(&name) {
+            return Some(known);
+        }
+        let judged = Arc::new(self.judge(token)?);
+        self.seen.keep(name, judged.clone());
+        Some(judged)
+    }
+
+    fn judge(&self, token: &str) -> Option<Judged> {
         let header = BASE64URL_NOPAD.decode(token.split('.').next()?.as_bytes()).ok()?;
         let header: StrictHeader = serde_json::from_slice(&header).ok()?;
         if header.alg != "EdDSA" || header.typ != TYPE {
             return None;
         }
-        let key = self.keys.iter().find(|it| it.kid == header.kid && now < it.until)?;
+        let key = self.keys.iter().find(|it| it.kid == header.kid)?;
         let claims: Claims = jsonwebtoken::decode(token, &key.decoding, &self.validation).ok()?.claims;
-        self.read(claims, now)
+        self.read(claims, key.until)
     }
 
-    fn read(&self, claims: Claims, now: Timestamp) -> Option<Access> {
+    fn read(&self, claims: Claims, key_until: Timestamp) -> Option<Judged> {
         let instant = |it: i64| Timestamp::from_second(it).ok();
         let (issued, begins, expires) = (instant(claims.iat)?, instant(claims.nbf)?, instant(claims.exp)?);
-        let authenticated = instant(claims.auth_time)?;
-        let latest = now.checked_add(SKEW).ok()?;
         let is_ours = claims.iss == self.to.issuer && claims.aud == self.to.audience;
-        let is_now = now < expires && begins <= latest && issued <= latest && authenticated <= latest;
         let is_short = expires.duration_since(issued) <= LIFETIME && issued < expires;
         let is_plain = claims.amr.len() <= METHODS_MOST && !claims.jti.is_empty() && claims.epoch >= 0;
-        if !(is_ours && is_now && is_short && is_plain) {
+        if !(is_ours && is_short && is_plain) {
             return None;
         }
-        Some(Access {
+        let access = Access {
             user: claims.sub.parse().ok()?,
             tenant: claims.tenant_id.map(|it| it.parse()).transpose().ok()?,
             session: claims.sid.parse().ok()?,
             epoch: claims.epoch,
             methods: claims.amr,
-            authenticated,
+            authenticated: instant(claims.auth_time)?,
             issued,
             expires,
-        })
+        };
+        Some(Judged { access, begins, key_until })
+    }
+
+    fn is_good(&self, it: &Judged, now: Timestamp) -> bool {
+        let Ok(latest) = now.checked_add(SKEW) else { return false };
+        let begun = it.begins <= latest && it.access.issued <= latest && it.access.authenticated <= latest;
+        begun && now < it.access.expires && now < it.key_until
     }
 
     /// The public halves as a JWK set (RFC 7517, RFC 8037).

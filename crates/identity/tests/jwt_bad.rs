@@ -6,7 +6,7 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD as B64};
 use fedatario_base::id::{SessionId, TenantId, UserId};
 use fedatario_identity::IdentityError;
-use fedatario_identity::jwt::{Access, Audience, KeyTable, MOST_BYTES, SigningKey, kid_of};
+use fedatario_identity::jwt::{Access, Audience, KeyTable, MOST_BYTES, SEEN_MOST, SigningKey, kid_of};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -461,4 +461,31 @@ fn random_changes_of_a_good_token_never_pass_and_never_panic() {
     });
     proptest!(|(noise in "\\PC{0,300}")| { prop_assert!(forge.table.verify(&noise, forge.now).is_err()); });
     fedatario_testkit::covers!("identity: random changes of a good token never pass");
+}
+
+/// What is remembered of a token is its signature, never that it is good.
+#[test]
+fn a_token_that_was_seen_is_judged_by_its_time_and_its_bytes_again() {
+    let forge = Forge::new();
+    let good = forge.token(&forge.header(), &forge.claims());
+    let at = |second: i64| Timestamp::from_second(NOW + second).unwrap();
+    let first = forge.table.verify(&good, forge.now).unwrap();
+    assert_eq!(forge.table.verify(&good, at(599)).unwrap(), first, "seen, and good still");
+    assert!(forge.table.verify(&good, at(600)).is_err(), "seen, and over");
+    assert!(forge.table.verify(&good, at(-120)).is_err(), "seen, and not begun");
+    let mut ends_later = forge.claims();
+    (ends_later["iat"], ends_later["exp"]) = (json!(NOW + 3_000), json!(NOW + 3_900));
+    let lasting = forge.token(&forge.header(), &ends_later);
+    assert!(forge.table.verify(&lasting, at(3_100)).is_ok());
+    assert!(forge.table.verify(&lasting, at(3_600)).is_err(), "seen, and its key has ended");
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let turned: String = signature.chars().rev().collect();
+    assert!(forge.table.verify(&format!("{signed}.{turned}"), forge.now).is_err(), "seen, with another signature");
+    for round in 0..SEEN_MOST + 2 {
+        let mut other = forge.claims();
+        other["jti"] = json!(format!("token-{round}"));
+        forge.table.verify(&forge.token(&forge.header(), &other), forge.now).unwrap();
+    }
+    assert_eq!(forge.table.verify(&good, forge.now).unwrap(), first, "forgotten, and judged anew");
+    fedatario_testkit::covers!("identity: an access token is good only now, however often it was seen");
 }
