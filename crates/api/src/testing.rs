@@ -196,6 +196,7 @@ impl Watch {
     async fn entries(&self) -> usize {
         let mut people = self.api.people.identity.read_people(&PlatformScope::of(Actor::System)).await.expect("the people");
         let all = people.tenants(None, ROWS).await.expect("the tenants");
+        drop(people); // Nobody waits for a second connection while they hold one.
         let mut found = 0;
         for tenant in all.into_iter().map(|it| it.id).chain([NO_TENANT]) {
             let mut tx = self.api.app.store.read(&Scope::system(tenant)).await.expect("a transaction");

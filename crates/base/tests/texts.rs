@@ -74,6 +74,7 @@ fn every_code_says_what_is_wrong_how_to_mend_it_and_an_example() {
 fn every_message_is_a_code_or_is_used() {
     let known = |id: &str| {
         id.starts_with("cli")
+            || id.starts_with("mail-")
             || id.starts_with("sat-")
             || id.starts_with("word-")
             || id.starts_with("reference-")

@@ -1151,13 +1151,13 @@ cli-cfdi-json--file = CFDI; - is standard input
 cli-explain--slug = Error code, as key_password
 
 # What notices by mail say of second factors.
-recovery-from-elsewhere = Another organisation of that person
-factor-added = { $label } ({ $kind }) was added
-factor-removed = { $label } ({ $kind }) was removed
-factor-suspended = { $label } ({ $kind }) was suspended, for its counter went back and there may be a copy
-factor-codes = there are new recovery codes
-factor-totp = codes by time
-factor-passkey = passkey
+mail-from-elsewhere = Another organisation of that person
+mail-factor-added = { $label } ({ $kind }) was added
+mail-factor-removed = { $label } ({ $kind }) was removed
+mail-factor-suspended = { $label } ({ $kind }) was suspended, for its counter went back and there may be a copy
+mail-factor-codes = there are new recovery codes
+mail-factor-totp = codes by time
+mail-factor-passkey = passkey
 
 # Words that stand in mails.
 mail-by-shell = the server's console

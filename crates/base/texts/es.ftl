@@ -1151,13 +1151,13 @@ cli-cfdi-json--file = CFDI; - es la entrada estándar
 cli-explain--slug = Código de error, como key_password
 
 # Lo que dicen los avisos por correo de los segundos factores.
-recovery-from-elsewhere = Otra organización de esa persona
-factor-added = se agregó { $label } ({ $kind })
-factor-removed = se quitó { $label } ({ $kind })
-factor-suspended = se suspendió { $label } ({ $kind }), pues su contador volvió atrás y puede haber una copia
-factor-codes = hay nuevos códigos de recuperación
-factor-totp = códigos por tiempo
-factor-passkey = llave de acceso
+mail-from-elsewhere = Otra organización de esa persona
+mail-factor-added = se agregó { $label } ({ $kind })
+mail-factor-removed = se quitó { $label } ({ $kind })
+mail-factor-suspended = se suspendió { $label } ({ $kind }), pues su contador volvió atrás y puede haber una copia
+mail-factor-codes = hay nuevos códigos de recuperación
+mail-factor-totp = códigos por tiempo
+mail-factor-passkey = llave de acceso
 
 # Palabras que van dentro de los correos.
 mail-by-shell = la consola del servidor

@@ -13,12 +13,16 @@ use fedatario_app::hooks::Deliveries;
 use fedatario_app::hooks::ports::Courier;
 use fedatario_app::identity::door::Principal;
 use fedatario_app::jobs::{Handler, Liveness, Worker};
-use fedatario_app::ports::{Blobs, ClaimFilter, System};
+use fedatario_app::model::Environment;
+use fedatario_app::ports::{Blobs, CallError, ClaimFilter, System};
+use fedatario_app::revision::Revision;
+use fedatario_app::revision::ports::{Counter, StatusAnswer};
 use fedatario_app::{App, Settings};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::{HolderId, TenantId};
 use fedatario_base::{Clock, Permission, SystemScope};
 use fedatario_blobs::Folder;
+use fedatario_fiscal::mx::expresion::Facts;
 use fedatario_sat::{Addresses, Endpoints, SatClient};
 use fedatario_store::{Db, VaultStore};
 use fedatario_upstream::{Ports, RandomJitter, Rate, Rates};
@@ -32,7 +36,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{examples, sandbox};
+use support::{SandboxSat, examples, sandbox};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -48,6 +52,36 @@ struct Alone;
 impl Liveness for Alone {
     async fn dead(&self, holders: &[HolderId]) -> Vec<HolderId> {
         holders.to_vec()
+    }
+}
+
+/// SAT's public doors are shut here.
+struct Shut;
+
+#[async_trait]
+impl Counter for Shut {
+    async fn status(&self, _: Environment, _: &Facts) -> Result<StatusAnswer, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn certificate(&self, _: Environment, _: &str) -> Result<Option<Vec<u8>>, CallError> {
+        Err(CallError::LeaseLost)
+    }
+
+    async fn list(&self, _: Environment, _: Option<&str>) -> Result<(String, std::fs::File), CallError> {
+        Err(CallError::LeaseLost)
+    }
+}
+
+fn revision(app: &App, db: &Db) -> Revision {
+    Revision {
+        app: app.clone(),
+        registry: Arc::new(db.clone()),
+        counter: Arc::new(Shut),
+        hands: SystemScope::for_this_process(),
+        authorities: Arc::default(),
+        certificates: Arc::default(),
+        settings: fedatario_app::revision::Settings::default(),
     }
 }
 
@@ -102,9 +136,11 @@ impl Stage {
             // A program: jobs of a person whom nobody knows would lapse.
             door.knows(bearer, Principal { is_stepped_up: true, ..program(tenant, &Permission::of_tenants(), None) });
         }
+        let keeper = Principal { platform: vec![Permission::PlatformReferenceLoad], ..program(ours, &[], None) };
+        door.knows("keeper", Principal { is_stepped_up: true, ..keeper });
         let courier: Arc<dyn Courier> =
             Arc::new(HttpCourier::new("127.0.0.0/8".parse().unwrap(), Arc::new(SystemResolver)).unwrap());
-        let lines = Lines { courier: courier.clone(), revision: None, temporary: dir.to_owned() };
+        let lines = Lines { courier: courier.clone(), revision: Some(revision(&app, &db)), temporary: dir.to_owned() };
         let people = fedatario_app::identity::people::People {
             app: app.clone(),
             identity: Arc::new(db.clone()),
@@ -235,7 +271,7 @@ async fn next_event(response: &mut Response, text: &mut String) -> (String, Stri
 }
 
 /// Operations that were done here, or are done now: each has its entry in the chain.
-const ACTS: [&str; 7] = [
+const ACTS: [&str; 10] = [
     "sat.taxpayers.register",
     "sat.years.ask",
     "sat.requests.ask",
@@ -243,18 +279,25 @@ const ACTS: [&str; 7] = [
     "documents.export",
     "packages.content",
     "packages.import",
+    "schedules.set_all",
+    "efos.load",
+    "certificates.load",
 ];
 
-async fn acts_leave_entries(stage: &Stage, taxpayer: &str, asked: &Value) {
+async fn acts_leave_entries(stage: &Stage, sat: &SandboxSat, taxpayer: &str, asked: &Value) {
     let of = |rest: &str| format!("/api/sat/taxpayers/{taxpayer}{rest}");
     let request = json!({ "direction": "received", "from": "2024-03-01", "to": "2024-03-02" });
     stage.post(&of("/requests"), &request).await;
     stage.post(&of("/years/2025/report"), &Value::Null).await;
+    good(stage.call("ours", Method::PUT, "/api/schedules").json(&json!({ "exact": true })).send().await.unwrap()).await;
     let package = home(stage, asked).await;
     let path = format!("/api/sat/packages/{package}/content");
     let content = stage.call("ours", Method::GET, &path).send().await.unwrap().bytes().await.unwrap();
     let import = stage.call("ours", Method::POST, &of("/packages")).header("content-type", "application/octet-stream");
     good(import.header("idempotency-key", "package").body(content).send().await.unwrap()).await;
+    let send = |path: &str, body: Vec<u8>| stage.call("keeper", Method::POST, path).body(body).send();
+    good(send("/api/sat/efos", list_of(sat).await).await.unwrap()).await;
+    good(send("/api/sat/certificates", std::fs::read(sat.fiel.join("fiel.cer")).unwrap()).await.unwrap()).await;
     let (catalog, chained) = (routes::all(), actions(stage).await);
     for id in ACTS {
         let operation = &catalog.named(id).expect("an operation").operation;
@@ -262,6 +305,12 @@ async fn acts_leave_entries(stage: &Stage, taxpayer: &str, asked: &Value) {
         assert!(chained.contains(action), "{id}: {action}: {chained:?}");
         fedatario_testkit::covers!("operation x refusal", format!("{} {}", operation.method, operation.path), "audit entry");
     }
+}
+
+/// List 69-B, as the sandbox publishes it.
+async fn list_of(sat: &SandboxSat) -> Vec<u8> {
+    let answer = reqwest::get(format!("{}/_sandbox/69b.csv", sat.url)).await.unwrap().error_for_status().unwrap();
+    answer.bytes().await.unwrap().to_vec()
 }
 
 /// A package of the year that is here.
@@ -373,7 +422,7 @@ async fn whole_way() {
     assert!(xml.as_str().unwrap().to_lowercase().contains(uuid), "the original, byte for byte");
     assert_eq!(stage.post("/api/audit/verify", &Value::Null).await["intact"], true);
 
-    acts_leave_entries(&stage, &id, &asked).await;
+    acts_leave_entries(&stage, &sat, &id, &asked).await;
 
     // What was sent is in the log, and nobody else sees any of it.
     let log = stage.get("/api/webhooks/deliveries?state=delivered&limit=1").await;

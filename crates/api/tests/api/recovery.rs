@@ -1,6 +1,6 @@
 //! Lost factors, failures forgotten, sessions ended, and what a tenant asks of everybody: over the whole edge.
 
-use crate::support::Stage;
+use crate::support::{Stage, watched};
 use axum::http::Method;
 use base64::Engine as _;
 use fedatario_api::testing::{TestAnswer, TestApi, program};
@@ -46,7 +46,7 @@ impl Town {
         let mut parts = fedatario_api::testing::parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
         parts.door = parts.identity.clone();
         let identity = parts.identity.clone();
-        Self { api: TestApi::over(parts, &fedatario_api::routes::all()), identity, stage }
+        Self { api: watched(TestApi::over(parts, &fedatario_api::routes::all())), identity, stage }
     }
 
     /// Somebody new with a role in a tenant.

@@ -42,13 +42,13 @@ pub(super) enum Change<'a> {
 impl Change<'_> {
     fn told(&self, language: Language) -> String {
         let (key, factor) = match self {
-            Change::Added(factor) => ("factor-added", factor),
-            Change::Removed(factor) => ("factor-removed", factor),
+            Change::Added(factor) => ("mail-factor-added", factor),
+            Change::Removed(factor) => ("mail-factor-removed", factor),
             #[cfg(feature = "passkeys")]
-            Change::Suspended(factor) => ("factor-suspended", factor),
-            Change::Codes => return say(language, "factor-codes", &[]),
+            Change::Suspended(factor) => ("mail-factor-suspended", factor),
+            Change::Codes => return say(language, "mail-factor-codes", &[]),
         };
-        let kind = say(language, &format!("factor-{}", factor.kind), &[]);
+        let kind = say(language, &format!("mail-factor-{}", factor.kind), &[]);
         say(language, key, &[("kind", kind), ("label", factor.label.clone())])
     }
 }

@@ -164,7 +164,7 @@ impl Told<'_> {
         let by = if place.tenant == self.begun_in {
             self.by.clone()
         } else {
-            say(Language::from_tag(&reader.language), "recovery-from-elsewhere", &[])
+            say(Language::from_tag(&reader.language), "mail-from-elsewhere", &[])
         };
         let (who, organisation, at) = (called(self.whose), place.tenant_name.clone(), self.at.to_string());
         match self.kind {
