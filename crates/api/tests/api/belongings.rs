@@ -126,13 +126,19 @@ async fn hooks(tx: &mut dyn Tx, now: Timestamp) -> Vec<String> {
     vec![webhook.id.to_string(), event.id.to_string(), delivery.id.to_string()]
 }
 
-/// A member with a role.
+/// A member who may look, and one who rules: an organisation is never without.
 async fn people(stage: &Stage, tenant: TenantId) -> Vec<String> {
+    let mut ids = member(stage, tenant, "ana", "viewer").await;
+    ids.extend(member(stage, tenant, "olga", "tenant_admin").await);
+    ids
+}
+
+async fn member(stage: &Stage, tenant: TenantId, name: &str, role: &str) -> Vec<String> {
     let now = stage.clock.wall();
     let user = User {
         id: UserId::fresh(now),
-        email: format!("ana.{tenant}@example.mx"),
-        name: "Ana".into(),
+        email: format!("{name}.{tenant}@example.mx"),
+        name: name.into(),
         language: "es".into(),
         password: None,
         state: UserState::Active,
@@ -147,7 +153,7 @@ async fn people(stage: &Stage, tenant: TenantId) -> Vec<String> {
     tx.add_user(&user).await.expect("a person");
     let member = Membership { tenant, tenant_name: String::new(), user: user.id, state: MemberState::Active, created: now };
     tx.add_membership(&member).await.expect("a membership");
-    let (role, granted_by) = ("viewer".to_owned(), "system".to_owned());
+    let (role, granted_by) = (role.to_owned(), "system".to_owned());
     let grant = RoleGrant { id: RoleId::fresh(now), user: user.id, role, from: now, until: None, in_place_of: None, granted_by };
     tx.grant_role(tenant, &grant).await.expect("a role");
     tx.commit().await.expect("committed");
