@@ -77,6 +77,8 @@ async fn whoever_keeps_the_installation_leaves_entries() {
         ("DELETE", format!("{company}/deletion"), Value::Null, "tenant.deletion_cancelled"),
         ("POST", "/api/admin/users/{usr}/disable".into(), Value::Null, "user.disabled"),
         ("POST", "/api/admin/users/{usr}/enable".into(), Value::Null, "user.enabled"),
+        ("POST", "/api/admin/users/{usr}/unlock".into(), Value::Null, "user.unlocked"),
+        ("POST", "/api/admin/users/{usr}/logout".into(), Value::Null, "user.logged_out"),
     ] {
         scene.does("one", method, &path, body, action).await;
     }
