@@ -3,15 +3,16 @@
 
 use anyhow::{Context, bail, ensure};
 use async_trait::async_trait;
+use fedatario_app::certificates::{Files, Handed};
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::descarga::{plan, register};
 use fedatario_app::jobs::worker::{Liveness, Worker};
 use fedatario_app::model::{Direction, Family};
 use fedatario_app::ports::ClaimFilter;
+use fedatario_base::Secret;
 use fedatario_base::id::HolderId;
 use fedatario_benches::house::House;
 use fedatario_benches::{Bench, Goal, Row, Table};
-use fedatario_credentials::Pair;
 use fedatario_sandbox::sat::{Corpus, Sandbox, SatConfig, Seals, Waits, serve};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,7 +99,8 @@ async fn firm(folder: &Path, count: usize) -> anyhow::Result<()> {
     let house = House::open_with(&folder.join("house"), None, Some(&url)).await?;
     for place in 0..count {
         let minted = sandbox.mint_fiel(&rfc(place), "FIRMA DE PRUEBA SA DE CV")?;
-        register::register(&house.app, &house.scope, Pair::from_files(&minted.cer, &minted.key, &minted.password)?).await?;
+        let files = Files::Two { cer: Secret::new(minted.cer), key: Secret::new(minted.key) };
+        register::register(&house.app, &house.scope, Handed::new(files, minted.password)).await?;
     }
     let began = Instant::now();
     for place in 0..count {

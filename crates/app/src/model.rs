@@ -4,6 +4,7 @@
 //! same in SQL, JSON and logs; an unknown text read back is an error, never a default.
 
 use fedatario_base::id::{CredentialId, TaxpayerId};
+pub use fedatario_vault::{KeyUse, Owner};
 use jiff::Timestamp;
 
 macro_rules! texts {
@@ -40,11 +41,13 @@ macro_rules! texts {
     };
 }
 
+mod certificates;
 mod documents;
 mod found;
 mod jobs;
 mod requests;
 
+pub use certificates::*;
 pub use documents::*;
 pub use found::*;
 pub use jobs::*;
@@ -81,6 +84,10 @@ texts! {
         Fiel = "fiel",
         /// SAT's seal certificate.
         Csd = "csd",
+        /// For Dominican e-CF.
+        Ecf = "ecf",
+        /// A Panamanian one.
+        Pa = "pa",
     }
 }
 
@@ -89,8 +96,12 @@ texts! {
     CredentialState {
         /// The one in use.
         Active = "active",
-        /// A newer one took its place.
+        /// It waits for its instant.
+        Next = "next",
+        /// Another took its place; its key rests for a while yet.
         Replaced = "replaced",
+        /// Its key is gone; the certificate stays.
+        Destroyed = "destroyed",
         /// The authority refused it (304, 305), or an operator did.
         Blocked = "blocked",
     }
@@ -119,11 +130,13 @@ pub struct CredentialRow {
     /// Its id.
     pub id: CredentialId,
     /// Whose it is.
-    pub taxpayer: TaxpayerId,
+    pub owner: Owner,
     /// What it is for.
     pub kind: CredentialKind,
-    /// The certificate number, twenty digits.
+    /// The certificate number: SAT's twenty digits, else the serial number.
     pub number: String,
+    /// What its people call it.
+    pub name: String,
     /// The certificate, DER.
     pub certificate: Vec<u8>,
     /// Validity, from.
@@ -134,14 +147,24 @@ pub struct CredentialRow {
     pub state: CredentialState,
     /// Why it is blocked, in SAT's code.
     pub reason: Option<String>,
-    /// The data key, wrapped by the tenant key.
+    /// The data key, wrapped by the tenant key; empty once it is destroyed.
     pub wrapped_key: Vec<u8>,
+    /// Of which class that tenant key is.
+    pub key_use: KeyUse,
     /// Version of the tenant key that wraps it.
     pub key_version: i64,
     /// SHA-256 of the object.
     pub digest: [u8; 32],
     /// Path of the object: the ciphertext of the private key.
     pub object: String,
+    /// The instant at which it takes the place of the one in use, while it waits (wall).
+    pub activate: Option<Timestamp>,
+    /// When another took its place (wall).
+    pub replaced: Option<Timestamp>,
+    /// Until when its key rests after that (wall).
+    pub keep_until: Option<Timestamp>,
+    /// The actor that put it in.
+    pub uploaded_by: String,
     /// When it was admitted (wall).
     pub created: Timestamp,
 }

@@ -9,7 +9,7 @@ use crate::model::*;
 use crate::revision::ports::Checks;
 use async_trait::async_trait;
 use fedatario_audit as audit;
-use fedatario_base::id::{CredentialId, HolderId, JobId, PackageId, SolicitudId, TaxpayerId, TenantId};
+use fedatario_base::id::{CredentialId, HolderId, JobId, PackageId, SolicitudId, TaxpayerId, TenantId, UserId};
 use fedatario_base::{Code, Scope, SystemScope};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -94,16 +94,41 @@ pub trait Taxpayers {
 /// Certificates with their sealed keys.
 #[async_trait]
 pub trait Credentials {
-    /// Puts one in as the active one of its (taxpayer, kind); the former becomes `Replaced`.
-    async fn put_credential(&mut self, row: &CredentialRow) -> Stored<()>;
+    /// Puts one in. An active one takes the place of the one in use of its (owner, kind), whose key then
+    /// rests until `keep_until`; one that waits takes the place of the one that waited.
+    async fn put_credential(&mut self, row: &CredentialRow, keep_until: Timestamp) -> Stored<()>;
+    /// Puts one that waits or rests into use, at `now`; the one in use rests until `keep_until`.
+    /// `NotFound` if it is in no such state.
+    async fn promote_credential(&mut self, id: CredentialId, now: Timestamp, keep_until: Timestamp) -> Stored<()>;
+    /// Forgets the wrapped key of one; `false` if that was done before.
+    async fn destroy_credential(&mut self, id: CredentialId) -> Stored<bool>;
     /// By id.
     async fn credential(&mut self, id: CredentialId) -> Stored<Option<CredentialRow>>;
     /// The one in use, blocked or not.
-    async fn current_credential(&mut self, taxpayer: TaxpayerId, kind: CredentialKind) -> Stored<Option<CredentialRow>>;
+    async fn current_credential(&mut self, owner: Owner, kind: CredentialKind) -> Stored<Option<CredentialRow>>;
+    /// Those that a filter lets through, newest first, before an id.
+    async fn credentials(
+        &mut self,
+        filter: &CredentialFilter,
+        before: Option<CredentialId>,
+        limit: u32,
+    ) -> Stored<Vec<CredentialRow>>;
+    /// Every one that an owner ever had of a kind, newest first, at most `limit`.
+    async fn credential_history(&mut self, owner: Owner, kind: CredentialKind, limit: u32) -> Stored<Vec<CredentialRow>>;
     /// Changes whether it may be used.
     async fn set_credential_state(&mut self, id: CredentialId, state: CredentialState, reason: Option<&str>) -> Stored<()>;
     /// How many have a data key wrapped by an older version than this.
     async fn credentials_behind(&mut self, version: i64) -> Stored<u64>;
+    /// Writes down for which RNC a credential signs by delegation.
+    async fn add_delegation(&mut self, delegation: &Delegation) -> Stored<()>;
+    /// Ends the delegations of a credential for an RNC that run at `at`; how many they were.
+    async fn end_delegations(&mut self, credential: CredentialId, rnc: &str, at: Timestamp) -> Stored<u64>;
+    /// For which RNC a credential signs or signed by delegation, oldest first.
+    async fn delegations(&mut self, credential: CredentialId) -> Stored<Vec<Delegation>>;
+    /// How a person signs here.
+    async fn signature_config(&mut self, user: UserId) -> Stored<SignatureConfig>;
+    /// Changes it; `Conflict` unless the stored revision is `config.revision`, which becomes one more.
+    async fn put_signature_config(&mut self, user: UserId, config: &SignatureConfig) -> Stored<()>;
 }
 
 /// Requests at SAT.

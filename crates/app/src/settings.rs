@@ -12,6 +12,9 @@ pub const SAT_POLL_UNIT: Duration = Duration::from_secs(60);
 /// says up to 72 hours; the fourth day is already late.
 pub const STUCK_AFTER: Duration = Duration::from_secs(4 * 24 * 3600);
 
+/// How long a replaced key rests: a month, in which a mistake is noticed.
+pub const KEEP_REPLACED: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Settings of the services.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -27,6 +30,11 @@ pub struct Settings {
     pub cfdi_at_most: NonZeroU64,
     /// Lines of metadata that SAT puts into one request.
     pub metadata_at_most: NonZeroU64,
+    /// How long the key of a replaced credential rests before it is destroyed.
+    pub keep_replaced: Duration,
+    /// Whether a Panamanian certificate of another RUC is let in with a warning: its profiles write the RUC
+    /// in more than one way.
+    pub ruc_match_warns: bool,
 }
 
 impl Settings {
@@ -39,6 +47,8 @@ impl Settings {
             concurrency: 4,
             cfdi_at_most: NonZeroU64::new(asking::CFDI_AT_MOST).unwrap_or(NonZeroU64::MIN),
             metadata_at_most: NonZeroU64::new(asking::METADATA_AT_MOST).unwrap_or(NonZeroU64::MIN),
+            keep_replaced: KEEP_REPLACED,
+            ruc_match_warns: false,
         }
     }
 

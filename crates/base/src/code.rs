@@ -153,6 +153,11 @@ codes! {
     CertificateNotYetValid = "certificate_not_yet_valid", 422, Usage, Caller, false;
     CertificateChain = "certificate_chain", 422, Finding, Caller, false;
     CertificateTaxpayerMismatch = "certificate_taxpayer_mismatch", 422, Usage, Caller, false;
+    CertificateDelegation = "certificate_delegation", 422, Usage, Caller, false;
+    CertificatePassword = "certificate_password", 400, Usage, Caller, false;
+    CertificateName = "certificate_name", 422, Usage, Caller, false;
+    CertificateState = "certificate_state", 409, Usage, Caller, false;
+    TaxpayerRequired = "taxpayer_required", 400, Usage, Caller, false;
     // Vault.
     RootKeyMissing = "root_key_missing", 503, Usage, Installation, false;
     RootKeyWrong = "root_key_wrong", 503, Usage, Installation, false;

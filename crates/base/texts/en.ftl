@@ -290,6 +290,21 @@ certificate_chain = The certificate's chain does not reach an authority that is 
 certificate_taxpayer_mismatch = The certificate is another taxpayer's.
     .fix = Use the e.firma of the taxpayer you named, or correct the RFC.
     .example = openssl x509 -inform der -in fiel.cer -noout -subject
+certificate_delegation = The certificate is a person's, and nobody has said that they sign for this RNC.
+    .fix = If the holder is delegated at DGII for this RNC, upload it again with delegated=true.
+    .example = curl -F file=@firma.p12 -F password=… -F delegated=true …/api/certificates/upload
+certificate_password = The password does not open the certificate, or the file is damaged.
+    .fix = Write the password as it was chosen, with its capitals and accents, and try another copy of the file.
+    .example = openssl pkcs12 -in firma.p12 -noout
+certificate_name = The certificate's name cannot be shown.
+    .fix = Use 1 to 100 printable characters, in one line.
+    .example = Seal of the northern branch
+certificate_state = The certificate is in no state that allows this.
+    .fix = Look at its state: a destroyed one does not come back, a replaced one does while its key rests.
+    .example = GET /api/certificates/{certificate}
+taxpayer_required = Nobody knows which taxpayer's the certificate is.
+    .fix = Name the taxpayer; the organisation has several, or none, and the certificate carries the number of none of them.
+    .example = curl -F file=@firma.p12 -F password=… -F taxpayer=txp_… …/api/certificates/upload
 
 ## Vault
 

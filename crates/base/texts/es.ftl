@@ -290,6 +290,21 @@ certificate_chain = La cadena del certificado no llega a una autoridad de confia
 certificate_taxpayer_mismatch = El certificado es de otro contribuyente.
     .fix = Use la e.firma del contribuyente que nombró, o corrija el RFC.
     .example = openssl x509 -inform der -in fiel.cer -noout -subject
+certificate_delegation = El certificado es de una persona, y nadie ha dicho que firme por este RNC.
+    .fix = Si el titular está delegado en la DGII para este RNC, súbalo otra vez con delegated=true.
+    .example = curl -F file=@firma.p12 -F password=… -F delegated=true …/api/certificates/upload
+certificate_password = La contraseña no abre el certificado, o el archivo está dañado.
+    .fix = Escriba la contraseña tal como se eligió, con sus mayúsculas y acentos, y pruebe otra copia del archivo.
+    .example = openssl pkcs12 -in firma.p12 -noout
+certificate_name = El nombre del certificado no puede mostrarse.
+    .fix = Use de 1 a 100 caracteres imprimibles, en una línea.
+    .example = Sello de la sucursal Norte
+certificate_state = El certificado no está en un estado que permita eso.
+    .fix = Mire su estado: uno destruido no vuelve, y uno reemplazado vuelve mientras se guarda su llave.
+    .example = GET /api/certificates/{certificado}
+taxpayer_required = No se sabe de qué contribuyente es el certificado.
+    .fix = Nombre al contribuyente; la organización tiene varios, o ninguno, y el certificado no lleva el número de ninguno.
+    .example = curl -F file=@firma.p12 -F password=… -F taxpayer=txp_… …/api/certificates/upload
 
 ## Bóveda
 

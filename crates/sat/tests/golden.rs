@@ -2,7 +2,7 @@
 
 use fedatario_app::model::{Content, Direction, Environment, Estado, Family};
 use fedatario_app::ports::{SatAccount, SatRequest};
-use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
+use fedatario_base::id::{CredentialId, TenantId};
 use fedatario_base::{Scope, Secret};
 use fedatario_credentials::mint::{Authority, Subject};
 use fedatario_credentials::{Certificate, Kind, Pair};
@@ -70,9 +70,9 @@ fn now() -> Timestamp {
 async fn vault_with(pair: Pair) -> (Vault, SatAccount) {
     let (vault, memory) = Memory::vault(RootKeys::from_text(&Secret::new(format!("1 {}=", "A".repeat(43)))).unwrap());
     let scope = Scope::shell(TenantId::fresh(now()), 1000);
-    let (id, taxpayer) = (CredentialId::fresh(now()), TaxpayerId::fresh(now()));
+    let id = CredentialId::fresh(now());
     let rfc = pair.certificate().rfc().to_owned();
-    let sealed = vault.admit(&scope, pair, CredentialKind::Fiel, id, taxpayer, now()).await.unwrap();
+    let sealed = vault.admit(&scope, pair, CredentialKind::Fiel, id, now()).await.unwrap();
     memory.put(&scope, &sealed, CredentialState::Active);
     let account = SatAccount { scope, credential: id, rfc, family: Family::Cfdi, environment: Environment::Sandbox };
     (vault, account)

@@ -3,13 +3,14 @@
 //! Nothing here is a plaintext. Ciphertexts of private keys are objects, read through the objects'
 //! port, and only those that a credential of the same tenant names.
 
+use crate::credentials::owner;
 use crate::db::Db;
 use crate::reach::Reach;
 use crate::read::{Read, closed, exactly, from_row, small};
 use crate::tx::{Work, fetch, one, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{BlobError, Blobs, StoreError, Stored};
-use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
+use fedatario_base::id::{CredentialId, TenantId};
 use fedatario_base::{Scope, SystemScope};
 use fedatario_vault::ports::{
     CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
@@ -34,7 +35,7 @@ from_row!((TenantId, TenantKeyRow), row => (
 
 from_row!(CredentialRow, row => CredentialRow {
     id: CredentialId(row.try_get("id")?),
-    taxpayer: TaxpayerId(row.try_get("taxpayer_id")?),
+    owner: owner(row.try_get("taxpayer_id")?, row.try_get("user_id")?)?,
     kind: closed(row.try_get("kind")?, CredentialKind::from_text)?,
     state: closed(row.try_get("state")?, CredentialState::from_text)?,
     data_key: row.try_get("wrapped_key")?,

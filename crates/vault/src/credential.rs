@@ -5,12 +5,13 @@
 //! does not open.
 
 use crate::envelope::{self, Binding, KeyBytes};
-use crate::{CredentialKind, CredentialRow, CredentialState, KeyUse, Vault, VaultError};
+use crate::{CredentialKind, CredentialRow, CredentialState, Handed, KeyUse, Owner, Vault, VaultError};
 use aws_lc_rs::digest;
-use fedatario_base::id::{CredentialId, TaxpayerId};
+use fedatario_base::id::CredentialId;
 use fedatario_base::{Permission, Scope};
-use fedatario_credentials::{Certificate, CredentialError, Kind, Pair};
+use fedatario_credentials::{Certificate, CredentialError, Kind, Pair, Purpose};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 /// The data key of a credential has one version: rotation re-wraps it and never changes it.
@@ -22,8 +23,6 @@ const DATA_KEY_VERSION: u32 = 1;
 pub struct SealedCredential {
     /// Its id.
     pub id: CredentialId,
-    /// Whose it is.
-    pub taxpayer: TaxpayerId,
     /// What it is for.
     pub kind: CredentialKind,
     /// The data key, wrapped by the tenant's key.
@@ -39,11 +38,11 @@ pub struct SealedCredential {
 }
 
 impl SealedCredential {
-    /// Its row, once the object lies at `object_path`.
-    pub fn row(&self, object_path: &str, state: CredentialState) -> CredentialRow {
+    /// Its row as a credential of `owner`, once the object lies at `object_path`.
+    pub fn row(&self, owner: Owner, object_path: &str, state: CredentialState) -> CredentialRow {
         CredentialRow {
             id: self.id,
-            taxpayer: self.taxpayer,
+            owner,
             kind: self.kind,
             state,
             data_key: self.data_key.clone(),
@@ -56,20 +55,50 @@ impl SealedCredential {
 }
 
 impl Vault {
-    /// Seals a pair as a credential of `taxpayer`. Refuses one of the wrong kind or outside its validity.
+    /// Opens what was handed in and seals it, as a credential of the kind that its certificate says. An
+    /// expired one is refused; one whose time has not come, and whose it is, are the caller's to judge.
+    pub async fn take_in(
+        &self,
+        scope: &Scope,
+        handed: Handed,
+        id: CredentialId,
+        now: Timestamp,
+    ) -> Result<SealedCredential, VaultError> {
+        // Whoever may sign may bring their own; the services say whose it becomes.
+        if !scope.may(Permission::CredentialSign) {
+            require(scope, Permission::CredentialUpload)?;
+        }
+        let pair = opened(handed).await?;
+        let kind = kind_of(pair.certificate())?;
+        if now > pair.certificate().not_after() {
+            pair.certificate().check_valid_at(now)?;
+        }
+        self.sealed(scope, pair, kind, id).await
+    }
+
+    /// Seals a pair as a credential. Refuses one of the wrong kind or outside its validity.
     pub async fn admit(
         &self,
         scope: &Scope,
         pair: Pair,
         kind: CredentialKind,
         id: CredentialId,
-        taxpayer: TaxpayerId,
         now: Timestamp,
     ) -> Result<SealedCredential, VaultError> {
         require(scope, Permission::CredentialUpload)?;
+        require_kind(pair.certificate(), kind)?;
+        pair.certificate().check_valid_at(now)?;
+        self.sealed(scope, pair, kind, id).await
+    }
+
+    async fn sealed(
+        &self,
+        scope: &Scope,
+        pair: Pair,
+        kind: CredentialKind,
+        id: CredentialId,
+    ) -> Result<SealedCredential, VaultError> {
         let (certificate, key) = pair.into_parts();
-        require_kind(&certificate, kind)?;
-        certificate.check_valid_at(now)?;
         let object_name = object_of(id, kind, &certificate);
         let binding = |what| Binding { what, tenant: scope.tenant(), object: &object_name };
         let data_key = KeyBytes::generate()?;
@@ -78,7 +107,6 @@ impl Vault {
         let wrapped = envelope::seal(&current.key, current.version, binding("data-key"), data_key.expose())?;
         Ok(SealedCredential {
             id,
-            taxpayer,
             kind,
             data_key: wrapped,
             key_version: current.version,
@@ -94,7 +122,9 @@ impl Vault {
         match row.state {
             CredentialState::Active => Ok(row),
             CredentialState::Blocked => Err(VaultError::CredentialBlocked(id)),
-            CredentialState::Replaced | CredentialState::Destroyed => Err(VaultError::CredentialMissing(id)),
+            CredentialState::Next | CredentialState::Replaced | CredentialState::Destroyed => {
+                Err(VaultError::CredentialMissing(id))
+            }
         }
     }
 
@@ -132,9 +162,33 @@ impl Vault {
     }
 }
 
+/// Keys that are opened at once: each takes a core for as long as its file says.
+const OPENING_AT_MOST: usize = 2;
+static OPENING: Semaphore = Semaphore::const_new(OPENING_AT_MOST);
+
+/// Opened on a thread that nobody waits for; what was handed in is wiped there.
+async fn opened(handed: Handed) -> Result<Pair, VaultError> {
+    let _turn = OPENING.acquire().await.map_err(|_| VaultError::Crypto("no key is opened any more"))?;
+    let opening = tokio::task::spawn_blocking(move || handed.open());
+    Ok(opening.await.map_err(|_| VaultError::Crypto("the opening of a key was cut off"))??)
+}
+
 /// Refuses a scope that lacks a permission.
 pub(crate) fn require(scope: &Scope, permission: Permission) -> Result<(), VaultError> {
     if scope.may(permission) { Ok(()) } else { Err(VaultError::PermissionDenied(permission)) }
+}
+
+/// The kind that a certificate is of by what it says itself. What no authority of ours issued for
+/// signing documents has none.
+fn kind_of(certificate: &Certificate) -> Result<CredentialKind, VaultError> {
+    match certificate.purpose() {
+        Purpose::Fiel => Ok(CredentialKind::Fiel),
+        Purpose::Csd => Ok(CredentialKind::Csd),
+        Purpose::Ecf => Ok(CredentialKind::Ecf),
+        Purpose::Pa => Ok(CredentialKind::Pa),
+        Purpose::Authority => Err(CredentialError::CertificateFormat("it is an authority's").into()),
+        Purpose::Other => Err(CredentialError::CertificateFormat("no tax authority's, nor for signing documents").into()),
+    }
 }
 
 fn require_kind(certificate: &Certificate, kind: CredentialKind) -> Result<(), VaultError> {

@@ -17,6 +17,7 @@
 mod credential;
 mod envelope;
 mod error;
+mod handed;
 mod keyring;
 pub mod memory;
 mod note;
@@ -29,10 +30,12 @@ mod sha1;
 
 pub use credential::SealedCredential;
 pub use error::VaultError;
+pub use handed::{Files, Handed};
 pub use note::{MAX_NOTE_BYTES, NotePurpose, verify_note};
 pub use passphrase::PassphraseParams;
 pub use ports::{
-    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
+    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, Owner, PortError, TenantKeyRow, TenantKeys,
+    WrappedDataKey,
 };
 pub use root::RootKeys;
 pub use rotate::{MAX_BATCH, Progress};

@@ -1,12 +1,17 @@
 //! The ports in memory, for tests and for nothing that must survive.
 
-use crate::ports::{CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey};
+use crate::ports::{
+    CredentialRow, CredentialState, CredentialStore, KeyUse, Owner, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
+};
 use crate::{SealedCredential, Vault};
 use async_trait::async_trait;
-use fedatario_base::id::{CredentialId, TenantId};
+use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
 use fedatario_base::{Scope, SystemScope};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Whose every credential is here: the vault does not ask.
+const NOBODY: TaxpayerId = TaxpayerId(uuid::Uuid::nil());
 
 /// Both ports over maps. Rows and objects can be altered, as an attacker with the database would.
 #[derive(Debug, Default)]
@@ -31,7 +36,7 @@ impl Memory {
     pub fn put(&self, scope: &Scope, sealed: &SealedCredential, state: CredentialState) {
         let path = format!("certificados/{}", sealed.id);
         lock(&self.objects).insert((scope.tenant(), path.clone()), sealed.object.clone());
-        lock(&self.credentials).insert((scope.tenant(), sealed.id), sealed.row(&path, state));
+        lock(&self.credentials).insert((scope.tenant(), sealed.id), sealed.row(Owner::Taxpayer(NOBODY), &path, state));
     }
 
     /// Changes a row behind the vault's back.

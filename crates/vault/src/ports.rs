@@ -6,7 +6,7 @@
 //! another does not exist.
 
 use async_trait::async_trait;
-use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
+use fedatario_base::id::{CredentialId, TaxpayerId, TenantId, UserId};
 use fedatario_base::{Code, Scope, SystemScope};
 
 /// A failure of storage, with the code it has there.
@@ -101,6 +101,42 @@ pub trait TenantKeys: Send + Sync {
     ) -> Result<bool, PortError>;
 }
 
+/// Whose a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A taxpayer of the tenant.
+    Taxpayer(TaxpayerId),
+    /// A person, who signs with it in the tenant.
+    User(UserId),
+}
+
+impl Owner {
+    /// The taxpayer, if it is one's.
+    pub fn taxpayer(self) -> Option<TaxpayerId> {
+        match self {
+            Self::Taxpayer(id) => Some(id),
+            Self::User(_) => None,
+        }
+    }
+
+    /// The person, if it is one's.
+    pub fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(id) => Some(id),
+            Self::Taxpayer(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Taxpayer(id) => id.fmt(f),
+            Self::User(id) => id.fmt(f),
+        }
+    }
+}
+
 /// What a credential is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CredentialKind {
@@ -138,6 +174,8 @@ pub enum CredentialState {
     Active,
     /// The authority refused it (SAT's 304, 305).
     Blocked,
+    /// It waits for the instant at which it takes the place of the one in use.
+    Next,
     /// Another one took its place; its key still rests for a while.
     Replaced,
     /// Its key is gone; certificate and history remain.
@@ -150,6 +188,7 @@ impl CredentialState {
         match self {
             Self::Active => "active",
             Self::Blocked => "blocked",
+            Self::Next => "next",
             Self::Replaced => "replaced",
             Self::Destroyed => "destroyed",
         }
@@ -157,7 +196,7 @@ impl CredentialState {
 
     /// The state of a stored text.
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Active, Self::Blocked, Self::Replaced, Self::Destroyed].into_iter().find(|it| it.text() == text)
+        [Self::Active, Self::Blocked, Self::Next, Self::Replaced, Self::Destroyed].into_iter().find(|it| it.text() == text)
     }
 }
 
@@ -167,7 +206,7 @@ pub struct CredentialRow {
     /// Its id.
     pub id: CredentialId,
     /// Whose it is.
-    pub taxpayer: TaxpayerId,
+    pub owner: Owner,
     /// What it is for.
     pub kind: CredentialKind,
     /// Whether it may be used.

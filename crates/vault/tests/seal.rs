@@ -3,12 +3,12 @@
 mod common;
 
 use common::{NOW, ROOT_1, admitted, mint, pair, roots, scope};
-use fedatario_base::id::{CredentialId, TaxpayerId};
+use fedatario_base::id::{CredentialId, UserId};
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::{Certificate, IssuerStyle, Kind};
 use fedatario_testkit::covers;
 use fedatario_vault::memory::Memory;
-use fedatario_vault::{CredentialKind, CredentialRow, CredentialState, Vault};
+use fedatario_vault::{CredentialKind, CredentialRow, CredentialState, Owner, Vault};
 use fedatario_xmlsig::{Form, Profile, Signatory, prepare, verify_rsa};
 use std::process::Command;
 
@@ -81,8 +81,8 @@ async fn xmlsec1_accepts_a_plain_document() {
 async fn whoever_may_not_is_refused() {
     let mine = scope(0);
     let (vault, memory, fiel, _) = with_fiel(&mine).await;
-    let (csd, taxpayer) = (CredentialId::fresh(*NOW), TaxpayerId::fresh(*NOW));
-    let sealed = vault.admit(&mine, pair(&mint(Kind::Csd)), CredentialKind::Csd, csd, taxpayer, *NOW).await.unwrap();
+    let csd = CredentialId::fresh(*NOW);
+    let sealed = vault.admit(&mine, pair(&mint(Kind::Csd)), CredentialKind::Csd, csd, *NOW).await.unwrap();
     memory.put(&mine, &sealed, CredentialState::Active);
     let powerless = mine.clone().only(&[Permission::CredentialUpload, Permission::SatAsk]);
     let (early, late) = ("2024-12-31T00:00:00Z".parse().unwrap(), "2029-01-02T00:00:00Z".parse().unwrap());
@@ -137,7 +137,7 @@ async fn a_row_or_object_that_was_touched_signs_nothing() {
     let (row, object) = (row.unwrap(), object.unwrap());
 
     type Change = Box<dyn Fn(&mut CredentialRow)>;
-    let stranger = other.row(&format!("certificados/{}", other.id), CredentialState::Active);
+    let stranger = other.row(Owner::User(UserId::fresh(*NOW)), &format!("certificados/{}", other.id), CredentialState::Active);
     let changes: Vec<Change> = vec![
         Box::new(|it| it.data_key[20] ^= 1),
         Box::new(|it| it.key_version = 2),

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{NOW, ROOT_1, ROOT_1_2, ROOT_2, Stalling, admitted, mint, pair, roots, scope};
-use fedatario_base::id::{CredentialId, TaxpayerId};
+use fedatario_base::id::CredentialId;
 use fedatario_base::{Code, Permission, SystemScope};
 use fedatario_credentials::Kind;
 use fedatario_testkit::covers;
@@ -82,7 +82,7 @@ async fn what_is_not_acceptable_is_not_admitted() {
     let (vault, _) = Memory::vault(roots(ROOT_1));
     let scope = scope(0);
     let (fiel, csd) = (mint(Kind::Fiel), mint(Kind::Csd));
-    let (id, taxpayer) = (CredentialId::fresh(*NOW), TaxpayerId::fresh(*NOW));
+    let id = CredentialId::fresh(*NOW);
     let reader = scope.clone().only(&[Permission::CredentialSign]);
     let (early, late) = ("2024-12-31T00:00:00Z".parse().unwrap(), "2029-01-02T00:00:00Z".parse().unwrap());
     let cases = [
@@ -95,7 +95,7 @@ async fn what_is_not_acceptable_is_not_admitted() {
         (&reader, &fiel, CredentialKind::Fiel, *NOW, Some(Code::PermissionDenied)),
     ];
     for (scope, minted, kind, now, code) in cases {
-        let outcome = vault.admit(scope, pair(minted), kind, id, taxpayer, now).await;
+        let outcome = vault.admit(scope, pair(minted), kind, id, now).await;
         assert_eq!(outcome.err().map(|it| it.code()), code);
     }
     covers!("vault: a credential of the wrong kind, outside its validity or without permission is not admitted");

@@ -9,24 +9,20 @@ use crate::form::{Field, Fields, Form, Kind};
 use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
-use fedatario_app::AppError;
+use fedatario_app::certificates::{Files, Handed};
 use fedatario_app::descarga::nightly::{self, Wish as NightlyWish};
 use fedatario_app::descarga::{register, status, transition};
 use fedatario_app::model::{Family, SolicitudState, Taxpayer};
 use fedatario_base::id::TaxpayerId;
 use fedatario_base::{Code, Permission, Scope};
-use fedatario_credentials::Pair;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 /// Bytes of a form with an e.firma: two files of a few kilobytes, or a `.p12` of 256 KiB at most.
 const FORM_BYTES: usize = 512 << 10;
-/// Keys that are opened at once: each takes a core for a while.
-static OPENING: Semaphore = Semaphore::const_new(2);
 
 /// The operations of this module.
 pub fn routes() -> Routes {
@@ -135,8 +131,7 @@ async fn register(api: Api, scope: Scope, mut form: Form<Efirma>) -> Result<Json
         Some("true") => true,
         Some(_) => return Err(ApiError::field("/daily", Code::FieldInvalid)),
     };
-    let pair = opened(&mut form).await?;
-    let done = register::register(&api.app, &scope, pair).await?;
+    let done = register::register(&api.app, &scope, handed(&mut form)?).await?;
     if daily {
         let taxpayer = register::find(&api.app, &scope, &done.rfc).await?;
         nightly::put(&api.app, &scope, &taxpayer, &NightlyWish::daily()).await?;
@@ -154,21 +149,17 @@ async fn register(api: Api, scope: Scope, mut form: Form<Efirma>) -> Result<Json
     }))
 }
 
-/// The pair of a form: what was sent is wiped when this is over.
-async fn opened(form: &mut Form<Efirma>) -> Result<Pair, ApiError> {
+/// What a form hands in: `p12`, or `cer` and `key`, and the password.
+fn handed(form: &mut Form<Efirma>) -> Result<Handed, ApiError> {
     let password = form.take("password").ok_or_else(|| ApiError::field("/password", Code::FieldMissing))?;
-    let (cer, key, p12) = (form.take("cer"), form.take("key"), form.take("p12"));
-    let _turn = OPENING.acquire().await.map_err(|error| ApiError::new(Code::Internal).because(error))?;
-    let opening = tokio::task::spawn_blocking(move || match (cer, key, p12) {
-        (Some(cer), Some(key), None) => Ok(Pair::from_files(cer.expose(), key.expose(), &password)),
-        (None, None, Some(p12)) => Ok(Pair::from_pkcs12(p12.expose(), &password)),
-        (None, Some(_), None) => Err("/cer"),
-        (Some(_), None, None) | (None, None, None) => Err("/key"),
-        _ => Err("/p12"),
-    });
-    let opened = opening.await.map_err(|error| ApiError::new(Code::Internal).because(error))?;
-    let opened = opened.map_err(|field| ApiError::field(field, Code::FieldMissing))?;
-    Ok(opened.map_err(AppError::from)?)
+    let files = match (form.take("cer"), form.take("key"), form.take("p12")) {
+        (Some(cer), Some(key), None) => Files::Two { cer, key },
+        (None, None, Some(p12)) => Files::Pkcs12(p12),
+        (None, Some(_), None) => return Err(ApiError::field("/cer", Code::FieldMissing)),
+        (Some(_), None, None) | (None, None, None) => return Err(ApiError::field("/key", Code::FieldMissing)),
+        _ => return Err(ApiError::field("/p12", Code::FieldInvalid)),
+    };
+    Ok(Handed::new(files, password))
 }
 
 /// `GET /api/sat/taxpayers/{taxpayer}`

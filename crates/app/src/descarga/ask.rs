@@ -182,7 +182,11 @@ pub async fn block_credential(tx: &mut dyn Tx, now: &Moment, id: CredentialId, r
     if let Some(used) = used.filter(|it| it.state == CredentialState::Active) {
         tx.set_credential_state(id, CredentialState::Blocked, Some(reason)).await?;
         tx.append(entry(now, "credential", &id.to_string(), "blocked").field("cod_estatus", reason), None).await?;
-        if let Some(taxpayer) = tx.taxpayer(used.taxpayer).await? {
+        let owner = match used.owner.taxpayer() {
+            Some(id) => tx.taxpayer(id).await?,
+            None => None,
+        };
+        if let Some(taxpayer) = owner {
             hooks::credential_blocked(tx, now, &taxpayer, &used.number, reason).await?;
         }
     }

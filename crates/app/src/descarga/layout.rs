@@ -3,7 +3,7 @@
 //! Segments are percent-encoded NFC, because RFCs hold `&` and `Ñ`.
 
 use crate::model::{Content, Family};
-use fedatario_base::id::{CredentialId, SolicitudId, TenantId};
+use fedatario_base::id::{CredentialId, SolicitudId, TenantId, UserId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
 
@@ -33,6 +33,11 @@ pub fn credential(tenant: TenantId, rfc: &str, id: CredentialId) -> String {
 /// The certificate beside it, public.
 pub fn certificate(tenant: TenantId, rfc: &str, number: &str) -> String {
     format!("{}/certificados/{number}.cer", taxpayer(tenant, rfc))
+}
+
+/// The folder of what a person of the tenant brought along.
+pub fn person(tenant: TenantId, user: UserId) -> String {
+    format!("tenants/{tenant}/personas/{user}/certificados")
 }
 
 /// The sealed session of a family.

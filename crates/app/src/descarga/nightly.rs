@@ -8,7 +8,7 @@ use crate::App;
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::jobs::schedule;
-use crate::model::{CredentialKind, Family, ScheduleRow, Taxpayer};
+use crate::model::{CredentialKind, Family, Owner, ScheduleRow, Taxpayer};
 use fedatario_base::Scope;
 use fedatario_base::id::ScheduleId;
 use jiff::Timestamp;
@@ -92,7 +92,7 @@ pub async fn everybody(app: &App, scope: &Scope) -> AppResult<Vec<Taxpayer>> {
     let mut tx = app.store.read(scope).await?;
     let mut found = Vec::new();
     for taxpayer in tx.taxpayers(None, TAXPAYERS_AT_MOST).await? {
-        if tx.current_credential(taxpayer.id, CredentialKind::Fiel).await?.is_some() {
+        if tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Fiel).await?.is_some() {
             found.push(taxpayer);
         }
     }

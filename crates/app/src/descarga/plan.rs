@@ -296,7 +296,7 @@ pub async fn take_up_those(
     year: Option<i16>,
     which: impl Fn(&Solicitud) -> bool + Send,
 ) -> AppResult<()> {
-    let current = tx.current_credential(taxpayer, CredentialKind::Fiel).await?;
+    let current = tx.current_credential(Owner::Taxpayer(taxpayer), CredentialKind::Fiel).await?;
     let can_ask = current.is_some_and(|it| it.state != CredentialState::Blocked);
     for mut s in tx.solicitudes(taxpayer, year).await?.into_iter().filter(which) {
         let refused = matches!(s.codes.cod_estatus.as_deref(), Some("304" | "305"));

@@ -4,13 +4,14 @@ use super::layout;
 use super::transition::Moment;
 use crate::App;
 use crate::audit_trail::entry;
+use crate::certificates;
 use crate::error::{AppError, AppResult};
-use crate::hooks;
 use crate::model::*;
 use crate::ports::{StoreError, Tx};
 use fedatario_base::id::{CredentialId, TaxpayerId};
 use fedatario_base::{Permission, Scope};
-use fedatario_credentials::{Certificate, Pair};
+use fedatario_credentials::Certificate;
+use fedatario_vault::Handed;
 
 /// What registering did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -33,52 +34,29 @@ pub struct Registered {
     pub changed: bool,
 }
 
-/// Admits an e.firma: the pair belongs together (checked when it was made), is an e.firma, is
-/// valid now, and its environment is the configured one. Registering it again changes nothing.
-pub async fn register(app: &App, scope: &Scope, pair: Pair) -> AppResult<Registered> {
+/// Takes an e.firma in: the pair belongs together, is an e.firma, is valid now, and its environment is
+/// the configured one. Registering it again changes nothing.
+pub async fn register(app: &App, scope: &Scope, handed: Handed) -> AppResult<Registered> {
     if !scope.may(Permission::CredentialUpload) {
         return Err(AppError::Denied(Permission::CredentialUpload));
     }
     let now = Moment::now(app, scope);
-    pair.certificate().require_fiel()?;
-    pair.certificate().check_valid_at(now.wall)?;
-    let certificate = pair.certificate().clone();
+    let id = CredentialId::fresh(now.wall);
+    let sealed = app.vault.take_in(scope, handed, id, now.wall).await?;
+    let certificate = sealed.certificate.clone();
+    certificate.require_fiel()?;
+    certificate.check_valid_at(now.wall)?;
     if let Some(done) = already(app, scope, &certificate).await? {
         return Ok(done);
     }
-    let id = CredentialId::fresh(now.wall);
-    let object = layout::credential(scope.tenant(), certificate.rfc(), id);
     let taxpayer_id = known_taxpayer(app, scope, certificate.rfc()).await?.unwrap_or_else(|| TaxpayerId::fresh(now.wall));
-    let sealed = app.vault.admit(scope, pair, fedatario_vault::CredentialKind::Fiel, id, taxpayer_id, now.wall).await?;
-    app.blobs.put(&object, &sealed.object).await?; // The object first: a row never names what is not there.
-    let folder_copy = layout::certificate(scope.tenant(), certificate.rfc(), certificate.number());
-    app.blobs.put(&folder_copy, certificate.der()).await?;
+    let object = layout::credential(scope.tenant(), certificate.rfc(), id);
+    certificates::keep(app, scope, &sealed, &object, certificate.rfc()).await?;
 
     let mut tx = app.store.begin(scope).await?;
     let taxpayer = taxpayer_of(app, tx.as_mut(), &now, &certificate, taxpayer_id).await?;
-    tx.put_credential(&CredentialRow {
-        id,
-        taxpayer: taxpayer.id,
-        kind: CredentialKind::Fiel,
-        number: certificate.number().to_owned(),
-        certificate: certificate.der().to_vec(),
-        not_before: certificate.not_before(),
-        not_after: certificate.not_after(),
-        state: CredentialState::Active,
-        reason: None,
-        wrapped_key: sealed.data_key,
-        key_version: i64::from(sealed.key_version),
-        digest: sealed.digest,
-        object,
-        created: now.wall,
-    })
-    .await?;
-    let event = entry(&now, "credential", &id.to_string(), "admitted")
-        .field("taxpayer", taxpayer.id.to_string())
-        .field("number", certificate.number().to_owned());
-    tx.append(event, None).await?;
-    hooks::credential_admitted(tx.as_mut(), &now, &taxpayer, id, &certificate).await?;
-    super::plan::take_up(tx.as_mut(), &now, taxpayer.id).await?;
+    let row = certificates::Entry { owner: Owner::Taxpayer(taxpayer.id), name: None, activate: None, object };
+    certificates::put(app, tx.as_mut(), &now, sealed, row, Some(&taxpayer)).await?;
     tx.commit().await?;
     Ok(registered(&taxpayer, id, &certificate, true))
 }
@@ -87,7 +65,7 @@ async fn already(app: &App, scope: &Scope, certificate: &Certificate) -> AppResu
     let mut tx = app.store.read(scope).await?;
     let Some(taxpayer) = tx.taxpayer_by_tax_id(TaxpayerKind::Rfc, certificate.rfc()).await? else { return Ok(None) };
     same_environment(app, &taxpayer)?;
-    let current = tx.current_credential(taxpayer.id, CredentialKind::Fiel).await?;
+    let current = tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Fiel).await?;
     let same = current.filter(|it| it.certificate == certificate.der() && it.state == CredentialState::Active);
     Ok(same.map(|it| registered(&taxpayer, it.id, certificate, false)))
 }

@@ -147,7 +147,7 @@ async fn certificate(tx: &mut dyn Tx, now: &Moment, taxpayer: &Taxpayer, forecas
     let mut say = |sat, code: Code, detail: String| {
         forecast.findings.push(Finding { sat, code: code.slug(), detail, remedy: Remedy::None });
     };
-    let Some(current) = tx.current_credential(taxpayer.id, CredentialKind::Fiel).await? else {
+    let Some(current) = tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Fiel).await? else {
         say("305", Code::CredentialMissing, format!("{} has no e.firma here", taxpayer.tax_id));
         return Ok(());
     };

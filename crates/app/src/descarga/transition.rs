@@ -61,7 +61,7 @@ pub async fn account(tx: &mut dyn Tx, scope: &Scope, s: &Solicitud) -> AppResult
 
 /// Who asks SAT for a taxpayer.
 pub async fn account_of(tx: &mut dyn Tx, scope: &Scope, taxpayer: &Taxpayer, family: Family) -> AppResult<SatAccount> {
-    let current = tx.current_credential(taxpayer.id, CredentialKind::Fiel).await?;
+    let current = tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Fiel).await?;
     let current = current.ok_or_else(|| AppError::CredentialMissing(taxpayer.tax_id.clone()))?;
     if current.state == CredentialState::Blocked {
         let reason = current.reason.unwrap_or_default();

@@ -47,7 +47,15 @@ impl Taxpayers for Shared {
 
 #[async_trait]
 impl Credentials for Shared {
-    async fn put_credential(&mut self, _: &CredentialRow) -> Stored<()> {
+    async fn put_credential(&mut self, _: &CredentialRow, _: Timestamp) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn promote_credential(&mut self, _: CredentialId, _: Timestamp, _: Timestamp) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn destroy_credential(&mut self, _: CredentialId) -> Stored<bool> {
         Err(StoreError::NotFound)
     }
 
@@ -55,7 +63,15 @@ impl Credentials for Shared {
         Err(StoreError::NotFound)
     }
 
-    async fn current_credential(&mut self, _: TaxpayerId, _: CredentialKind) -> Stored<Option<CredentialRow>> {
+    async fn current_credential(&mut self, _: Owner, _: CredentialKind) -> Stored<Option<CredentialRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn credentials(&mut self, _: &CredentialFilter, _: Option<CredentialId>, _: u32) -> Stored<Vec<CredentialRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn credential_history(&mut self, _: Owner, _: CredentialKind, _: u32) -> Stored<Vec<CredentialRow>> {
         Err(StoreError::NotFound)
     }
 
@@ -64,6 +80,26 @@ impl Credentials for Shared {
     }
 
     async fn credentials_behind(&mut self, _: i64) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_delegation(&mut self, _: &Delegation) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn end_delegations(&mut self, _: CredentialId, _: &str, _: Timestamp) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn delegations(&mut self, _: CredentialId) -> Stored<Vec<Delegation>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn signature_config(&mut self, _: UserId) -> Stored<SignatureConfig> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn put_signature_config(&mut self, _: UserId, _: &SignatureConfig) -> Stored<()> {
         Err(StoreError::NotFound)
     }
 }

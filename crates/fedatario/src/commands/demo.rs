@@ -11,13 +11,14 @@ use crate::present::Screen;
 use crate::signals::Stop;
 use crate::wiring::SAT_URL_SETTING;
 use crate::{claim, config, files};
+use fedatario_app::certificates::{Files, Handed};
 use fedatario_app::descarga::{plan, register, report};
 use fedatario_app::model::{Direction, Family, Taxpayer};
 use fedatario_app::ports::System;
+use fedatario_base::Secret;
 use fedatario_base::clock::SystemClock;
 use fedatario_base::code::Exit;
 use fedatario_base::{Clock, Code};
-use fedatario_credentials::Pair;
 use fedatario_sandbox::sat::{Corpus, Sandbox, SatConfig, StatePath};
 use include_dir::{Dir, include_dir};
 use jiff::SignedDuration;
@@ -132,8 +133,8 @@ async fn admit(house: &House, stage: &Stage, screen: &Screen) -> Result<Taxpayer
         return Ok(found);
     }
     let minted = stage.sandbox.mint_fiel(&stage.rfc, DEMO_NAME).map_err(|error| Failure::new(error.code(), error.to_string()))?;
-    let pair = Pair::from_files(&minted.cer, &minted.key, &minted.password)?;
-    let done = register::register(&house.app, &house.scope, pair).await?;
+    let files = Files::Two { cer: Secret::new(minted.cer), key: Secret::new(minted.key) };
+    let done = register::register(&house.app, &house.scope, Handed::new(files, minted.password)).await?;
     screen.say(
         "cli-registered",
         &[

@@ -8,7 +8,7 @@ use crate::cli::{Doctor, Globals};
 use crate::failure::Failure;
 use crate::house::{House, Opening, Premises};
 use crate::present::Screen;
-use fedatario_app::model::{CredentialKind, CredentialState, Environment, Family, JobState, Taxpayer};
+use fedatario_app::model::{CredentialKind, CredentialState, Environment, Family, JobState, Owner, Taxpayer};
 use fedatario_app::ports::System;
 use fedatario_base::code::Exit;
 use fedatario_base::id::{JobId, TaxpayerId};
@@ -192,7 +192,7 @@ async fn taxpayers(house: &House) -> Result<Vec<Check>, Failure> {
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         for taxpayer in &page {
-            let used = tx.current_credential(taxpayer.id, CredentialKind::Fiel).await?;
+            let used = tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Fiel).await?;
             let seen = used.map(|it| (it.state, it.not_after, it.reason));
             checks.extend(efirma(taxpayer, seen, house.app.settings.environment, house.app.clock.wall()));
         }

@@ -7,14 +7,15 @@ use crate::failure::Failure;
 use crate::house::{House, Opening};
 use crate::present::Screen;
 use crate::signals::Stop;
+use fedatario_app::certificates::Handed;
 use fedatario_app::descarga::nightly::Wish;
 use fedatario_app::descarga::plan::{self, YearOf};
 use fedatario_app::descarga::{handlers, import, register, report, status, transition};
 use fedatario_app::model::{Direction, Family, PackageState, Solicitud, SolicitudState, Tally, Taxpayer};
 use fedatario_app::ports::{ClaimFilter, SatAccount};
 use fedatario_base::Code;
+use fedatario_base::Secret;
 use fedatario_base::code::Exit;
-use fedatario_credentials::Pair;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -86,12 +87,13 @@ struct Files {
 
 async fn admit(house: &House, screen: &Screen, files: Files, daily: bool) -> Result<Exit, Failure> {
     let password = config::password(&files.password_file)?;
-    let pair = match (files.cer, files.key, files.p12) {
-        (Some(cer), Some(key), None) => Pair::from_files(&read(&cer)?, &read(&key)?, &password)?,
-        (None, None, Some(p12)) => Pair::from_pkcs12(&read(&p12)?, &password)?,
+    let secret = |path: PathBuf| read(&path).map(Secret::new);
+    let files = match (files.cer, files.key, files.p12) {
+        (Some(cer), Some(key), None) => fedatario_vault::Files::Two { cer: secret(cer)?, key: secret(key)? },
+        (None, None, Some(p12)) => fedatario_vault::Files::Pkcs12(secret(p12)?),
         _ => return Err(Failure::new(Code::Usage, "--cer FILE --key FILE, or --p12 FILE")),
     };
-    let done = register::register(&house.app, &house.scope, pair).await?;
+    let done = register::register(&house.app, &house.scope, Handed::new(files, password)).await?;
     let key = if done.changed { "cli-registered" } else { "cli-registered-already" };
     screen.say(
         key,

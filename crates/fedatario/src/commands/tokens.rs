@@ -25,7 +25,7 @@ impl Mirrored {
     async fn mirror(&self, scope: &Scope, slot: Slot, sealed: &[u8], expires: Timestamp) -> Option<()> {
         let mut tx = self.db.read(scope).await.ok()?;
         let credential = tx.credential(slot.credential).await.ok()??;
-        let taxpayer = tx.taxpayer(credential.taxpayer).await.ok()??;
+        let taxpayer = tx.taxpayer(credential.owner.taxpayer()?).await.ok()??;
         drop(tx);
         let family = if slot.authority.contains("retenciones") { Family::Retenciones } else { Family::Cfdi };
         let record = serde_json::json!({

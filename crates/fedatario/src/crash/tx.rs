@@ -14,7 +14,9 @@ use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_audit as audit;
 use fedatario_base::Scope;
-use fedatario_base::id::{CredentialId, DeliveryId, EventId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId, WebhookId};
+use fedatario_base::id::{
+    CredentialId, DeliveryId, EventId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
+};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -105,11 +107,20 @@ forward!(Taxpayers {
 });
 
 forward!(Credentials {
-    fn put_credential(row: &CredentialRow) -> () = |it| it.whole = Some("register");
+    fn put_credential(row: &CredentialRow, keep_until: Timestamp) -> () = |it| it.whole = Some("register");
+    fn promote_credential(id: CredentialId, now: Timestamp, keep_until: Timestamp) -> ();
+    fn destroy_credential(id: CredentialId) -> bool;
     fn credential(id: CredentialId) -> Option<CredentialRow>;
-    fn current_credential(taxpayer: TaxpayerId, kind: CredentialKind) -> Option<CredentialRow>;
+    fn current_credential(owner: Owner, kind: CredentialKind) -> Option<CredentialRow>;
+    fn credentials(filter: &CredentialFilter, before: Option<CredentialId>, limit: u32) -> Vec<CredentialRow>;
+    fn credential_history(owner: Owner, kind: CredentialKind, limit: u32) -> Vec<CredentialRow>;
     fn set_credential_state(id: CredentialId, state: CredentialState, reason: Option<&str>) -> ();
     fn credentials_behind(version: i64) -> u64;
+    fn add_delegation(delegation: &Delegation) -> ();
+    fn end_delegations(credential: CredentialId, rnc: &str, at: Timestamp) -> u64;
+    fn delegations(credential: CredentialId) -> Vec<Delegation>;
+    fn signature_config(user: UserId) -> SignatureConfig;
+    fn put_signature_config(user: UserId, config: &SignatureConfig) -> ();
 });
 
 forward!(Solicitudes {

@@ -1,8 +1,8 @@
 //! Taxpayers and credentials.
 
-use crate::bench::{Bench, methods, on_both};
+use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::{RFC, credential, falls, our_taxpayer, taxpayer};
-use fedatario_app::model::{CredentialKind, CredentialState, TaxpayerKind};
+use fedatario_app::model::{CredentialKind, CredentialState, Owner, TaxpayerKind};
 use fedatario_app::ports::StoreError;
 
 on_both!(taxpayers_are_found_by_their_tenant_alone, one_credential_is_in_use, credentials_are_found_by_their_tenant_alone);
@@ -43,16 +43,16 @@ async fn one_credential_is_in_use(bench: &Bench) {
     rows[1].key_version = 2;
     let mut tx = bench.our_tx().await;
     for row in &rows {
-        tx.put_credential(row).await.unwrap();
+        tx.put_credential(row, noon()).await.unwrap();
     }
     let first = tx.credential(rows[0].id).await.unwrap().unwrap();
     assert_eq!(first.state, CredentialState::Replaced);
-    assert_eq!(tx.current_credential(owner.id, CredentialKind::Fiel).await.unwrap(), Some(rows[1].clone()));
-    assert_eq!(tx.current_credential(owner.id, CredentialKind::Csd).await.unwrap(), None);
+    assert_eq!(tx.current_credential(Owner::Taxpayer(owner.id), CredentialKind::Fiel).await.unwrap(), Some(rows[1].clone()));
+    assert_eq!(tx.current_credential(Owner::Taxpayer(owner.id), CredentialKind::Csd).await.unwrap(), None);
     assert_eq!(tx.credentials_behind(2).await.unwrap(), 1);
 
     tx.set_credential_state(rows[1].id, CredentialState::Blocked, Some("305")).await.unwrap();
-    let blocked = tx.current_credential(owner.id, CredentialKind::Fiel).await.unwrap().unwrap();
+    let blocked = tx.current_credential(Owner::Taxpayer(owner.id), CredentialKind::Fiel).await.unwrap().unwrap();
     assert_eq!((blocked.state, blocked.reason.as_deref()), (CredentialState::Blocked, Some("305")));
     tx.commit().await.unwrap();
 
@@ -66,16 +66,16 @@ async fn credentials_are_found_by_their_tenant_alone(bench: &Bench) {
     let owner = our_taxpayer(bench).await;
     let row = credential(owner.id);
     let mut tx = bench.our_tx().await;
-    tx.put_credential(&row).await.unwrap();
+    tx.put_credential(&row, noon()).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = bench.their_tx().await;
     assert_eq!(tx.credential(row.id).await.unwrap(), None);
-    assert_eq!(tx.current_credential(owner.id, CredentialKind::Fiel).await.unwrap(), None);
+    assert_eq!(tx.current_credential(Owner::Taxpayer(owner.id), CredentialKind::Fiel).await.unwrap(), None);
     assert_eq!(tx.credentials_behind(9).await.unwrap(), 0);
     let foreign = tx.set_credential_state(row.id, CredentialState::Blocked, None).await;
     assert!(matches!(foreign, Err(StoreError::NotFound)));
-    let foreign = tx.put_credential(&credential(owner.id)).await;
+    let foreign = tx.put_credential(&credential(owner.id), noon()).await;
     assert!(matches!(foreign, Err(StoreError::NotFound)), "{foreign:?}");
     assert!(falls(tx).await);
 

@@ -23,18 +23,24 @@ pub fn credential(taxpayer: TaxpayerId) -> CredentialRow {
     let id = CredentialId::fresh(noon());
     CredentialRow {
         id,
-        taxpayer,
+        owner: Owner::Taxpayer(taxpayer),
         kind: CredentialKind::Fiel,
         number: "30001000000500003456".into(),
+        name: "e.firma de prueba".into(),
         certificate: vec![0x30, 0x82, 0, 1],
         not_before: noon(),
         not_after: "2030-09-01T12:00:00Z".parse().unwrap(),
         state: CredentialState::Active,
         reason: None,
         wrapped_key: id.bytes().to_vec(),
+        key_use: KeyUse::Data,
         key_version: 1,
         digest: [7; 32],
         object: format!("objects/{id}"),
+        activate: None,
+        replaced: None,
+        keep_until: None,
+        uploaded_by: "os:1000".into(),
         created: noon(),
     }
 }

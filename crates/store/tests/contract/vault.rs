@@ -53,7 +53,7 @@ fn vault_store(bench: &Bench) -> VaultStore {
 async fn put(bench: &Bench, rows: &[CredentialRow]) {
     let mut tx = bench.our_tx().await;
     for row in rows {
-        tx.put_credential(row).await.unwrap();
+        tx.put_credential(row, noon()).await.unwrap();
     }
     tx.commit().await.unwrap();
 }
@@ -110,7 +110,7 @@ async fn credentials_are_rewrapped_once(bench: &Bench) {
     put(bench, &rows).await;
     let store = vault_store(bench);
     let seen = store.credential(&bench.ours, rows[2].id).await.unwrap().unwrap();
-    assert_eq!((seen.taxpayer, seen.state, seen.key_version), (owner.id, CredentialState::Active, 1));
+    assert_eq!((seen.owner.taxpayer(), seen.state, seen.key_version), (Some(owner.id), CredentialState::Active, 1));
     assert_eq!((seen.data_key, seen.digest, seen.object_path), (rows[2].wrapped_key.clone(), [7; 32], rows[2].object.clone()));
     assert_eq!(store.behind(&bench.ours, 2).await.unwrap(), 3, "replaced ones rest sealed too");
 

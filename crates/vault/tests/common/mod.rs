@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use async_trait::async_trait;
-use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
+use fedatario_base::id::{CredentialId, TenantId};
 use fedatario_base::{Scope, Secret, SystemScope};
 use fedatario_credentials::mint::{Authority, Minted, Subject};
 use fedatario_credentials::{Kind, Pair};
@@ -51,8 +51,8 @@ pub fn pair(minted: &Minted) -> Pair {
 }
 
 pub async fn admitted(vault: &Vault, memory: &Memory, scope: &Scope, minted: &Minted) -> SealedCredential {
-    let (id, taxpayer) = (CredentialId::fresh(*NOW), TaxpayerId::fresh(*NOW));
-    let sealed = vault.admit(scope, pair(minted), CredentialKind::Fiel, id, taxpayer, *NOW).await.expect("admitted");
+    let id = CredentialId::fresh(*NOW);
+    let sealed = vault.admit(scope, pair(minted), CredentialKind::Fiel, id, *NOW).await.expect("admitted");
     memory.put(scope, &sealed, CredentialState::Active);
     sealed
 }

@@ -1,0 +1,24 @@
+//! Certificates of taxpayers and of people: taken in, put into use, replaced, rested, destroyed.
+//!
+//! One of an owner and kind is in use. A new one takes its place in the transaction that lets it in, or
+//! waits for its instant; the former one's key rests for a while, in which it can be put back, and is
+//! destroyed after. Certificates stay for good: what was signed is judged by them.
+//!
+//! Promises: nothing is stored before everything about it was looked at; a certificate of somebody else
+//! is never let in for a taxpayer; a change, its entry in the chain, its event and the job that follows
+//! are one transaction. It leaves keys to the vault, and signing to whoever signs.
+
+mod jobs;
+mod life;
+mod listing;
+mod personal;
+mod upload;
+mod whose;
+
+pub use fedatario_vault::{Files, Handed};
+pub use jobs::{ACTIVATE, Certificates, EXPUNGE};
+pub use life::{destroy, put_into_use};
+pub use listing::{History, history, one, page, readable};
+pub use personal::{config, set_config, upload_personal};
+pub use upload::{Asked, Entry, Uploaded, keep, put, upload};
+pub use whose::{Place, delegate, undelegate};

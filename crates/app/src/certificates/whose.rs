@@ -1,0 +1,170 @@
+//! Whose a certificate may be.
+//!
+//! An e.firma, a seal and a Panamanian certificate carry their taxpayer's own number. A Dominican one
+//! carries its holder's cédula as a rule, who signs for an RNC because its taxpayer delegated them at DGII:
+//! somebody has to say so, and it stands in the record from when to when.
+
+use crate::App;
+use crate::audit_trail::entry;
+use crate::descarga::register;
+use crate::descarga::transition::Moment;
+use crate::error::{AppError, AppResult};
+use crate::model::{CredentialKind, Delegation, Owner, Taxpayer, TaxpayerKind};
+use crate::ports::{StoreError, Tx};
+use fedatario_base::id::{CredentialId, TaxpayerId};
+use fedatario_base::{Code, Permission, Scope};
+use fedatario_credentials::{Certificate, TaxId, TaxIdKind};
+use fedatario_fiscal::rnc::Rnc;
+use jiff::Timestamp;
+
+/// Whose a certificate is to be, as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// This taxpayer's.
+    Taxpayer(TaxpayerId),
+    /// That of the tax id in it, else that of the tenant's only taxpayer.
+    Found,
+}
+
+/// Whose it is.
+pub(super) struct Found {
+    pub taxpayer: Taxpayer,
+    pub warnings: Vec<Code>,
+    /// The RNC that the holder is delegated for from now on, if the certificate is of another number.
+    pub delegation: Option<String>,
+}
+
+/// The taxpayer of a certificate, or why it is nobody's.
+pub(super) async fn place(
+    app: &App,
+    scope: &Scope,
+    certificate: &Certificate,
+    place: Place,
+    delegated: bool,
+    now: Timestamp,
+) -> AppResult<Found> {
+    let mut tx = app.store.read(scope).await?;
+    let id = certificate.tax_id();
+    let taxpayer = match place {
+        Place::Taxpayer(id) => tx.taxpayer(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?,
+        Place::Found => match by_tax_id(tx.as_mut(), id).await? {
+            Some(found) => found,
+            None => only_one(tx.as_mut()).await?,
+        },
+    };
+    if taxpayer.kind == TaxpayerKind::Rfc {
+        register::same_environment(app, &taxpayer)?;
+    }
+    if is_of(&taxpayer, id) {
+        return Ok(Found { taxpayer, warnings: Vec::new(), delegation: None });
+    }
+    let known = is_delegated(tx.as_mut(), &taxpayer, certificate, now).await?;
+    other_number(app, taxpayer, id, delegated || known)
+}
+
+async fn by_tax_id(tx: &mut dyn Tx, id: Option<&TaxId>) -> AppResult<Option<Taxpayer>> {
+    let Some(id) = id else { return Ok(None) };
+    let Some(kind) = taxpayer_kind(id.kind) else { return Ok(None) };
+    Ok(tx.taxpayer_by_tax_id(kind, &id.number).await?)
+}
+
+async fn only_one(tx: &mut dyn Tx) -> AppResult<Taxpayer> {
+    let mut some = tx.taxpayers(None, 2).await?;
+    match (some.pop(), some.is_empty()) {
+        (Some(only), true) => Ok(only),
+        _ => Err(AppError::Refused(Code::TaxpayerRequired)),
+    }
+}
+
+fn taxpayer_kind(kind: TaxIdKind) -> Option<TaxpayerKind> {
+    match kind {
+        TaxIdKind::Rfc => Some(TaxpayerKind::Rfc),
+        TaxIdKind::Rnc | TaxIdKind::Cedula => Some(TaxpayerKind::Rnc),
+        TaxIdKind::Ruc => Some(TaxpayerKind::Ruc),
+        TaxIdKind::Other => None,
+    }
+}
+
+fn is_of(taxpayer: &Taxpayer, id: Option<&TaxId>) -> bool {
+    id.is_some_and(|it| taxpayer_kind(it.kind) == Some(taxpayer.kind) && it.number == taxpayer.tax_id)
+}
+
+/// A certificate that carries another number than its taxpayer's.
+fn other_number(app: &App, taxpayer: Taxpayer, id: Option<&TaxId>, delegated: bool) -> AppResult<Found> {
+    let kind = id.map(|it| it.kind);
+    let is_person = matches!(kind, Some(TaxIdKind::Cedula | TaxIdKind::Other));
+    let found = |warnings, delegation| Found { taxpayer: taxpayer.clone(), warnings, delegation };
+    match taxpayer.kind {
+        TaxpayerKind::Rnc if is_person && delegated => Ok(found(Vec::new(), Some(taxpayer.tax_id.clone()))),
+        TaxpayerKind::Rnc if is_person => Err(AppError::Refused(Code::CertificateDelegation)),
+        TaxpayerKind::Ruc if kind == Some(TaxIdKind::Ruc) && app.settings.ruc_match_warns => {
+            Ok(found(vec![Code::CertificateTaxpayerMismatch], None))
+        }
+        _ => Err(AppError::Refused(Code::CertificateTaxpayerMismatch)),
+    }
+}
+
+/// Whether the holder signs for the taxpayer already, with the certificate that this one renews.
+async fn is_delegated(tx: &mut dyn Tx, taxpayer: &Taxpayer, certificate: &Certificate, now: Timestamp) -> AppResult<bool> {
+    let current = tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Ecf).await?;
+    let Some(current) = current else { return Ok(false) };
+    let same_holder = Certificate::parse(&current.certificate)?.tax_id() == certificate.tax_id();
+    let delegations = tx.delegations(current.id).await?;
+    let runs = |it: &Delegation| it.rnc == taxpayer.tax_id && it.from <= now && it.to.is_none_or(|to| to > now);
+    Ok(same_holder && delegations.iter().any(runs))
+}
+
+/// Nobody changed the taxpayer between looking and writing.
+pub(super) async fn still_there(tx: &mut dyn Tx, taxpayer: &Taxpayer) -> AppResult<()> {
+    match tx.taxpayer(taxpayer.id).await? {
+        Some(found) if found.tax_id == taxpayer.tax_id => Ok(()),
+        _ => Err(StoreError::Conflict("the taxpayer was changed meanwhile".to_owned()).into()),
+    }
+}
+
+/// Writes down that a credential's holder signs for an RNC from now on, until an instant if one is known.
+pub async fn delegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str, to: Option<Timestamp>) -> AppResult<Delegation> {
+    let (now, rnc) = (may_change(app, scope)?, normal(rnc)?);
+    let mut tx = app.store.begin(scope).await?;
+    dominican(tx.as_mut(), id).await?;
+    if to.is_some_and(|it| it <= now.wall) {
+        return Err(AppError::Input { code: Code::FieldInvalid, text: "a delegation ends after it begins".to_owned() });
+    }
+    tx.end_delegations(id, &rnc, now.wall).await?;
+    let delegation = Delegation { credential: id, rnc, from: now.wall, to, granted_by: now.actor.originator() };
+    tx.add_delegation(&delegation).await?;
+    let event = entry(&now, "credential", &id.to_string(), "delegated").field("rnc", delegation.rnc.clone());
+    tx.append(event, None).await?;
+    tx.commit().await?;
+    Ok(delegation)
+}
+
+/// Ends it.
+pub async fn undelegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str) -> AppResult<()> {
+    let (now, rnc) = (may_change(app, scope)?, normal(rnc)?);
+    let mut tx = app.store.begin(scope).await?;
+    dominican(tx.as_mut(), id).await?;
+    if tx.end_delegations(id, &rnc, now.wall).await? == 0 {
+        return Err(AppError::NotFound(rnc));
+    }
+    let event = entry(&now, "credential", &id.to_string(), "undelegated").field("rnc", rnc);
+    tx.append(event, None).await?;
+    Ok(tx.commit().await?)
+}
+
+fn may_change(app: &App, scope: &Scope) -> AppResult<Moment> {
+    if !scope.may(Permission::CredentialUpload) {
+        return Err(AppError::Denied(Permission::CredentialUpload));
+    }
+    Ok(Moment::now(app, scope))
+}
+
+fn normal(rnc: &str) -> AppResult<String> {
+    let parsed = rnc.trim().parse::<Rnc>();
+    parsed.map(|it| it.to_string()).map_err(|error| AppError::Input { code: error.code(), text: error.to_string() })
+}
+
+async fn dominican(tx: &mut dyn Tx, id: CredentialId) -> AppResult<()> {
+    let found = tx.credential(id).await?.filter(|it| it.kind == CredentialKind::Ecf);
+    found.map(|_| ()).ok_or_else(|| AppError::NotFound(id.to_string()))
+}
