@@ -58,6 +58,7 @@ pub struct Finding {
 #[derive(Debug)]
 pub struct ApiError {
     code: Code,
+    promised: Option<StatusCode>,
     log: String,
     findings: Vec<Finding>,
     outcome: Outcome,
@@ -71,6 +72,7 @@ impl ApiError {
     pub fn new(code: Code) -> Self {
         Self {
             code,
+            promised: None,
             log: String::new(),
             findings: Vec::new(),
             outcome: Outcome::None,
@@ -132,6 +134,12 @@ impl ApiError {
         self
     }
 
+    /// With another status than its code has: where one was promised to programs before there was a table.
+    pub fn promised(mut self, status: StatusCode) -> Self {
+        self.promised = Some(status);
+        self
+    }
+
     /// Its code.
     pub fn code(&self) -> Code {
         self.code
@@ -149,7 +157,8 @@ impl ApiError {
 
     /// Its status: that of its code, 503 told to come back as such.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        let of_code = || StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.promised.unwrap_or_else(of_code)
     }
 
     /// The answer, in the caller's language.

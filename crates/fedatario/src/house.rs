@@ -8,6 +8,7 @@ use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::locks::{self, FileLiveness, Held, SharedLiveness};
 use crate::{claim, config, files, wiring};
+use fedatario_app::certificates::Certificates;
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::hooks::Deliveries;
 use fedatario_app::hooks::ports::Courier;
@@ -247,6 +248,7 @@ impl Premises {
     pub fn worker(&self) -> Worker {
         let mut handlers: Vec<Arc<dyn Handler>> = vec![
             Arc::new(Descarga::new(self.app.clone())),
+            Arc::new(Certificates::new(self.app.clone())),
             Arc::new(Mails::new(self.app.clone(), self.postman.clone())),
             Arc::new(Deliveries::new(self.app.clone(), self.courier.clone())),
         ];

@@ -6,6 +6,9 @@ pub mod admin;
 pub mod audit;
 pub mod auth;
 pub mod auth_account;
+pub mod certificate_import;
+mod certificate_views;
+pub mod certificates;
 pub mod checks;
 pub mod documents;
 pub mod follow;
@@ -42,6 +45,8 @@ pub fn all() -> Catalog {
         health::routes(),
         limits::routes(),
         me::routes(),
+        certificates::routes(),
+        certificate_import::routes(),
         sat::routes(),
         sat_years::routes(),
         sat_requests::routes(),

@@ -8,6 +8,7 @@
 //! is never let in for a taxpayer; a change, its entry in the chain, its event and the job that follows
 //! are one transaction. It leaves keys to the vault, and signing to whoever signs.
 
+mod import;
 mod jobs;
 mod life;
 mod listing;
@@ -16,9 +17,10 @@ mod upload;
 mod whose;
 
 pub use fedatario_vault::{Files, Handed};
+pub use import::{Imported, import};
 pub use jobs::{ACTIVATE, Certificates, EXPUNGE};
 pub use life::{destroy, put_into_use};
 pub use listing::{History, history, one, page, readable};
 pub use personal::{config, set_config, upload_personal};
-pub use upload::{Asked, Entry, Uploaded, keep, put, upload};
+pub use upload::{Asked, Entry, Prepared, Uploaded, keep, prepare, put, upload};
 pub use whose::{Place, delegate, undelegate};

@@ -59,8 +59,17 @@ pub struct Entry {
     pub object: String,
 }
 
-/// Lets a certificate in for a taxpayer, and puts it into use or makes it wait for its instant.
-pub async fn upload(app: &App, scope: &Scope, asked: Asked) -> AppResult<Uploaded> {
+/// A certificate that was opened, sealed and looked at, and of which nothing is stored yet.
+pub struct Prepared {
+    sealed: SealedCredential,
+    name: Option<String>,
+    activate: Option<Timestamp>,
+    found: Found,
+    in_use: Option<CredentialRow>,
+}
+
+/// Opens a certificate and looks at everything that could be a reason to refuse it.
+pub async fn prepare(app: &App, scope: &Scope, asked: Asked) -> AppResult<Prepared> {
     if !scope.may(Permission::CredentialUpload) {
         return Err(AppError::Denied(Permission::CredentialUpload));
     }
@@ -69,23 +78,53 @@ pub async fn upload(app: &App, scope: &Scope, asked: Asked) -> AppResult<Uploade
     let sealed = app.vault.take_in(scope, asked.handed, CredentialId::fresh(now.wall), now.wall).await?;
     let activate = when(&sealed.certificate, asked.activate, now.wall)?;
     let found = whose::place(app, scope, &sealed.certificate, asked.place, asked.delegated, now.wall).await?;
-    let Found { taxpayer, warnings, delegation } = found;
-    let owner = Owner::Taxpayer(taxpayer.id);
-    if let Some(row) = already(app, scope, owner, &sealed).await? {
-        return Ok(Uploaded { row, taxpayer: Some(taxpayer), warnings, changed: false });
-    }
-    let object = layout::credential(scope.tenant(), &taxpayer.tax_id, sealed.id);
-    keep(app, scope, &sealed, &object, &taxpayer.tax_id).await?;
+    let in_use = already(app, scope, Owner::Taxpayer(found.taxpayer.id), &sealed).await?;
+    Ok(Prepared { sealed, name, activate, found, in_use })
+}
 
-    let mut tx = app.store.begin(scope).await?;
-    whose::still_there(tx.as_mut(), &taxpayer).await?;
-    let row = put(app, tx.as_mut(), &now, sealed, Entry { owner, name, activate, object }, Some(&taxpayer)).await?;
-    if let Some(rnc) = delegation {
-        let by = now.actor.to_string();
-        tx.add_delegation(&Delegation { credential: row.id, rnc, from: now.wall, to: None, granted_by: by }).await?;
+impl Prepared {
+    /// The certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.sealed.certificate
     }
-    tx.commit().await?;
-    Ok(Uploaded { row, taxpayer: Some(taxpayer), warnings, changed: true })
+
+    /// Whose it would be.
+    pub fn taxpayer(&self) -> &Taxpayer {
+        &self.found.taxpayer
+    }
+
+    /// Whether anything would change.
+    pub fn changes(&self) -> bool {
+        self.in_use.is_none()
+    }
+
+    /// Stores it: the objects, then everything else at once.
+    pub async fn store(self, app: &App, scope: &Scope) -> AppResult<Uploaded> {
+        let Prepared { sealed, name, activate, found, in_use } = self;
+        let Found { taxpayer, is_new, warnings, delegation } = found;
+        if let Some(row) = in_use {
+            return Ok(Uploaded { row, taxpayer: Some(taxpayer), warnings, changed: false });
+        }
+        let now = Moment::now(app, scope);
+        let object = layout::credential(scope.tenant(), &taxpayer.tax_id, sealed.id);
+        keep(app, scope, &sealed, &object, &taxpayer.tax_id).await?;
+
+        let mut tx = app.store.begin(scope).await?;
+        whose::settle(tx.as_mut(), &now, &taxpayer, is_new).await?;
+        let of = Entry { owner: Owner::Taxpayer(taxpayer.id), name, activate, object };
+        let row = put(app, tx.as_mut(), &now, sealed, of, Some(&taxpayer)).await?;
+        if let Some(rnc) = delegation {
+            let by = now.actor.originator();
+            tx.add_delegation(&Delegation { credential: row.id, rnc, from: now.wall, to: None, granted_by: by }).await?;
+        }
+        tx.commit().await?;
+        Ok(Uploaded { row, taxpayer: Some(taxpayer), warnings, changed: true })
+    }
+}
+
+/// Lets a certificate in for a taxpayer, and puts it into use or makes it wait for its instant.
+pub async fn upload(app: &App, scope: &Scope, asked: Asked) -> AppResult<Uploaded> {
+    prepare(app, scope, asked).await?.store(app, scope).await
 }
 
 /// A name as it may be shown.

@@ -4,13 +4,13 @@
 //! carries its holder's cédula as a rule, who signs for an RNC because its taxpayer delegated them at DGII:
 //! somebody has to say so, and it stands in the record from when to when.
 
-use crate::App;
 use crate::audit_trail::entry;
 use crate::descarga::register;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialKind, Delegation, Owner, Taxpayer, TaxpayerKind};
 use crate::ports::{StoreError, Tx};
+use crate::{App, taxpayers};
 use fedatario_base::id::{CredentialId, TaxpayerId};
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::{Certificate, TaxId, TaxIdKind};
@@ -24,11 +24,15 @@ pub enum Place {
     Taxpayer(TaxpayerId),
     /// That of the tax id in it, else that of the tenant's only taxpayer.
     Found,
+    /// That of the tax id in it, who is registered if nobody has.
+    Registered,
 }
 
 /// Whose it is.
 pub(super) struct Found {
     pub taxpayer: Taxpayer,
+    /// Whether it is yet to be registered.
+    pub is_new: bool,
     pub warnings: Vec<Code>,
     /// The RNC that the holder is delegated for from now on, if the certificate is of another number.
     pub delegation: Option<String>,
@@ -51,12 +55,16 @@ pub(super) async fn place(
             Some(found) => found,
             None => only_one(tx.as_mut()).await?,
         },
+        Place::Registered => match by_tax_id(tx.as_mut(), id).await? {
+            Some(found) => found,
+            None => return to_be_registered(app, certificate, now),
+        },
     };
     if taxpayer.kind == TaxpayerKind::Rfc {
         register::same_environment(app, &taxpayer)?;
     }
     if is_of(&taxpayer, id) {
-        return Ok(Found { taxpayer, warnings: Vec::new(), delegation: None });
+        return Ok(Found { taxpayer, is_new: false, warnings: Vec::new(), delegation: None });
     }
     let known = is_delegated(tx.as_mut(), &taxpayer, certificate, now).await?;
     other_number(app, taxpayer, id, delegated || known)
@@ -66,6 +74,21 @@ async fn by_tax_id(tx: &mut dyn Tx, id: Option<&TaxId>) -> AppResult<Option<Taxp
     let Some(id) = id else { return Ok(None) };
     let Some(kind) = taxpayer_kind(id.kind) else { return Ok(None) };
     Ok(tx.taxpayer_by_tax_id(kind, &id.number).await?)
+}
+
+/// A taxpayer as its certificate words it.
+fn to_be_registered(app: &App, certificate: &Certificate, now: Timestamp) -> AppResult<Found> {
+    let id = certificate.tax_id().ok_or(AppError::Refused(Code::TaxpayerRequired))?;
+    let kind = taxpayer_kind(id.kind).ok_or(AppError::Refused(Code::TaxpayerRequired))?;
+    let taxpayer = Taxpayer {
+        id: TaxpayerId::fresh(now),
+        kind,
+        tax_id: taxpayers::tax_id(kind, &id.number, None)?.text,
+        name: certificate.name().to_owned(),
+        environment: app.settings.environment,
+        created: now,
+    };
+    Ok(Found { taxpayer, is_new: true, warnings: Vec::new(), delegation: None })
 }
 
 async fn only_one(tx: &mut dyn Tx) -> AppResult<Taxpayer> {
@@ -93,7 +116,7 @@ fn is_of(taxpayer: &Taxpayer, id: Option<&TaxId>) -> bool {
 fn other_number(app: &App, taxpayer: Taxpayer, id: Option<&TaxId>, delegated: bool) -> AppResult<Found> {
     let kind = id.map(|it| it.kind);
     let is_person = matches!(kind, Some(TaxIdKind::Cedula | TaxIdKind::Other));
-    let found = |warnings, delegation| Found { taxpayer: taxpayer.clone(), warnings, delegation };
+    let found = |warnings, delegation| Found { taxpayer: taxpayer.clone(), is_new: false, warnings, delegation };
     match taxpayer.kind {
         TaxpayerKind::Rnc if is_person && delegated => Ok(found(Vec::new(), Some(taxpayer.tax_id.clone()))),
         TaxpayerKind::Rnc if is_person => Err(AppError::Refused(Code::CertificateDelegation)),
@@ -114,8 +137,14 @@ async fn is_delegated(tx: &mut dyn Tx, taxpayer: &Taxpayer, certificate: &Certif
     Ok(same_holder && delegations.iter().any(runs))
 }
 
-/// Nobody changed the taxpayer between looking and writing.
-pub(super) async fn still_there(tx: &mut dyn Tx, taxpayer: &Taxpayer) -> AppResult<()> {
+/// Registers the taxpayer, or makes sure that nobody changed it between looking and writing.
+pub(super) async fn settle(tx: &mut dyn Tx, now: &Moment, taxpayer: &Taxpayer, is_new: bool) -> AppResult<()> {
+    if is_new {
+        tx.add_taxpayer(taxpayer).await?;
+        let event = entry(now, "taxpayer", &taxpayer.id.to_string(), "added").field("kind", taxpayer.kind.text());
+        tx.append(event.field("environment", taxpayer.environment.text()), None).await?;
+        return Ok(());
+    }
     match tx.taxpayer(taxpayer.id).await? {
         Some(found) if found.tax_id == taxpayer.tax_id => Ok(()),
         _ => Err(StoreError::Conflict("the taxpayer was changed meanwhile".to_owned()).into()),
