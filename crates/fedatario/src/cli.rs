@@ -72,6 +72,10 @@ pub enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    Certificates {
+        #[command(subcommand)]
+        command: Certificate,
+    },
     Vault {
         #[command(subcommand)]
         command: Vault,
@@ -391,6 +395,66 @@ pub enum Audit {
         output: Option<PathBuf>,
     },
     Key,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Certificate {
+    Upload(Upload),
+    List {
+        #[arg(long, value_parser = ["active", "next", "replaced", "blocked", "destroyed"])]
+        state: Option<String>,
+        #[arg(long, value_parser = ["fiel", "csd", "ecf", "pa"])]
+        kind: Option<String>,
+    },
+    History {
+        #[arg(value_name = "CERTIFICATE")]
+        certificate: String,
+    },
+    Activate {
+        #[arg(value_name = "CERTIFICATE")]
+        certificate: String,
+    },
+    Destroy {
+        #[arg(value_name = "CERTIFICATE")]
+        certificate: String,
+    },
+    Delegate {
+        #[arg(value_name = "CERTIFICATE")]
+        certificate: String,
+        #[arg(long, value_name = "RNC")]
+        rnc: String,
+        #[arg(long)]
+        end: bool,
+    },
+    Import {
+        #[arg(value_name = "LIST")]
+        list: PathBuf,
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// A certificate to be let in.
+#[derive(Args, Debug)]
+pub struct Upload {
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "p12")]
+    pub cer: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "cer", conflicts_with = "p12")]
+    pub key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", required_unless_present = "cer")]
+    pub p12: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    #[arg(long, value_name = "TAXPAYER")]
+    pub taxpayer: Option<String>,
+    #[arg(long, conflicts_with = "taxpayer")]
+    pub register: bool,
+    #[arg(long, value_name = "INSTANT")]
+    pub activate_at: Option<String>,
+    #[arg(long)]
+    pub delegated: bool,
 }
 
 #[derive(Subcommand, Debug)]

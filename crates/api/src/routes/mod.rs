@@ -7,7 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod auth_account;
 pub mod certificate_import;
-mod certificate_views;
+pub mod certificate_views;
 pub mod certificates;
 pub mod checks;
 pub mod documents;

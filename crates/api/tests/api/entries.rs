@@ -11,14 +11,19 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Everything there is, and two people who may do everything.
-struct Scene {
-    stage: Stage,
-    api: TestApi,
+pub struct Scene {
+    /// What lies under it.
+    pub stage: Stage,
+    /// The API that lets them in.
+    pub api: TestApi,
+    /// Who is let in.
+    pub door: Arc<MapDoor>,
     ids: Vec<String>,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    /// A fresh one.
+    pub async fn new() -> Self {
         let stage = Stage::new().await;
         let door = Arc::new(MapDoor::default());
         door.knows("one", person(stage.ours, Permission::ALL));
@@ -26,11 +31,11 @@ impl Scene {
         let other = Actor::User(UserId(uuid::Uuid::from_u128(2)));
         two.scope = Scope::signed_in(stage.ours, other, Permission::of_tenants()); // The platform's permissions stay.
         door.knows("two", two);
-        let mut parts = parts(stage.people.clone(), Arc::new(stage.db.clone()), door);
+        let mut parts = parts(stage.people.clone(), Arc::new(stage.db.clone()), door.clone());
         parts.lines = Lines { temporary: std::env::temp_dir(), ..Lines::closed() };
         let api = watched(TestApi::over(parts, &fedatario_api::routes::all()));
         let ids = belongings::of(&stage, stage.ours).await;
-        Self { stage, api, ids }
+        Self { stage, api, door, ids }
     }
 
     /// A path with the id of our thing where its kind stands in braces.
@@ -43,7 +48,7 @@ impl Scene {
     }
 
     /// Entries of an action, in our chain and the platform's.
-    async fn entries(&self, action: &str) -> usize {
+    pub async fn entries(&self, action: &str) -> usize {
         let mut all = self.stage.chained(self.stage.ours).await;
         all.extend(self.stage.chained(NO_TENANT).await);
         all.iter().filter(|it| *it == action).count()

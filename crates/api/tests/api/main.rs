@@ -3,6 +3,7 @@
 mod auth;
 mod belongings;
 mod bodies;
+mod certificates;
 mod declarations;
 mod edge;
 mod entries;

@@ -3,6 +3,7 @@
 mod audit;
 mod books;
 mod cert;
+mod certificates;
 mod cfdi;
 mod check;
 mod demo;
@@ -45,6 +46,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Sat { command } => sat::run(globals, *command, screen).await,
         Command::Sandbox { command } => sandbox::run(command, screen).await,
         Command::Audit { command } => audit::run(globals, command, screen).await,
+        Command::Certificates { command } => certificates::run(globals, command, screen).await,
         Command::Vault { command } => vault::run(globals, command, screen).await,
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,

@@ -6,6 +6,7 @@
 
 mod audit;
 mod bench;
+mod certificates;
 mod checks;
 mod documents;
 mod find;

@@ -1,0 +1,316 @@
+//! Certificates over HTTP: let in, replaced, put back, handed over, destroyed; and refused for their reason.
+
+use crate::entries::Scene;
+use fedatario_api::testing::{TestAnswer, person, program};
+use fedatario_app::certificates::Certificates;
+use fedatario_app::jobs::Handler;
+use fedatario_app::ports::{ClaimFilter, System as _};
+use fedatario_base::id::HolderId;
+use fedatario_base::{Actor, Clock as _, Permission, Scope, Secret, SystemScope};
+use fedatario_credentials::Kind;
+use fedatario_credentials::mint::{Authority, Minted, Sealer, Subject};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+/// What opens every key here.
+const PASSWORD: &str = "contraseña de prueba ñ";
+/// A day of the clock.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::generate("AC DE PRUEBA", noon()).expect("an authority"));
+/// Keys are costly to make: every certificate here is of one of two.
+static KEYS: LazyLock<[Sealer; 2]> = LazyLock::new(|| [Sealer::generate().expect("a key"), Sealer::generate().expect("a key")]);
+
+fn noon() -> Timestamp {
+    crate::support::NOON.parse().expect("an instant")
+}
+
+/// A certificate as it is asked of the authority.
+struct Wanted {
+    rfc: &'static str,
+    kind: Kind,
+    number: u64,
+    from: Timestamp,
+    days: i64,
+    key: usize,
+}
+
+impl Wanted {
+    fn fiel(number: u64) -> Self {
+        Self { rfc: crate::belongings::RFC, kind: Kind::Fiel, number, from: noon() - DAY, days: 400, key: 0 }
+    }
+
+    fn minted(&self) -> (Vec<u8>, Vec<u8>) {
+        let subject =
+            Subject { rfc: self.rfc.into(), representative_rfc: None, name: "EMPRESA DE PRUEBA".into(), curp: None, branch: None };
+        let number = format!("3000100000050000{:04}", self.number);
+        let key = &KEYS[self.key];
+        let cer =
+            AUTHORITY.certify(&subject, self.kind, &number, self.from, self.from + DAY * i32::try_from(self.days).unwrap(), key);
+        let minted = Minted { cer_der: cer.expect("a certificate"), pkcs8_der: key.pkcs8_der().expect("its key") };
+        (minted.cer_der.clone(), minted.key_file(&Secret::new(PASSWORD)).expect("a key file"))
+    }
+}
+
+/// A form of several parts.
+struct Parts(Vec<u8>);
+
+impl Parts {
+    const BOUNDARY: &'static str = "5f3a9c";
+
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn of(wanted: &Wanted) -> Self {
+        let (cer, key) = wanted.minted();
+        Self::new().file("cer", &cer).file("key", &key).text("password", PASSWORD)
+    }
+
+    fn file(mut self, name: &str, bytes: &[u8]) -> Self {
+        let head = format!(
+            "--{}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"f\"\r\ncontent-type: application/octet-stream\r\n\r\n",
+            Self::BOUNDARY
+        );
+        self.0.extend_from_slice(head.as_bytes());
+        self.0.extend_from_slice(bytes);
+        self.0.extend_from_slice(b"\r\n");
+        self
+    }
+
+    fn text(mut self, name: &str, text: &str) -> Self {
+        let part = format!("--{}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n", Self::BOUNDARY);
+        self.0.extend_from_slice(part.as_bytes());
+        self
+    }
+
+    fn bytes(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(format!("--{}--\r\n", Self::BOUNDARY).as_bytes());
+        self.0
+    }
+}
+
+impl Scene {
+    async fn sends(&self, path: &str, parts: Parts) -> TestAnswer {
+        let media = format!("multipart/form-data; boundary={}", Parts::BOUNDARY);
+        self.api.post(path).bearer("one").body(&media, parts.bytes()).send().await
+    }
+
+    async fn uploads(&self, wanted: &Wanted) -> String {
+        let done = self.sends("/api/certificates/upload", Parts::of(wanted)).await.is(200);
+        done["certificateId"].as_str().expect("an id").to_owned()
+    }
+
+    async fn sees(&self, path: &str) -> Value {
+        self.api.get(path).bearer("one").send().await.is(200)
+    }
+
+    async fn state(&self, id: &str) -> String {
+        self.sees(&format!("/api/certificates/{id}")).await["state"].as_str().expect("a state").to_owned()
+    }
+
+    async fn posts(&self, path: &str) -> TestAnswer {
+        self.api.post(path).bearer("one").send().await
+    }
+
+    /// Does the jobs of certificates that are due.
+    async fn works(&self) -> usize {
+        let handler = Certificates::new(self.stage.app.clone());
+        let hands = SystemScope::for_this_process();
+        let filter = ClaimFilter { kinds: handler.kinds().to_vec(), ..ClaimFilter::default() };
+        let now = self.stage.clock.wall();
+        let lease = std::time::Duration::from_secs(60);
+        let jobs = self.stage.db.claim(&hands, HolderId::fresh(now), &filter, 100, now, now, lease).await.expect("jobs");
+        for job in &jobs {
+            handler.handle(job, Scope::system(job.tenant)).await.expect("done");
+        }
+        jobs.len()
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_goes_in_is_replaced_put_back_and_destroyed() {
+    let scene = Scene::new().await;
+    let done = scene.sends("/api/certificates/upload", Parts::of(&Wanted::fiel(1)).text("name", "La del despacho")).await.is(200);
+    assert_eq!((&done["success"], &done["changed"], &done["kind"]), (&json!(true), &json!(true), &json!("fiel")));
+    let shown = &done["certificate"];
+    assert_eq!((&shown["rfc"], &shown["taxIdKind"]), (&json!(crate::belongings::RFC), &json!("rfc")));
+    assert_eq!((&shown["validTo"], &shown["daysUntilExpiration"]), (&json!("2027-10-05T12:00:00Z"), &json!(399)));
+    assert_eq!(shown["fingerprint"].as_str().map(str::len), Some(40), "{shown}");
+    let first = done["certificateId"].as_str().expect("an id").to_owned();
+    let again = scene.sends("/api/tenant/certificates/upload", Parts::of(&Wanted::fiel(1))).await.is(200);
+    assert_eq!((&again["certificateId"], &again["changed"]), (&json!(first), &json!(false)));
+
+    let second = scene.uploads(&Wanted::fiel(2)).await;
+    let active = scene.sees("/api/certificates/upload").await;
+    let listed: Vec<&Value> = active["certificates"].as_array().expect("a list").iter().collect();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((&listed[0]["id"], &listed[0]["isActive"], &listed[0]["isDefault"]), (&json!(second), &json!(true), &json!(true)));
+    assert_eq!((&listed[0]["isExpired"], &listed[0]["expiringWarning"]), (&json!(false), &json!(false)));
+    assert_eq!(scene.state(&first).await, "replaced");
+
+    let restored = scene.posts(&format!("/api/certificates/{first}/activate")).await.is(200);
+    assert_eq!((&restored["name"], &restored["state"]), (&json!("La del despacho"), &json!("active")));
+    assert_eq!(scene.state(&second).await, "replaced");
+    assert_eq!(scene.entries("credential.restored").await, 1);
+
+    let gone = scene.api.call("DELETE".parse().unwrap(), &format!("/api/certificates/{second}")).bearer("one").send().await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(scene.state(&second).await, "destroyed");
+    assert_eq!(scene.posts(&format!("/api/certificates/{second}/activate")).await.code(), "certificate_state");
+    let history = scene.sees(&format!("/api/certificates/{first}/history")).await;
+    assert_eq!(history["certificates"].as_array().map(Vec::len), Some(2));
+    assert_eq!(scene.sees("/api/certificates?state=destroyed&kind=fiel").await["data"].as_array().map(Vec::len), Some(1));
+    fedatario_testkit::covers!("api: a certificate goes in, is replaced, put back and destroyed, and each is told");
+}
+
+#[tokio::test]
+async fn a_certificate_waits_for_its_instant_and_a_rested_key_is_destroyed() {
+    let scene = Scene::new().await;
+    let first = scene.uploads(&Wanted::fiel(1)).await;
+    let later = Wanted { from: noon() + DAY, ..Wanted::fiel(2) };
+    let early = scene.sends("/api/certificates/upload", Parts::of(&later)).await;
+    assert_eq!(early.code(), "certificate_not_yet_valid");
+    let before = Parts::of(&later).text("activateAt", "2026-09-02T11:59:59Z");
+    assert_eq!(scene.sends("/api/certificates/upload", before).await.code(), "certificate_not_yet_valid");
+    let waits = scene.sends("/api/certificates/upload", Parts::of(&later).text("activateAt", "2026-09-03T00:00:00Z")).await.is(200);
+    let second = waits["certificateId"].as_str().expect("an id").to_owned();
+    assert_eq!((&waits["state"], scene.state(&first).await.as_str()), (&json!("next"), "active"));
+    assert_eq!(scene.works().await, 0, "its time has not come");
+
+    scene.stage.clock.advance(DAY * 2);
+    assert_eq!(scene.works().await, 1);
+    assert_eq!((scene.state(&second).await.as_str(), scene.state(&first).await.as_str()), ("active", "replaced"));
+    assert_eq!(scene.entries("credential.activated").await, 1);
+    scene.stage.clock.advance(DAY * 31);
+    assert_eq!(scene.works().await, 1);
+    assert_eq!(scene.state(&first).await, "destroyed");
+    assert_eq!(scene.entries("credential.expunged").await, 1);
+    assert_eq!(scene.posts(&format!("/api/certificates/{first}/activate")).await.code(), "certificate_state");
+
+    let third = Wanted::fiel(3);
+    let waits = scene.sends("/api/certificates/upload", Parts::of(&third).text("activateAt", "2026-12-01T00:00:00Z")).await.is(200);
+    let third = waits["certificateId"].as_str().expect("an id").to_owned();
+    scene.posts(&format!("/api/certificates/{third}/activate")).await.is(200);
+    assert_eq!((scene.state(&third).await.as_str(), scene.state(&second).await.as_str()), ("active", "replaced"));
+    scene.stage.clock.advance(DAY * 200);
+    scene.works().await;
+    assert_eq!(scene.state(&third).await, "active", "the job of a hand-over that was brought forward does nothing");
+    fedatario_testkit::covers!("api: a certificate waits for its instant, and the key that it replaces rests and is destroyed");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_refused_for_its_reason() {
+    let scene = Scene::new().await;
+    let (cer, key) = Wanted::fiel(1).minted();
+    let (_, other_key) = Wanted { key: 1, ..Wanted::fiel(1) }.minted();
+    let both = |cer: &[u8], key: &[u8], password: &str| Parts::new().file("cer", cer).file("key", key).text("password", password);
+    let stranger = Wanted { rfc: "XIQB891116QE4", ..Wanted::fiel(4) };
+    let old = Wanted { from: noon() - DAY * 500, ..Wanted::fiel(5) };
+    let nobody = "txp_00000000000000000000000001";
+    let cases = [
+        ("another password", both(&cer, &key, "otra"), 400, "certificate_password"),
+        ("no certificate", both(b"hola", &key, PASSWORD), 400, "certificate_format"),
+        ("no key", both(&cer, b"hola", PASSWORD), 400, "certificate_format"),
+        ("a megabyte", Parts::new().file("file", &vec![0x30; 300 << 10]).text("password", PASSWORD), 400, "certificate_format"),
+        ("an authority's", both(AUTHORITY.certificate().der(), &key, PASSWORD), 400, "certificate_format"),
+        ("another key", both(&cer, &other_key, PASSWORD), 422, "key_mismatch"),
+        ("expired", Parts::of(&old), 422, "certificate_expired"),
+        ("another taxpayer's", Parts::of(&stranger), 422, "certificate_taxpayer_mismatch"),
+        ("a taxpayer of nobody's", both(&cer, &key, PASSWORD).text("taxpayer", nobody), 404, "not_found"),
+        ("no such field", both(&cer, &key, PASSWORD).text("profile", "x"), 422, "field_invalid"),
+        ("no password", Parts::new().file("cer", &cer).file("key", &key), 422, "field_invalid"),
+        ("half a pair", Parts::new().file("cer", &cer).text("password", PASSWORD), 422, "field_invalid"),
+        ("too much", Parts::new().file("file", &vec![0; 600 << 10]).text("password", PASSWORD), 413, "body_too_large"),
+        ("a name of two lines", both(&cer, &key, PASSWORD).text("name", "a\nb"), 422, "certificate_name"),
+        ("no instant", both(&cer, &key, PASSWORD).text("activateAt", "mañana"), 422, "field_invalid"),
+    ];
+    for (what, parts, status, code) in cases {
+        let answer = scene.sends("/api/certificates/upload", parts).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{what}");
+        let said = String::from_utf8_lossy(&answer.bytes).into_owned();
+        assert!(!said.contains(PASSWORD), "{what}: {said}");
+    }
+    assert_eq!(scene.sees("/api/certificates").await["data"], json!([]), "nothing was stored");
+    assert_eq!(scene.entries("credential.admitted").await, 0);
+    fedatario_testkit::covers!("api: a certificate that may not go in is refused for its exact reason, and nothing is stored");
+}
+
+#[tokio::test]
+async fn of_two_uploads_at_once_one_is_in_use() {
+    let scene = Scene::new().await;
+    let (one, two) = (Wanted::fiel(1), Wanted::fiel(2));
+    let path = "/api/certificates/upload";
+    let (one, two) = tokio::join!(scene.sends(path, Parts::of(&one)), scene.sends(path, Parts::of(&two)));
+    let done = [&one, &two].iter().filter(|it| it.status == 200).count();
+    assert!(done >= 1, "{} {}", one.status, two.status);
+    assert!([&one, &two].iter().all(|it| it.status == 200 || it.code() == "store_conflict"));
+    let active = scene.sees(path).await;
+    assert_eq!(active["certificates"].as_array().map(Vec::len), Some(1));
+    assert_eq!(scene.sees("/api/certificates").await["data"].as_array().map(Vec::len), Some(done));
+    fedatario_testkit::covers!("api: of two certificates uploaded at once exactly one is in use");
+}
+
+#[tokio::test]
+async fn hundreds_are_rehearsed_and_then_let_in() {
+    use base64::Engine as _;
+    let scene = Scene::new().await;
+    let code = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let line = |wanted: &Wanted, password: &str, register: bool| {
+        let (cer, key) = wanted.minted();
+        json!({ "cer": code(&cer), "key": code(&key), "password": password, "register": register }).to_string()
+    };
+    let stranger = Wanted { rfc: "XIQB891116QE4", ..Wanted::fiel(7) };
+    let lines = [
+        line(&Wanted::fiel(6), PASSWORD, false),
+        line(&stranger, PASSWORD, true),
+        line(&Wanted::fiel(8), "otra", false),
+        "{\"password\":1}".to_owned(),
+    ];
+    let sends = |dry: bool| {
+        let target = format!("/api/certificates/import?dryRun={dry}");
+        scene.api.post(&target).bearer("one").body("application/x-ndjson", lines.join("\n")).send()
+    };
+    let rehearsed = sends(true).await.is(200);
+    let figures = |it: &Value| json!([it["total"], it["imported"], it["unchanged"], it["refused"], it["success"]]);
+    assert_eq!(figures(&rehearsed), json!([4, 2, 0, 2, false]));
+    let codes: Vec<&Value> = rehearsed["rows"].as_array().expect("rows").iter().map(|it| &it["code"]).collect();
+    assert_eq!(codes, [&Value::Null, &Value::Null, &json!("certificate_password"), &json!("json_malformed")]);
+    assert_eq!(scene.sees("/api/certificates").await["data"], json!([]), "a rehearsal stores nothing");
+
+    let done = sends(false).await.is(200);
+    assert_eq!(figures(&done), figures(&rehearsed), "the rehearsal said what happens");
+    assert_eq!(scene.sees("/api/certificates?state=active").await["data"].as_array().map(Vec::len), Some(2));
+    assert_eq!(figures(&sends(false).await.is(200)), json!([4, 0, 2, 2, false]), "the second time nothing changes");
+    fedatario_testkit::covers!("api: certificates are let in by the hundred, each by itself, as a rehearsal said");
+}
+
+#[tokio::test]
+async fn a_persons_own_certificate_is_theirs_alone() {
+    let scene = Scene::new().await;
+    let own = Wanted { rfc: "XIQB891116QE4", ..Wanted::fiel(9) };
+    let done = scene.sends("/api/certificates/simple-upload", Parts::of(&own)).await.is(200);
+    let id = done["certificateId"].as_str().expect("an id").to_owned();
+    assert_eq!(done["taxpayer"], Value::Null);
+    let config = scene.sees("/api/certificates/signature-config").await;
+    assert_eq!((&config["signatureMode"], &config["digitalCertificateId"]), (&json!("PERSONAL"), &json!(id)));
+    let mut other = person(scene.stage.ours, Permission::ALL);
+    let somebody = Actor::User(fedatario_base::id::UserId(uuid::Uuid::from_u128(77)));
+    other.scope = Scope::signed_in(scene.stage.ours, somebody, Permission::of_tenants());
+    scene.door.knows("other", other);
+    assert_eq!(scene.api.get(&format!("/api/certificates/{id}")).bearer("other").send().await.status, 404);
+    let seen = scene.api.get("/api/certificates").bearer("other").send().await.is(200);
+    assert_eq!(seen["data"], json!([]));
+    assert_eq!(scene.sees("/api/certificates?personal=true").await["data"].as_array().map(Vec::len), Some(1));
+    let taken = json!({ "signatureMode": "PERSONAL", "digitalCertificateId": id, "autoSign": true, "notifyOnExpiration": true });
+    let put = scene.api.call("PUT".parse().unwrap(), "/api/certificates/signature-config");
+    assert_eq!(put.bearer("other").json(&taken).send().await.status, 404, "nobody signs with another's");
+    let changed = json!({ "signatureMode": "ORGANIZATION", "autoSign": false, "notifyOnExpiration": false });
+    let put = scene.api.call("PUT".parse().unwrap(), "/api/certificates/signature-config");
+    assert_eq!(put.bearer("one").json(&changed).send().await.is(200)["autoSign"], json!(false));
+    scene.door.knows("program", program(scene.stage.ours, Permission::ALL, None));
+    let config = scene.api.get("/api/certificates/signature-config").bearer("program").send().await;
+    assert_eq!(config.code(), "session_required", "a program has no certificate of its own");
+    fedatario_testkit::covers!("api: a person's own certificate is seen and signed with by that person alone");
+}
