@@ -12,9 +12,11 @@
 use crate::audit::append_all;
 use crate::db::Db;
 use crate::reach::Reach;
-use crate::read::{Read, from_row, instant};
-use crate::tx::{Work, fetch, list, one, parts, rows_of, run};
+use crate::read::{exactly, from_row, instant};
+use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_of, run};
+use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
+use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_audit::{Event, Outcome};
 use fedatario_base::clock::to_millis;
 use fedatario_base::id::{CredentialId, GrantId, HolderId, TenantId};
@@ -126,7 +128,7 @@ pub(crate) struct SignatureBook {
     db: Db,
     holder: HolderId,
     clock: Arc<dyn Clock>,
-    queues: Arc<Mutex<HashMap<TenantId, Vec<Asked>>>>,
+    queues: Arc<Mutex<Queues>>,
 }
 
 type Queues = HashMap<TenantId, Vec<Asked>>;
@@ -441,8 +443,12 @@ async fn decide_intent(
 async fn seat(work: &mut Work, tenant: TenantId, id: CredentialId) -> Stored<Option<Seat>> {
     let row: Option<CredentialRow> = one!(work, "select * from credentials where tenant_id = $1 and id = $2", tenant.0, id.0)?;
     let Some(row) = row else { return Ok(None) };
-    let owner: Option<(Option<String>, Option<String>)> =
-        one!(work, "select tax_id, environment from taxpayers where tenant_id = $1 and id = $2", tenant.0, row.taxpayer.0,)?;
+    let owner: Option<(Option<String>, Option<String>)> = one!(
+        work,
+        "select tax_id, environment from taxpayers where tenant_id = $1 and id = $2",
+        tenant.0,
+        row.owner.taxpayer().map_or(Uuid::nil(), |it| it.0),
+    )?;
     let (tax_id, environment) = owner.unwrap_or_default();
     let (last,): (i64,) = fetch!(
         work,
@@ -542,5 +548,83 @@ fn lost((credential, counter, intended): &OpenRow) -> Ended {
         counter: counter.unsigned_abs(),
         intended: intended.unsigned_abs(),
         ending: Ending::Uncertain,
+    }
+}
+
+from_row!(SignatureRow, row => SignatureRow {
+    counter: row.try_get::<i64, _>("n")?.unsigned_abs(),
+    actor: row.try_get("actor")?,
+    on_behalf: row.try_get("on_behalf")?,
+    profile: row.try_get("profile")?,
+    purpose: row.try_get("purpose")?,
+    root: row.try_get("root")?,
+    document: exactly(row.try_get("document")?)?,
+    amount: row.try_get::<Option<String>, _>("amount")?.zip(row.try_get::<Option<String>, _>("currency")?)
+        .and_then(|(value, currency)| Amount::read(&value, &currency)),
+    grant: row.try_get::<Option<Uuid>, _>("grant_id")?.map(GrantId),
+    intended: (instant(row.try_get("intended_ms")?), row.try_get::<i64, _>("intended_n")?.unsigned_abs()),
+    outcome: row.try_get("outcome")?,
+    code: row.try_get("code")?,
+    ended: row.try_get::<Option<i64>, _>("ended_ms")?.map(instant)
+        .zip(row.try_get::<Option<i64>, _>("ended_n")?.map(i64::unsigned_abs)),
+    signed: row.try_get::<Option<Vec<u8>>, _>("signed")?.map(exactly).transpose()?,
+});
+
+#[async_trait]
+impl Signatures for SqlTx {
+    async fn add_signature_grant(&mut self, it: &Grant) -> Stored<()> {
+        run!(
+            self.work,
+            "insert into signature_grants (tenant_id, id, principal, credential_id, profile, not_after_ms, max_amount, currency, \
+             created_by, created_ms, revoked_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            self.tenant,
+            it.id.0,
+            &it.principal,
+            it.credential.0,
+            &it.profile,
+            to_millis(it.not_after),
+            it.cap.as_ref().map(|it| it.value.to_string()),
+            it.cap.as_ref().map(|it| it.currency.clone()),
+            &it.created_by,
+            to_millis(it.created),
+            it.revoked.map(to_millis),
+        )
+        .map(|_| ())
+    }
+
+    async fn signature_grant(&mut self, id: GrantId) -> Stored<Option<Grant>> {
+        one!(self.work, "select * from signature_grants where tenant_id = $1 and id = $2", self.tenant, id.0)
+    }
+
+    async fn signature_grants(&mut self, before: Option<GrantId>, limit: u32) -> Stored<Vec<Grant>> {
+        list!(
+            self.work,
+            "select * from signature_grants where tenant_id = $1 and ($2 is null or id < $2) order by id desc limit $3",
+            self.tenant,
+            before.map(|it| it.0),
+            i64::from(limit),
+        )
+    }
+
+    async fn revoke_signature_grant(&mut self, id: GrantId, now: Timestamp) -> Stored<bool> {
+        let changed = run!(
+            self.work,
+            "update signature_grants set revoked_ms = $3 where tenant_id = $1 and id = $2 and revoked_ms is null",
+            self.tenant,
+            id.0,
+            to_millis(now),
+        )?;
+        Ok(changed == 1)
+    }
+
+    async fn signatures(&mut self, credential: CredentialId, before: Option<u64>, limit: u32) -> Stored<Vec<SignatureRow>> {
+        list!(
+            self.work,
+            "select * from signatures where tenant_id = $1 and credential_id = $2 and n < $3 order by n desc limit $4",
+            self.tenant,
+            credential.0,
+            before.and_then(|it| i64::try_from(it).ok()).unwrap_or(i64::MAX),
+            i64::from(limit),
+        )
     }
 }
