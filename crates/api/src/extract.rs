@@ -134,6 +134,7 @@ segments!(
     DeliveryId,
     MailId,
     RequestId,
+    GrantId,
 );
 
 impl Segment for String {

@@ -39,7 +39,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const COME_BACK: Duration = Duration::from_secs(1);
 
 /// Headers that belong to an answer; the edge makes the others anew.
-const KEPT_HEADERS: [HeaderName; 4] = [CONTENT_TYPE, LOCATION, ETAG, LINK];
+const KEPT_HEADERS: [HeaderName; 5] =
+    [CONTENT_TYPE, LOCATION, ETAG, LINK, HeaderName::from_static(crate::routes::sign::REPR_DIGEST)];
 
 /// Runs the handler, once for each key.
 pub async fn once(call: Call, serve: &Serve) -> Result<Response, ApiError> {

@@ -20,6 +20,7 @@ pub mod ports;
 pub mod replay;
 pub mod revision;
 pub mod settings;
+pub mod signing;
 pub mod taxpayers;
 pub mod tenancy;
 

@@ -7,6 +7,7 @@
 use crate::hooks::ports::Hooks;
 use crate::model::*;
 use crate::revision::ports::Checks;
+use crate::signing::ports::Signatures;
 use async_trait::async_trait;
 use fedatario_audit as audit;
 use fedatario_base::id::{CredentialId, HolderId, JobId, PackageId, SolicitudId, TaxpayerId, TenantId, UserId};
@@ -72,7 +73,7 @@ pub trait Store: Send + Sync {
 /// One transaction of one tenant.
 #[async_trait]
 pub trait Tx:
-    Taxpayers + Credentials + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + Hooks + AuditLog + Send
+    Taxpayers + Credentials + Signatures + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + Hooks + AuditLog + Send
 {
     /// Makes everything durable at once.
     async fn commit(self: Box<Self>) -> Stored<()>;

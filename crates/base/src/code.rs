@@ -165,6 +165,18 @@ codes! {
     CredentialMissing = "credential_missing", 404, Usage, Caller, false;
     CredentialBlocked = "credential_blocked", 409, Refused, Authority, false;
     PurposeRefused = "purpose_refused", 403, Usage, Caller, false;
+    ProfileRefused = "profile_refused", 422, Usage, Caller, false;
+    DocumentForeign = "document_foreign", 403, Usage, Caller, false;
+    DocumentSigned = "document_signed", 422, Usage, Caller, false;
+    SignatureAbandoned = "signature_abandoned", 409, Later, Caller, true;
+    SignatureGrantMissing = "signature_grant_missing", 403, Usage, Caller, false;
+    SignatureGrantProfile = "signature_grant_profile", 403, Usage, Caller, false;
+    SignatureGrantExpired = "signature_grant_expired", 403, Usage, Caller, false;
+    SignatureGrantRevoked = "signature_grant_revoked", 403, Usage, Caller, false;
+    SignatureGrantAmount = "signature_grant_amount", 403, Usage, Caller, false;
+    SignatureGrantCurrency = "signature_grant_currency", 403, Usage, Caller, false;
+    SignatureGrantUnread = "signature_grant_unread", 403, Usage, Caller, false;
+    SignatureGrantFormat = "signature_grant_format", 422, Usage, Caller, false;
     CryptoFailed = "crypto_failed", 500, Finding, Installation, false;
     // XML and signatures.
     XmlTooLarge = "xml_too_large", 422, Usage, Caller, false;

@@ -141,6 +141,8 @@ ids! {
     RequestId = "req";
     /// A recovery of lost second factors.
     RecoveryId = "rcv";
+    /// What somebody may have signed with a credential.
+    GrantId = "grt";
 }
 
 #[cfg(test)]

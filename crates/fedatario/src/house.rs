@@ -176,7 +176,9 @@ impl Premises {
         let blobs: Arc<dyn Blobs> = objects.blobs.clone();
         #[cfg(feature = "crash-points")]
         let blobs: Arc<dyn Blobs> = Arc::new(crate::crash::Blobs(blobs));
-        let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
+        let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()).held_by(holder, clock.clone()));
+        let liveness = liveness(&db, &presence, dir);
+        close_lost_signatures(&custody, &hands, liveness.as_ref()).await?;
         let makes_key = opening.makes && wiring::nothing_is_sealed(&db, &hands).await?;
         let (roots, root_file) = wiring::root_keys(dir, makes_key)?;
         let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
@@ -262,13 +264,31 @@ impl Premises {
         }
         #[cfg(feature = "crash-points")]
         let handlers = handlers.into_iter().map(|it| Arc::new(crate::crash::Handler(it)) as Arc<dyn Handler>).collect();
-        let liveness: Arc<dyn Liveness> = if self.db.is_shared() {
-            Arc::new(SharedLiveness { db: self.db.clone(), presence: self.presence.clone() })
-        } else {
-            Arc::new(FileLiveness { run: self.dir.join("run") })
-        };
+        let liveness = liveness(&self.db, &self.presence, &self.dir);
         Worker::new(self.app.clone(), self.hands.clone(), self.holder, liveness, handlers)
     }
+}
+
+/// How the dead among processes are told.
+fn liveness(db: &Db, presence: &Arc<Presence>, dir: &Path) -> Arc<dyn Liveness> {
+    if db.is_shared() {
+        return Arc::new(SharedLiveness { db: db.clone(), presence: presence.clone() });
+    }
+    Arc::new(FileLiveness { run: dir.join("run") })
+}
+
+/// Whoever died with a signature under way left it to the next start: it may have been made.
+async fn close_lost_signatures(custody: &VaultStore, hands: &SystemScope, liveness: &dyn Liveness) -> Result<(), Failure> {
+    let open = custody.open_intents(hands).await?;
+    let mut holders: Vec<HolderId> = open.iter().map(|it| it.1).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    let dead = liveness.dead(&holders).await;
+    for (tenant, holder) in open.into_iter().filter(|it| dead.contains(&it.1)) {
+        let closed = custody.close_intents(hands, tenant, holder).await?;
+        tracing::warn!(%tenant, closed, "signatures were under way when their process ended; their outcome is uncertain");
+    }
+    Ok(())
 }
 
 /// The numeric id of whoever runs this, for the audit chain.

@@ -10,12 +10,13 @@
 use crate::db::Db;
 use crate::reach::Reach;
 use crate::read::{Read, exactly, from_row};
-use crate::tx::{Inner, SqlTx, Work, fetch, list, run};
+use crate::tx::{Inner, SqlTx, Work, fetch, list, parts, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{AuditLog, AuditRow, StoreError, Stored};
 use fedatario_audit::chain::GENESIS;
-use fedatario_audit::{Event, Head};
+use fedatario_audit::{Appended, Event, Head};
 use fedatario_base::id::TenantId;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 from_row!(AuditRow, row => AuditRow {
@@ -34,21 +35,46 @@ from_row!(Head, row => Head {
 /// Appends to a tenant's chain; the number of the entry.
 pub(crate) async fn append(work: &mut Work, tenant: Uuid, event: &Event, detail: Option<Vec<u8>>) -> Stored<u64> {
     let head = take_head(work, tenant).await?;
-    let new = fedatario_audit::append(tenant.into_bytes(), &head, event)
-        .map_err(|error| work.fall(StoreError::Corrupt(format!("no audit entry: {error}"))))?;
-    let n = new.n as i64;
+    let new = next(work, tenant, &head, event)?;
     run!(
         work,
         "insert into audit_entries (tenant_id, n, prev, hash, entry, detail) values ($1, $2, $3, $4, $5, $6)",
         tenant,
-        n,
+        new.n as i64,
         &new.prev[..],
         &new.hash[..],
         &new.entry,
         detail,
     )?;
-    run!(work, "update audit_heads set n = $2, hash = $3 where tenant_id = $1", tenant, n, &new.hash[..])?;
+    move_head(work, tenant, &new.head()).await?;
     Ok(new.n)
+}
+
+/// Appends several events, none with a detail; the numbers of their entries. The head is moved once.
+pub(crate) async fn append_all(work: &mut Work, tenant: Uuid, events: &[Event]) -> Stored<Vec<u64>> {
+    let mut head = take_head(work, tenant).await?;
+    let mut all = Vec::with_capacity(events.len());
+    for event in events {
+        let new = next(work, tenant, &head, event)?;
+        head = new.head();
+        all.push(new);
+    }
+    for part in parts(&all) {
+        let rows = rows_of(part.len(), 1, 4);
+        let sql = format!("insert into audit_entries (tenant_id, n, prev, hash, entry) values {rows}");
+        run!(work, AssertSqlSafe(sql.as_str()), tenant; for it in part => it.n as i64, &it.prev[..], &it.hash[..], &it.entry)?;
+    }
+    move_head(work, tenant, &head).await?;
+    Ok(all.into_iter().map(|it| it.n).collect())
+}
+
+fn next(work: &mut Work, tenant: Uuid, head: &Head, event: &Event) -> Stored<Appended> {
+    fedatario_audit::append(tenant.into_bytes(), head, event)
+        .map_err(|error| work.fall(StoreError::Corrupt(format!("no audit entry: {error}"))))
+}
+
+async fn move_head(work: &mut Work, tenant: Uuid, head: &Head) -> Stored<()> {
+    run!(work, "update audit_heads set n = $2, hash = $3 where tenant_id = $1", tenant, head.n as i64, &head.hash[..]).map(|_| ())
 }
 
 impl Db {

@@ -34,6 +34,7 @@ mod registry;
 mod replays;
 mod schedules;
 mod sessions;
+mod signatures;
 mod solicitudes;
 mod system;
 mod taxpayers;

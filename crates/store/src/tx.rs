@@ -108,6 +108,29 @@ pub(crate) fn places(from: usize, count: usize) -> String {
     (from..from + count).map(|it| format!("${it}")).collect::<Vec<_>>().join(", ")
 }
 
+/// Rows that one statement writes, the larger first: few sizes, so that few statements are prepared.
+const ROWS_A_STATEMENT: [usize; 3] = [32, 8, 1];
+
+/// Cuts rows into portions of those sizes, in order.
+pub(crate) fn parts<T>(mut rows: &[T]) -> Vec<&[T]> {
+    let mut all = Vec::new();
+    for size in ROWS_A_STATEMENT {
+        while rows.len() >= size {
+            let (part, rest) = rows.split_at(size);
+            all.push(part);
+            rows = rest;
+        }
+    }
+    all
+}
+
+/// `($1, $2, $3), ($1, $4, $5), …`: rows that share the first `shared` binds and have `own` each.
+pub(crate) fn rows_of(rows: usize, shared: usize, own: usize) -> String {
+    let head: String = (1..=shared).map(|it| format!("${it}, ")).collect();
+    let row = |it: usize| format!("({head}{})", places(shared + 1 + it * own, own));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 impl Work {
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner, fallen: false }

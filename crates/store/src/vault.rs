@@ -7,11 +7,14 @@ use crate::credentials::owner;
 use crate::db::Db;
 use crate::reach::Reach;
 use crate::read::{Read, closed, exactly, from_row, small};
+use crate::signatures::SignatureBook;
 use crate::tx::{Work, fetch, one, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{BlobError, Blobs, StoreError, Stored};
-use fedatario_base::id::{CredentialId, TenantId};
-use fedatario_base::{Scope, SystemScope};
+use fedatario_base::clock::SystemClock;
+use fedatario_base::id::{CredentialId, HolderId, TenantId};
+use fedatario_base::{Clock, Scope, SystemScope};
+use fedatario_vault::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
 use fedatario_vault::ports::{
     CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
 };
@@ -166,12 +169,50 @@ impl TenantKeys for Db {
 pub struct VaultStore {
     db: Db,
     blobs: Arc<dyn Blobs>,
+    book: SignatureBook,
 }
 
 impl VaultStore {
     /// Over a database and the objects that its rows name.
     pub fn new(db: Db, blobs: Arc<dyn Blobs>) -> Self {
-        Self { db, blobs }
+        let nobody = HolderId(Uuid::nil());
+        let book = SignatureBook::new(db.clone(), nobody, Arc::new(SystemClock::default()));
+        Self { db, blobs, book }
+    }
+
+    /// The same for a process that lives, and its time: intents are held open in its name.
+    pub fn held_by(mut self, holder: HolderId, clock: Arc<dyn Clock>) -> Self {
+        self.book = SignatureBook::new(self.db.clone(), holder, clock);
+        self
+    }
+
+    /// Whose intents are open, in which tenant, other than this process's own.
+    pub async fn open_intents(&self, scope: &SystemScope) -> Stored<Vec<(TenantId, HolderId)>> {
+        self.book.holders(scope).await
+    }
+
+    /// Closes as uncertain what a dead process left open in a tenant; how many there were.
+    pub async fn close_intents(&self, _: &SystemScope, tenant: TenantId, dead: HolderId) -> Stored<u64> {
+        self.book.close_lost(tenant, dead).await
+    }
+}
+
+#[async_trait]
+impl SignatureLog for VaultStore {
+    async fn intend(&self, scope: &Scope, intention: Intention) -> Result<Intent, Unsigned> {
+        self.book.intend(scope, intention).await
+    }
+
+    async fn ended(&self, scope: &Scope, intent: &Intent, ending: Ending) -> Result<u64, PortError> {
+        self.book.ended(scope, intent, ending).await
+    }
+
+    fn abandon(&self, scope: &Scope, intent: &Intent, ending: Ending) {
+        self.book.abandon(scope, intent, ending);
+    }
+
+    async fn refused(&self, scope: &Scope, refusal: Refusal) -> Result<(), PortError> {
+        self.book.refused(scope, refusal).await
     }
 }
 

@@ -30,6 +30,18 @@ pub enum VaultError {
     /// This kind of credential does not sign that.
     #[error("a {} credential does not sign this", .0.text())]
     PurposeRefused(CredentialKind),
+    /// A document that is a session, a request or a message of our own at some authority.
+    #[error("what an authority takes for a message of our own clients is signed by those alone")]
+    Oracle,
+    /// A document that the profile does not sign.
+    #[error("the profile does not sign this document: {0}")]
+    ProfileRefused(&'static str),
+    /// There is a signature in it.
+    #[error("the document is signed already")]
+    DocumentSigned,
+    /// The rules of whoever keeps the log said no: no grant, another's document.
+    #[error("refused before anything was signed: {}", .0.slug())]
+    Refused(Code),
     /// A note that its purpose does not allow.
     #[error("not a note: {0}")]
     NoteRefused(&'static str),
@@ -57,7 +69,10 @@ impl VaultError {
             Self::SealBroken => Code::SealBroken,
             Self::CredentialMissing(_) => Code::CredentialMissing,
             Self::CredentialBlocked(_) => Code::CredentialBlocked,
-            Self::PurposeRefused(_) | Self::NoteRefused(_) => Code::PurposeRefused,
+            Self::PurposeRefused(_) | Self::NoteRefused(_) | Self::Oracle => Code::PurposeRefused,
+            Self::ProfileRefused(_) => Code::ProfileRefused,
+            Self::DocumentSigned => Code::DocumentSigned,
+            Self::Refused(code) => *code,
             Self::Credential(error) => error.code(),
             Self::Xml(error) => error.code(),
             Self::Crypto(_) => Code::CryptoFailed,

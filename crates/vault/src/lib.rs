@@ -8,19 +8,24 @@
 //!
 //! Promises: a private key never leaves; callers hand over a document and a profile
 //! ([`Vault::seal`]) or a note and its purpose ([`Vault::sign_note`]), never bytes to sign; so it is
-//! for a key that its owner brings along ([`seal_with`]). Keys are opened for one use and wiped after it. The RSA-SHA1 signer that SAT demands is the module `sha1`, and
+//! for a key that its owner brings along ([`seal_with`]). Every use of a taxpayer's key is in the log ([`log`]) before
+//! the key is opened and after. Keys are opened for one use, or for a burst of a few seconds, and wiped after it. The RSA-SHA1 signer that SAT demands is the module `sha1`, and
 //! only SAT's profiles reach it.
 //!
 //! It leaves to the services: storing a [`SealedCredential`] with its job and audit entry, and
 //! deciding who may ask; and to `store`: the ports of [`ports`].
 
 mod credential;
+mod document;
 mod envelope;
 mod error;
+pub mod grant;
 mod handed;
 mod keyring;
+pub mod log;
 pub mod memory;
 mod note;
+mod opened;
 mod passphrase;
 pub mod ports;
 mod root;
@@ -39,7 +44,7 @@ pub use ports::{
 };
 pub use root::RootKeys;
 pub use rotate::{MAX_BATCH, Progress};
-pub use seal::seal_with;
+pub use seal::{Sealed, require_state, seal_with};
 
 use std::sync::Arc;
 
@@ -49,12 +54,13 @@ pub struct Vault {
     roots: Arc<RootKeys>,
     tenant_keys: Arc<dyn TenantKeys>,
     credentials: Arc<dyn CredentialStore>,
+    opened: opened::OpenedKeys,
 }
 
 impl Vault {
     /// A vault over its root keys and the two ports.
     pub fn new(roots: RootKeys, tenant_keys: Arc<dyn TenantKeys>, credentials: Arc<dyn CredentialStore>) -> Self {
-        Self { roots: Arc::new(roots), tenant_keys, credentials }
+        Self { roots: Arc::new(roots), tenant_keys, credentials, opened: opened::OpenedKeys::default() }
     }
 }
 

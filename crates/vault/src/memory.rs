@@ -1,12 +1,15 @@
 //! The ports in memory, for tests and for nothing that must survive.
 
+use crate::grant::{Grant, Wanted, decide};
+use crate::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
 use crate::ports::{
     CredentialRow, CredentialState, CredentialStore, KeyUse, Owner, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
 };
-use crate::{SealedCredential, Vault};
+use crate::{SealedCredential, Vault, require_state};
 use async_trait::async_trait;
 use fedatario_base::id::{CredentialId, TaxpayerId, TenantId};
-use fedatario_base::{Scope, SystemScope};
+use fedatario_base::{Code, Scope, SystemScope};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +22,19 @@ pub struct Memory {
     keys: Mutex<BTreeMap<(TenantId, KeyUse, u32), TenantKeyRow>>,
     credentials: Mutex<BTreeMap<(TenantId, CredentialId), CredentialRow>>,
     objects: Mutex<BTreeMap<(TenantId, String), Vec<u8>>>,
+    grants: Mutex<Vec<Grant>>,
+    log: Mutex<Vec<Logged>>,
+}
+
+/// A line of the log, in the order in which they were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Logged {
+    /// An intent: its counter, profile, purpose and root.
+    Intended(u64, &'static str, &'static str, String),
+    /// What became of it.
+    Ended(u64, Ending),
+    /// A refusal.
+    Refused(Code),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -140,6 +156,65 @@ impl CredentialStore for Memory {
                 it.key_version = after.key_version;
             })
             .is_some())
+    }
+}
+
+impl Memory {
+    /// Gives a grant.
+    pub fn give(&self, grant: Grant) {
+        lock(&self.grants).push(grant);
+    }
+
+    /// The log so far.
+    pub fn logged(&self) -> Vec<Logged> {
+        lock(&self.log).clone()
+    }
+
+    fn admits(&self, scope: &Scope, it: &Intention) -> Result<CredentialRow, Code> {
+        let row = lock(&self.credentials).get(&(scope.tenant(), it.credential)).cloned().ok_or(Code::CredentialMissing)?;
+        require_state(row.state)?;
+        if it.needs_grant {
+            let principal = scope.actor().originator();
+            let mut grants = lock(&self.grants).clone();
+            grants.retain(|grant| grant.principal == principal && grant.credential == it.credential);
+            let now = Timestamp::UNIX_EPOCH;
+            decide(&grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now })?;
+        }
+        Ok(row)
+    }
+}
+
+#[async_trait]
+impl SignatureLog for Memory {
+    async fn intend(&self, scope: &Scope, it: Intention) -> Result<Intent, Unsigned> {
+        let row = self.admits(scope, &it);
+        let mut log = lock(&self.log);
+        match row {
+            Ok(row) => {
+                let counter = log.iter().filter(|it| matches!(it, Logged::Intended(..))).count() as u64 + 1;
+                log.push(Logged::Intended(counter, it.profile, it.purpose, it.root));
+                Ok(Intent { credential: it.credential, counter, entry: log.len() as u64, row })
+            }
+            Err(code) => {
+                log.push(Logged::Refused(code));
+                Err(Unsigned::Refused(code))
+            }
+        }
+    }
+
+    async fn ended(&self, _: &Scope, intent: &Intent, ending: Ending) -> Result<u64, PortError> {
+        let mut log = lock(&self.log);
+        log.push(Logged::Ended(intent.counter, ending));
+        Ok(log.len() as u64)
+    }
+
+    fn abandon(&self, _: &Scope, intent: &Intent, ending: Ending) {
+        lock(&self.log).push(Logged::Ended(intent.counter, ending));
+    }
+
+    async fn refused(&self, _: &Scope, refusal: Refusal) -> Result<(), PortError> {
+        lock(&self.log).push(Logged::Refused(refusal.code));
+        Ok(())
     }
 }
 

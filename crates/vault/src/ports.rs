@@ -5,6 +5,7 @@
 //! ciphertext. A method that takes a [`Scope`] answers for that tenant only; what belongs to
 //! another does not exist.
 
+use crate::log::SignatureLog;
 use async_trait::async_trait;
 use fedatario_base::id::{CredentialId, TaxpayerId, TenantId, UserId};
 use fedatario_base::{Code, Scope, SystemScope};
@@ -234,9 +235,9 @@ pub struct WrappedDataKey {
     pub key_version: u32,
 }
 
-/// Credentials at rest.
+/// Credentials at rest, and the log of every use of their keys: there are none without it.
 #[async_trait]
-pub trait CredentialStore: Send + Sync {
+pub trait CredentialStore: SignatureLog + Send + Sync {
     /// A credential's row.
     async fn credential(&self, scope: &Scope, id: CredentialId) -> Result<Option<CredentialRow>, PortError>;
 

@@ -3,11 +3,13 @@
 mod common;
 
 use common::{NOW, ROOT_1, admitted, mint, pair, roots, scope};
-use fedatario_base::id::{CredentialId, UserId};
-use fedatario_base::{Code, Permission, Scope};
+use fedatario_base::id::{ApiKeyId, CredentialId, GrantId, JobId, UserId};
+use fedatario_base::{Actor, Code, Permission, Scope};
 use fedatario_credentials::{Certificate, IssuerStyle, Kind};
 use fedatario_testkit::covers;
-use fedatario_vault::memory::Memory;
+use fedatario_vault::grant::{Amount, Grant};
+use fedatario_vault::log::Ending;
+use fedatario_vault::memory::{Logged, Memory};
 use fedatario_vault::{CredentialKind, CredentialRow, CredentialState, Owner, Vault};
 use fedatario_xmlsig::{Form, Profile, Signatory, prepare, verify_rsa};
 use std::process::Command;
@@ -165,6 +167,7 @@ async fn a_row_or_object_that_was_touched_signs_nothing() {
         memory.alter(&mine, id, |it| *it = row.clone());
     }
     for place in (0..object.len()).step_by(97) {
+        vault.close_keys(); // What is open was read before.
         memory.alter_object(&mine, id, |it| it[place] ^= 1);
         assert_eq!(seal().await.unwrap_err().code(), Code::SealBroken, "object byte {place}");
         memory.alter_object(&mine, id, |it| it.clone_from(&object));
@@ -194,4 +197,86 @@ async fn signing_goes_on_while_keys_rotate() {
     }
     signer.await.unwrap();
     covers!("vault: signatures go on while the tenant's key rotates");
+}
+
+#[tokio::test]
+async fn every_use_is_in_the_log_before_and_after() {
+    let mine = scope(0);
+    let (vault, memory, id, _) = with_fiel(&mine).await;
+    let signed = vault.seal_logged(&mine, id, Profile::Plain, PLAIN, *NOW).await.unwrap();
+    vault.seal(&mine, id, Profile::SatToken, LOGIN, *NOW).await.unwrap();
+    vault.seal(&mine, id, Profile::SatRequest(Form::Phpcfdi), REQUEST, *NOW).await.unwrap();
+    vault.seal(&mine, id, Profile::Plain, LOGIN, *NOW).await.unwrap_err();
+    // A key that does not open fails after its intent, and says so.
+    memory.alter(&mine, id, |it| it.digest[0] ^= 1);
+    vault.seal(&mine, id, Profile::Plain, PLAIN, *NOW).await.unwrap_err();
+    let log = memory.logged();
+    let expected = [
+        Logged::Intended(1, "plain", "document", "aviso".into()),
+        Logged::Ended(1, Ending::Signed(signed.digest)),
+        Logged::Intended(2, "sat_token", "session", "Envelope".into()),
+        log[3].clone(),
+        Logged::Intended(3, "sat_request", "request", "VerificaSolicitudDescarga".into()),
+        log[5].clone(),
+        Logged::Refused(Code::PurposeRefused),
+        Logged::Intended(4, "plain", "document", "aviso".into()),
+        Logged::Ended(4, Ending::Failed(Code::SealBroken)),
+    ];
+    assert_eq!(log, expected);
+    assert!(matches!(log[3], Logged::Ended(2, Ending::Signed(_))) && matches!(log[5], Logged::Ended(3, Ending::Signed(_))));
+    assert_eq!((signed.counter, signed.intended, signed.ended), (1, 1, 2));
+    covers!("vault: every use of a key, SAT's too, is in the log before the key is opened and after");
+}
+
+#[tokio::test]
+async fn a_key_that_is_open_signs_only_for_the_row_it_was_opened_from() {
+    let mine = scope(0);
+    let (vault, memory, id, _) = with_fiel(&mine).await;
+    let seal = || vault.seal(&mine, id, Profile::Plain, PLAIN, *NOW);
+    seal().await.unwrap();
+    for (state, code) in [
+        (CredentialState::Blocked, Code::CredentialBlocked),
+        (CredentialState::Replaced, Code::CredentialMissing),
+        (CredentialState::Destroyed, Code::CredentialMissing),
+    ] {
+        memory.alter(&mine, id, |it| it.state = state);
+        assert_eq!(seal().await.unwrap_err().code(), code);
+        memory.alter(&mine, id, |it| it.state = CredentialState::Active);
+        seal().await.unwrap();
+    }
+    assert_eq!(vault.seal(&scope(1), id, Profile::Plain, PLAIN, *NOW).await.unwrap_err().code(), Code::CredentialMissing);
+    covers!("vault: a key that is open signs nothing for a row that was blocked, replaced, destroyed or is another tenant's");
+}
+
+#[tokio::test]
+async fn a_program_signs_documents_by_a_grant_alone() {
+    let mine = scope(0);
+    let (vault, memory, id, _) = with_fiel(&mine).await;
+    let key = ApiKeyId::fresh(*NOW);
+    let program = Scope::signed_in(mine.tenant(), Actor::ApiKey(key), vec![Permission::CredentialSign]);
+    let job = Scope::job(mine.tenant(), JobId::fresh(*NOW), key.to_string());
+    for scope in [&program, &job] {
+        let refused = vault.seal(scope, id, Profile::Plain, PLAIN, *NOW).await.unwrap_err();
+        assert_eq!(refused.code(), Code::SignatureGrantMissing);
+        // What our own clients need is no document.
+        vault.seal(scope, id, Profile::SatToken, LOGIN, *NOW).await.unwrap();
+    }
+    memory.give(Grant {
+        id: GrantId::fresh(*NOW),
+        principal: key.to_string(),
+        credential: id,
+        profile: "plain".into(),
+        not_after: *NOW,
+        cap: Amount::read("10", "MXN"),
+        created_by: "usr_x".into(),
+        created: *NOW,
+        revoked: None,
+    });
+    let cfdi = |total: &str| format!("<c:Comprobante xmlns:c=\"http://www.sat.gob.mx/cfd/4\" Total=\"{total}\" Moneda=\"MXN\"/>");
+    vault.seal(&program, id, Profile::Plain, cfdi("10.00").as_bytes(), *NOW).await.unwrap();
+    let over = vault.seal(&program, id, Profile::Plain, cfdi("10.01").as_bytes(), *NOW).await.unwrap_err();
+    assert_eq!(over.code(), Code::SignatureGrantAmount);
+    let unread = vault.seal(&program, id, Profile::Plain, PLAIN, *NOW).await.unwrap_err();
+    assert_eq!(unread.code(), Code::SignatureGrantUnread);
+    covers!("vault: a program, and a job of one, signs documents within its grant alone");
 }

@@ -21,5 +21,5 @@ pub use algorithm::{Hash, PublicKey, verify_rsa};
 pub use c14n::{Method, canonicalize, canonicalize_node};
 pub use document::{Document, Limits, Node, NodeId};
 pub use error::{Refusal, XmlSigError};
-pub use sign::{Form, Prepared, Profile, Signatory, Target, prepare, prepare_detached};
+pub use sign::{Form, Prepared, Profile, Signatory, Target, is_signed, prepare, prepare_detached, prepare_parsed};
 pub use verify::{Trust, Verified, VerifyProfile, verify, verify_external};

@@ -29,6 +29,8 @@ pub mod roles;
 pub mod sat;
 pub mod sat_requests;
 pub mod sat_years;
+pub mod sign;
+mod sign_batch;
 pub mod taxpayers;
 pub mod tenant;
 
@@ -55,6 +57,7 @@ pub fn all() -> Catalog {
         checks::routes(),
         jobs::routes(),
         hooks::routes(),
+        sign::routes(),
         audit::routes(),
         published::routes(),
         taxpayers::routes(),

@@ -10,9 +10,11 @@ use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
+use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_audit::{Event, Head};
 use fedatario_base::PlatformScope;
 use fedatario_base::id::*;
+use fedatario_vault::grant::Grant;
 use jiff::Timestamp;
 
 #[async_trait]
@@ -100,6 +102,29 @@ impl Credentials for Shared {
     }
 
     async fn put_signature_config(&mut self, _: UserId, _: &SignatureConfig) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Signatures for Shared {
+    async fn add_signature_grant(&mut self, _: &Grant) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn signature_grant(&mut self, _: GrantId) -> Stored<Option<Grant>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn signature_grants(&mut self, _: Option<GrantId>, _: u32) -> Stored<Vec<Grant>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn revoke_signature_grant(&mut self, _: GrantId, _: Timestamp) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn signatures(&mut self, _: CredentialId, _: Option<u64>, _: u32) -> Stored<Vec<SignatureRow>> {
         Err(StoreError::NotFound)
     }
 }

@@ -12,11 +12,13 @@ use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
+use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_audit as audit;
 use fedatario_base::Scope;
 use fedatario_base::id::{
-    CredentialId, DeliveryId, EventId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
+    CredentialId, DeliveryId, EventId, GrantId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
 };
+use fedatario_vault::grant::Grant;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -121,6 +123,14 @@ forward!(Credentials {
     fn delegations(credential: CredentialId) -> Vec<Delegation>;
     fn signature_config(user: UserId) -> SignatureConfig;
     fn put_signature_config(user: UserId, config: &SignatureConfig) -> ();
+});
+
+forward!(Signatures {
+    fn add_signature_grant(grant: &Grant) -> ();
+    fn signature_grant(id: GrantId) -> Option<Grant>;
+    fn signature_grants(before: Option<GrantId>, limit: u32) -> Vec<Grant>;
+    fn revoke_signature_grant(id: GrantId, now: Timestamp) -> bool;
+    fn signatures(credential: CredentialId, before: Option<u64>, limit: u32) -> Vec<SignatureRow>;
 });
 
 forward!(Solicitudes {

@@ -6,6 +6,7 @@ use fedatario_base::id::{CredentialId, TenantId};
 use fedatario_base::{Scope, Secret, SystemScope};
 use fedatario_credentials::mint::{Authority, Minted, Subject};
 use fedatario_credentials::{Kind, Pair};
+use fedatario_vault::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
 use fedatario_vault::memory::Memory;
 use fedatario_vault::{
     CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, RootKeys, SealedCredential, TenantKeyRow,
@@ -104,6 +105,22 @@ impl TenantKeys for Stalling {
     ) -> Result<bool, PortError> {
         self.pass().await;
         TenantKeys::rewrap(&*self.inner, system, tenant, before, after).await
+    }
+}
+
+#[async_trait]
+impl SignatureLog for Stalling {
+    async fn intend(&self, scope: &Scope, intention: Intention) -> Result<Intent, Unsigned> {
+        self.inner.intend(scope, intention).await
+    }
+    async fn ended(&self, scope: &Scope, intent: &Intent, ending: Ending) -> Result<u64, PortError> {
+        self.inner.ended(scope, intent, ending).await
+    }
+    fn abandon(&self, scope: &Scope, intent: &Intent, ending: Ending) {
+        self.inner.abandon(scope, intent, ending);
+    }
+    async fn refused(&self, scope: &Scope, refusal: Refusal) -> Result<(), PortError> {
+        self.inner.refused(scope, refusal).await
     }
 }
 

@@ -103,18 +103,27 @@ impl Prepared {
 /// `SatToken` takes the whole envelope of a login with an empty `BinarySecurityToken`; `SatRequest`
 /// takes the bare operation element, which declares `des` itself.
 pub fn prepare(profile: Profile, document: &[u8], signatory: &Signatory) -> Result<Prepared, XmlSigError> {
-    let document = Document::parse(document, Limits::VERIFY)?;
-    if document.root().descendants().any(|it| it.is(DS, "Signature")) {
+    prepare_parsed(profile, &Document::parse(document, Limits::VERIFY)?, signatory)
+}
+
+/// Whether a document carries a signature, wherever.
+pub fn is_signed(document: &Document) -> bool {
+    document.root().descendants().any(|it| it.is(DS, "Signature"))
+}
+
+/// The same for a document that was read already, within [`Limits::VERIFY`].
+pub fn prepare_parsed(profile: Profile, document: &Document, signatory: &Signatory) -> Result<Prepared, XmlSigError> {
+    if is_signed(document) {
         return Err(XmlSigError::Ambiguous("the document is signed already"));
     }
     match profile {
-        Profile::Plain => enveloped(&document, &[ENVELOPED, C14N], signatory),
+        Profile::Plain => enveloped(document, &[ENVELOPED, C14N], signatory),
         Profile::Dgii => {
-            let document = Document::parse(compact(&document).as_bytes(), Limits::VERIFY)?;
+            let document = Document::parse(compact(document).as_bytes(), Limits::VERIFY)?;
             enveloped(&document, &[ENVELOPED], signatory)
         }
-        Profile::SatToken => sat::prepare_token(&document, signatory),
-        Profile::SatRequest(form) => sat::prepare_request(&document, form, signatory),
+        Profile::SatToken => sat::prepare_token(document, signatory),
+        Profile::SatRequest(form) => sat::prepare_request(document, form, signatory),
     }
 }
 

@@ -1,0 +1,630 @@
+//! The log of every use of a taxpayer's key, written by many at once.
+//!
+//! Whoever signs asks and waits; a task drains what has gathered of a tenant and writes it in one
+//! transaction: rows, entries of the chain, and the head once. So a signature costs a share of a commit, and
+//! nobody is answered before theirs is durable. The rules that an intent is held against (the credential
+//! is in use, the document is of an RNC that it signs for, a program has a grant) are looked at there, with
+//! the head of the chain held: what was revoked before is refused, and chained as such.
+//!
+//! The counter of a credential is its highest row and one more, under the same lock: no gap can come
+//! about. An intent that its process left open is closed as uncertain by [`SignatureBook::close_lost`].
+
+use crate::audit::append_all;
+use crate::db::Db;
+use crate::reach::Reach;
+use crate::read::{exactly, from_row, instant};
+use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_of, run};
+use async_trait::async_trait;
+use fedatario_app::ports::{StoreError, Stored};
+use fedatario_app::signing::ports::{SignatureRow, Signatures};
+use fedatario_audit::{Event, Outcome};
+use fedatario_base::clock::to_millis;
+use fedatario_base::id::{CredentialId, GrantId, HolderId, TenantId};
+use fedatario_base::{Actor, Clock, Code, Scope, SystemScope};
+use fedatario_vault::grant::{Amount, Grant, Wanted, decide};
+use fedatario_vault::log::{Ending, Intent, Intention, Refusal, Unsigned};
+use fedatario_vault::ports::{CredentialRow, PortError};
+use fedatario_vault::require_state;
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// What one transaction writes at most: a share of the commit is small by then, and the head is not
+/// held for long.
+const BATCH_AT_MOST: usize = 256;
+/// Intents of a tenant that wait at most; further ones are told to come back.
+const WAITING_AT_MOST: usize = 4_096;
+/// Grants of one principal for one credential that are looked at, the newest first.
+const GRANTS_AT_MOST: i64 = 100;
+/// Intents closed at a time when a process is found dead.
+const LOST_AT_ONCE: i64 = 200;
+
+/// Who asks, as far as it is written.
+#[derive(Clone)]
+struct Who {
+    actor: Actor,
+    is_sandbox_only: bool,
+}
+
+impl Who {
+    fn of(scope: &Scope) -> Self {
+        Self { actor: scope.actor().clone(), is_sandbox_only: scope.is_sandbox_only() }
+    }
+}
+
+/// Whoever waits for an answer; nobody, where an outcome is written for one who is gone.
+type Waiting<T> = Option<oneshot::Sender<T>>;
+
+enum Asked {
+    Intend { who: Who, it: Box<Intention>, reply: oneshot::Sender<Result<Intent, Unsigned>> },
+    End { who: Who, ended: Ended, reply: Waiting<Result<u64, PortError>> },
+    Refuse { who: Who, it: Refusal, reply: oneshot::Sender<Result<(), PortError>> },
+}
+
+/// An outcome, and which intent's.
+#[derive(Clone, Copy)]
+struct Ended {
+    credential: CredentialId,
+    counter: u64,
+    intended: u64,
+    ending: Ending,
+}
+
+impl Ended {
+    fn of(intent: &Intent, ending: Ending) -> Self {
+        Self { credential: intent.credential, counter: intent.counter, intended: intent.entry, ending }
+    }
+}
+
+/// What was decided of one thing asked, before it has a number in the chain.
+enum Decided {
+    Intend(Box<New>),
+    Refuse(Code),
+    End(Ended),
+    Note,
+}
+
+/// A row to be.
+struct New {
+    it: Intention,
+    who: Who,
+    counter: u64,
+    grant: Option<GrantId>,
+    row: CredentialRow,
+    entry: u64,
+}
+
+/// A credential as an intent finds it.
+struct Seat {
+    row: CredentialRow,
+    tax_id: Option<String>,
+    is_sandbox: bool,
+    last: u64,
+}
+
+from_row!((Option<String>, Option<String>), row => (row.try_get("tax_id")?, row.try_get("environment")?));
+
+from_row!(Grant, row => Grant {
+    id: GrantId(row.try_get("id")?),
+    principal: row.try_get("principal")?,
+    credential: CredentialId(row.try_get("credential_id")?),
+    profile: row.try_get("profile")?,
+    not_after: instant(row.try_get("not_after_ms")?),
+    cap: row.try_get::<Option<String>, _>("max_amount")?.zip(row.try_get::<Option<String>, _>("currency")?)
+        .map(|(value, currency)| Amount::read(&value, &currency).ok_or_else(|| sqlx::Error::Decode("a cap that is none".into())))
+        .transpose()?,
+    created_by: row.try_get("created_by")?,
+    created: instant(row.try_get("created_ms")?),
+    revoked: row.try_get::<Option<i64>, _>("revoked_ms")?.map(instant),
+});
+
+/// The log over a database. Clones share what waits.
+#[derive(Clone)]
+pub(crate) struct SignatureBook {
+    db: Db,
+    holder: HolderId,
+    clock: Arc<dyn Clock>,
+    queues: Arc<Mutex<Queues>>,
+}
+
+type Queues = HashMap<TenantId, Vec<Asked>>;
+
+fn lock(queues: &Mutex<Queues>) -> MutexGuard<'_, Queues> {
+    queues.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn away() -> PortError {
+    PortError::new(Code::StoreUnavailable, "the log of signatures was shut down")
+}
+
+impl SignatureBook {
+    pub(crate) fn new(db: Db, holder: HolderId, clock: Arc<dyn Clock>) -> Self {
+        Self { db, holder, clock, queues: Arc::default() }
+    }
+
+    pub(crate) async fn intend(&self, scope: &Scope, it: Intention) -> Result<Intent, Unsigned> {
+        let (reply, answer) = oneshot::channel();
+        if lock(&self.queues).get(&scope.tenant()).is_some_and(|it| it.len() >= WAITING_AT_MOST) {
+            return Err(PortError::new(Code::Busy, "too many signatures wait").into());
+        }
+        self.ask(scope.tenant(), Asked::Intend { who: Who::of(scope), it: Box::new(it), reply })?;
+        answer.await.map_err(|_| away())?
+    }
+
+    pub(crate) async fn ended(&self, scope: &Scope, intent: &Intent, ending: Ending) -> Result<u64, PortError> {
+        let (reply, answer) = oneshot::channel();
+        let ended = Ended::of(intent, ending);
+        self.ask(scope.tenant(), Asked::End { who: Who::of(scope), ended, reply: Some(reply) })?;
+        answer.await.map_err(|_| away())?
+    }
+
+    pub(crate) fn abandon(&self, scope: &Scope, intent: &Intent, ending: Ending) {
+        let ended = Ended::of(intent, ending);
+        // Left open where nobody runs any more; the next start closes it.
+        let _ = self.ask(scope.tenant(), Asked::End { who: Who::of(scope), ended, reply: None });
+    }
+
+    pub(crate) async fn refused(&self, scope: &Scope, it: Refusal) -> Result<(), PortError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(scope.tenant(), Asked::Refuse { who: Who::of(scope), it, reply })?;
+        answer.await.map_err(|_| away())?
+    }
+
+    /// Adds to what waits, and sees that somebody writes it.
+    fn ask(&self, tenant: TenantId, asked: Asked) -> Result<(), PortError> {
+        let runtime = Handle::try_current().map_err(|_| away())?;
+        let mut queues = lock(&self.queues);
+        match queues.get_mut(&tenant) {
+            Some(waiting) => waiting.push(asked),
+            None => {
+                queues.insert(tenant, vec![asked]);
+                runtime.spawn(Writer { book: self.clone(), tenant, is_done: false }.run());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes what waits of one tenant until nothing does.
+struct Writer {
+    book: SignatureBook,
+    tenant: TenantId,
+    is_done: bool,
+}
+
+impl Drop for Writer {
+    /// Whoever still waits for a writer that was stopped is told so: what they hold is dropped.
+    fn drop(&mut self) {
+        if !self.is_done {
+            lock(&self.book.queues).remove(&self.tenant);
+        }
+    }
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while let Some(batch) = self.next() {
+            self.write(batch).await;
+        }
+    }
+
+    fn next(&mut self) -> Option<Vec<Asked>> {
+        let mut queues = lock(&self.book.queues);
+        let waiting = queues.get_mut(&self.tenant)?;
+        if waiting.is_empty() {
+            queues.remove(&self.tenant);
+            self.is_done = true;
+            return None;
+        }
+        let many = waiting.len().min(BATCH_AT_MOST);
+        Some(waiting.drain(..many).collect())
+    }
+
+    async fn write(&self, batch: Vec<Asked>) {
+        match self.book.write(self.tenant, &batch).await {
+            Ok(all) => batch.into_iter().zip(all).for_each(|(asked, (decided, entry))| self.answer(asked, decided, entry)),
+            Err(error) => batch.into_iter().for_each(|it| fail(it, &error)),
+        }
+    }
+
+    fn answer(&self, asked: Asked, decided: Decided, entry: u64) {
+        match (asked, decided) {
+            (Asked::Intend { who, it, reply }, Decided::Intend(new)) => {
+                let intent = Intent { credential: it.credential, counter: new.counter, entry, row: new.row };
+                let Err(Ok(intent)) = reply.send(Ok(intent)) else { return };
+                // Nobody waits any more, and nothing was signed.
+                let ended = Ended::of(&intent, Ending::Failed(Code::SignatureAbandoned));
+                let _ = self.book.ask(self.tenant, Asked::End { who, ended, reply: None });
+            }
+            (Asked::Intend { reply, .. }, Decided::Refuse(code)) => drop(reply.send(Err(Unsigned::Refused(code)))),
+            (Asked::End { reply: Some(reply), .. }, _) => drop(reply.send(Ok(entry))),
+            (Asked::Refuse { reply, .. }, _) => drop(reply.send(Ok(()))),
+            (Asked::Intend { .. } | Asked::End { .. }, _) => {}
+        }
+    }
+}
+
+fn fail(asked: Asked, error: &StoreError) {
+    let port = || PortError::new(error.code(), error.to_string());
+    match asked {
+        Asked::Intend { reply, .. } => drop(reply.send(Err(Unsigned::Port(port())))),
+        Asked::End { reply: Some(reply), .. } => drop(reply.send(Err(port()))),
+        Asked::End { reply: None, .. } => {}
+        Asked::Refuse { reply, .. } => drop(reply.send(Err(port()))),
+    }
+}
+
+impl SignatureBook {
+    /// Decides and writes a batch in one transaction: what became of each, and the number of its entry.
+    async fn write(&self, tenant: TenantId, batch: &[Asked]) -> Stored<Vec<(Decided, u64)>> {
+        let now = self.clock.wall();
+        let mut work = self.db.writing_in(tenant.0).await?;
+        let mut seats: HashMap<CredentialId, Option<Seat>> = HashMap::new();
+        let mut all = Vec::with_capacity(batch.len());
+        for asked in batch {
+            all.push(match asked {
+                Asked::Intend { who, it, .. } => decide_intent(&mut work, tenant, &mut seats, who, it, now).await?,
+                Asked::End { ended, .. } => Decided::End(*ended),
+                Asked::Refuse { .. } => Decided::Note,
+            });
+        }
+        let events: Vec<Event> = batch.iter().zip(&all).map(|(asked, decided)| event(asked, decided, now)).collect();
+        let numbers = append_all(&mut work, tenant.0, &events).await?;
+        let mut all: Vec<(Decided, u64)> = all.into_iter().zip(numbers).collect();
+        for (decided, entry) in &mut all {
+            if let Decided::Intend(new) = decided {
+                new.entry = *entry;
+            }
+        }
+        self.put_intents(&mut work, tenant, &all, now).await?;
+        put_ends(&mut work, tenant, &all, now).await?;
+        work.commit().await?;
+        Ok(all)
+    }
+
+    async fn put_intents(&self, work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now: Timestamp) -> Stored<()> {
+        let news: Vec<&New> =
+            all.iter().filter_map(|(it, _)| if let Decided::Intend(new) = it { Some(&**new) } else { None }).collect();
+        for part in parts(&news) {
+            let rows = rows_of(part.len(), 3, 13);
+            let sql = format!(
+                "insert into signatures (tenant_id, holder_id, intended_ms, credential_id, n, actor, on_behalf, profile, purpose, \
+                 root, document, amount, currency, grant_id, intended_n, outcome) values {rows}"
+            );
+            run!(
+                work, AssertSqlSafe(sql.as_str()), tenant.0, self.holder.0, to_millis(now);
+                for new in part =>
+                    new.it.credential.0,
+                    new.counter as i64,
+                    new.who.actor.to_string(),
+                    on_behalf(&new.who.actor),
+                    new.it.profile,
+                    new.it.purpose,
+                    &new.it.root,
+                    &new.it.document[..],
+                    new.it.amount.as_ref().map(|it| it.value.to_string()),
+                    new.it.amount.as_ref().map(|it| it.currency.clone()),
+                    new.grant.map(|it| it.0),
+                    new.entry as i64,
+                    None::<String>
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes outcomes on rows that have none: what was closed as uncertain meanwhile stays so.
+async fn put_ends(work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now: Timestamp) -> Stored<()> {
+    let ends: Vec<(&Ended, u64)> =
+        all.iter().filter_map(|(it, n)| if let Decided::End(end) = it { Some((end, *n)) } else { None }).collect();
+    for part in parts(&ends) {
+        let sql = format!(
+            "update signatures set ended_ms = $2, outcome = v.column3, code = v.column4, ended_n = v.column5, signed = v.column6 \
+             from (values {}) as v where signatures.tenant_id = $1 and signatures.credential_id = v.column1 \
+             and signatures.n = v.column2 and signatures.outcome is null",
+            rows_after(part.len(), 2, 6)
+        );
+        run!(
+            work, AssertSqlSafe(sql.as_str()), tenant.0, to_millis(now);
+            for it in part =>
+                it.0.credential.0,
+                it.0.counter as i64,
+                it.0.ending.text(),
+                code_of(it.0.ending).map(Code::slug),
+                it.1 as i64,
+                digest_of(&it.0.ending)
+        )?;
+    }
+    Ok(())
+}
+
+/// `($3, $4), ($5, $6), …`: rows of `own` binds each, behind the first `before` binds.
+fn rows_after(rows: usize, before: usize, own: usize) -> String {
+    let row = |it: usize| format!("({})", crate::tx::places(before + 1 + it * own, own));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+fn on_behalf(actor: &Actor) -> Option<String> {
+    let behind = actor.originator();
+    Some(behind).filter(|it| *it != actor.to_string())
+}
+
+fn code_of(ending: Ending) -> Option<Code> {
+    match ending {
+        Ending::Failed(code) => Some(code),
+        Ending::Signed(_) | Ending::Uncertain => None,
+    }
+}
+
+fn digest_of(ending: &Ending) -> Option<Vec<u8>> {
+    match ending {
+        Ending::Signed(digest) => Some(digest.to_vec()),
+        Ending::Failed(_) | Ending::Uncertain => None,
+    }
+}
+
+/// The entry of one thing asked.
+fn event(asked: &Asked, decided: &Decided, now: Timestamp) -> Event {
+    match (asked, decided) {
+        (Asked::Intend { who, it, .. }, Decided::Intend(new)) => Event::new(now, &who.actor, "signature.intended")
+            .object(it.credential)
+            .field("counter", new.counter)
+            .field("profile", it.profile)
+            .field("purpose", it.purpose)
+            .field("root", it.root.as_str())
+            .digest("document", &it.document),
+        (Asked::Intend { who, it, .. }, Decided::Refuse(code)) => refusal(who, it.credential, it.profile, &it.document, *code, now),
+        (Asked::Refuse { who, it, .. }, _) => refusal(who, it.credential, it.profile, &it.document, it.code, now),
+        (Asked::End { who, ended, .. }, _) => ended_event(&who.actor, ended, now),
+        (Asked::Intend { who, .. }, Decided::End(_) | Decided::Note) => Event::new(now, &who.actor, "signature.intended"),
+    }
+}
+
+fn ended_event(actor: &Actor, ended: &Ended, now: Timestamp) -> Event {
+    let event = Event::new(now, actor, "signature.ended")
+        .object(ended.credential)
+        .field("counter", ended.counter)
+        .field("intent", ended.intended);
+    match ended.ending {
+        Ending::Signed(digest) => event.digest("signed", &digest),
+        Ending::Failed(code) => event.outcome(Outcome::Failed).code(code),
+        Ending::Uncertain => event.outcome(Outcome::Uncertain),
+    }
+}
+
+fn refusal(who: &Who, credential: CredentialId, profile: &str, document: &[u8; 32], code: Code, now: Timestamp) -> Event {
+    Event::new(now, &who.actor, "signature.refused")
+        .object(credential)
+        .outcome(Outcome::Refused)
+        .code(code)
+        .field("profile", profile)
+        .digest("document", document)
+}
+
+/// Holds an intent against the credential, its owner, the delegations and the grants.
+async fn decide_intent(
+    work: &mut Work,
+    tenant: TenantId,
+    seats: &mut HashMap<CredentialId, Option<Seat>>,
+    who: &Who,
+    it: &Intention,
+    now: Timestamp,
+) -> Stored<Decided> {
+    if !seats.contains_key(&it.credential) {
+        let found = seat(work, tenant, it.credential).await?;
+        seats.insert(it.credential, found);
+    }
+    let Some(Some(seat)) = seats.get_mut(&it.credential) else { return Ok(Decided::Refuse(Code::CredentialMissing)) };
+    if who.is_sandbox_only && !seat.is_sandbox {
+        return Ok(Decided::Refuse(Code::CredentialMissing));
+    }
+    if let Err(code) = require_state(seat.row.state) {
+        return Ok(Decided::Refuse(code));
+    }
+    if let Some(rnc) = &it.rnc
+        && seat.tax_id.as_ref() != Some(rnc)
+        && !is_delegated(work, tenant, it.credential, rnc, now).await?
+    {
+        return Ok(Decided::Refuse(Code::DocumentForeign));
+    }
+    let grant = match granted(work, tenant, who, it, now).await? {
+        Ok(grant) => grant,
+        Err(code) => return Ok(Decided::Refuse(code)),
+    };
+    seat.last += 1;
+    let (counter, row) = (seat.last, seat.row.clone());
+    Ok(Decided::Intend(Box::new(New { it: it.clone(), who: who.clone(), counter, grant, row, entry: 0 })))
+}
+
+async fn seat(work: &mut Work, tenant: TenantId, id: CredentialId) -> Stored<Option<Seat>> {
+    let row: Option<CredentialRow> = one!(work, "select * from credentials where tenant_id = $1 and id = $2", tenant.0, id.0)?;
+    let Some(row) = row else { return Ok(None) };
+    let owner: Option<(Option<String>, Option<String>)> = one!(
+        work,
+        "select tax_id, environment from taxpayers where tenant_id = $1 and id = $2",
+        tenant.0,
+        row.owner.taxpayer().map_or(Uuid::nil(), |it| it.0),
+    )?;
+    let (tax_id, environment) = owner.unwrap_or_default();
+    let (last,): (i64,) = fetch!(
+        work,
+        fetch_one,
+        "select coalesce(max(n), 0) from signatures where tenant_id = $1 and credential_id = $2",
+        tenant.0,
+        id.0,
+    )?;
+    let is_sandbox = environment.as_deref() == Some("sandbox");
+    Ok(Some(Seat { row, tax_id, is_sandbox, last: last.unsigned_abs() }))
+}
+
+/// The grant that a program signs by; nothing for whoever needs none.
+async fn granted(
+    work: &mut Work,
+    tenant: TenantId,
+    who: &Who,
+    it: &Intention,
+    now: Timestamp,
+) -> Stored<Result<Option<GrantId>, Code>> {
+    if !it.needs_grant {
+        return Ok(Ok(None));
+    }
+    let grants: Vec<Grant> = list!(
+        work,
+        "select * from signature_grants where tenant_id = $1 and credential_id = $2 and principal = $3 order by id desc limit $4",
+        tenant.0,
+        it.credential.0,
+        who.actor.originator(),
+        GRANTS_AT_MOST,
+    )?;
+    Ok(decide(&grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now }).map(Some))
+}
+
+async fn is_delegated(work: &mut Work, tenant: TenantId, credential: CredentialId, rnc: &str, now: Timestamp) -> Stored<bool> {
+    let row: Option<(i64,)> = fetch!(
+        work,
+        fetch_optional,
+        "select from_ms from delegations where tenant_id = $1 and credential_id = $2 and rnc = $3 \
+         and from_ms <= $4 and (to_ms is null or to_ms > $4) limit 1",
+        tenant.0,
+        credential.0,
+        rnc,
+        to_millis(now),
+    )?;
+    Ok(row.is_some())
+}
+
+/// An intent without an outcome.
+type OpenRow = (Uuid, i64, i64);
+
+impl SignatureBook {
+    /// Who holds intents open, other than this process.
+    pub(crate) async fn holders(&self, _: &SystemScope) -> Stored<Vec<(TenantId, HolderId)>> {
+        let mut work = self.db.reading(Reach::System).await?;
+        let rows: Vec<(Uuid, Uuid)> = fetch!(
+            work,
+            fetch_all,
+            "select distinct tenant_id, holder_id from signatures where outcome is null and holder_id <> $1",
+            self.holder.0,
+        )?;
+        Ok(rows.into_iter().map(|(tenant, holder)| (TenantId(tenant), HolderId(holder))).collect())
+    }
+
+    /// Closes as uncertain what a process left open that is known to be dead; how many there were.
+    pub(crate) async fn close_lost(&self, tenant: TenantId, dead: HolderId) -> Stored<u64> {
+        let mut closed = 0;
+        loop {
+            let now = self.clock.wall();
+            let mut work = self.db.writing_in(tenant.0).await?;
+            let open: Vec<OpenRow> = fetch!(
+                work,
+                fetch_all,
+                "select credential_id, n, intended_n from signatures \
+                 where tenant_id = $1 and holder_id = $2 and outcome is null order by intended_n limit $3",
+                tenant.0,
+                dead.0,
+                LOST_AT_ONCE,
+            )?;
+            if open.is_empty() {
+                return Ok(closed);
+            }
+            let ends: Vec<Ended> = open.iter().map(lost).collect();
+            let events: Vec<Event> = ends.iter().map(|it| ended_event(&Actor::System, it, now)).collect();
+            let numbers = append_all(&mut work, tenant.0, &events).await?;
+            let all: Vec<(Decided, u64)> = ends.into_iter().map(Decided::End).zip(numbers).collect();
+            put_ends(&mut work, tenant, &all, now).await?;
+            work.commit().await?;
+            closed += all.len() as u64;
+        }
+    }
+}
+
+fn lost((credential, counter, intended): &OpenRow) -> Ended {
+    Ended {
+        credential: CredentialId(*credential),
+        counter: counter.unsigned_abs(),
+        intended: intended.unsigned_abs(),
+        ending: Ending::Uncertain,
+    }
+}
+
+from_row!(SignatureRow, row => SignatureRow {
+    counter: row.try_get::<i64, _>("n")?.unsigned_abs(),
+    actor: row.try_get("actor")?,
+    on_behalf: row.try_get("on_behalf")?,
+    profile: row.try_get("profile")?,
+    purpose: row.try_get("purpose")?,
+    root: row.try_get("root")?,
+    document: exactly(row.try_get("document")?)?,
+    amount: row.try_get::<Option<String>, _>("amount")?.zip(row.try_get::<Option<String>, _>("currency")?)
+        .and_then(|(value, currency)| Amount::read(&value, &currency)),
+    grant: row.try_get::<Option<Uuid>, _>("grant_id")?.map(GrantId),
+    intended: (instant(row.try_get("intended_ms")?), row.try_get::<i64, _>("intended_n")?.unsigned_abs()),
+    outcome: row.try_get("outcome")?,
+    code: row.try_get("code")?,
+    ended: row.try_get::<Option<i64>, _>("ended_ms")?.map(instant)
+        .zip(row.try_get::<Option<i64>, _>("ended_n")?.map(i64::unsigned_abs)),
+    signed: row.try_get::<Option<Vec<u8>>, _>("signed")?.map(exactly).transpose()?,
+});
+
+#[async_trait]
+impl Signatures for SqlTx {
+    async fn add_signature_grant(&mut self, it: &Grant) -> Stored<()> {
+        run!(
+            self.work,
+            "insert into signature_grants (tenant_id, id, principal, credential_id, profile, not_after_ms, max_amount, currency, \
+             created_by, created_ms, revoked_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            self.tenant,
+            it.id.0,
+            &it.principal,
+            it.credential.0,
+            &it.profile,
+            to_millis(it.not_after),
+            it.cap.as_ref().map(|it| it.value.to_string()),
+            it.cap.as_ref().map(|it| it.currency.clone()),
+            &it.created_by,
+            to_millis(it.created),
+            it.revoked.map(to_millis),
+        )
+        .map(|_| ())
+    }
+
+    async fn signature_grant(&mut self, id: GrantId) -> Stored<Option<Grant>> {
+        one!(self.work, "select * from signature_grants where tenant_id = $1 and id = $2", self.tenant, id.0)
+    }
+
+    async fn signature_grants(&mut self, before: Option<GrantId>, limit: u32) -> Stored<Vec<Grant>> {
+        list!(
+            self.work,
+            "select * from signature_grants where tenant_id = $1 and ($2 is null or id < $2) order by id desc limit $3",
+            self.tenant,
+            before.map(|it| it.0),
+            i64::from(limit),
+        )
+    }
+
+    async fn revoke_signature_grant(&mut self, id: GrantId, now: Timestamp) -> Stored<bool> {
+        let changed = run!(
+            self.work,
+            "update signature_grants set revoked_ms = $3 where tenant_id = $1 and id = $2 and revoked_ms is null",
+            self.tenant,
+            id.0,
+            to_millis(now),
+        )?;
+        Ok(changed == 1)
+    }
+
+    async fn signatures(&mut self, credential: CredentialId, before: Option<u64>, limit: u32) -> Stored<Vec<SignatureRow>> {
+        list!(
+            self.work,
+            "select * from signatures where tenant_id = $1 and credential_id = $2 and n < $3 order by n desc limit $4",
+            self.tenant,
+            credential.0,
+            before.and_then(|it| i64::try_from(it).ok()).unwrap_or(i64::MAX),
+            i64::from(limit),
+        )
+    }
+}
