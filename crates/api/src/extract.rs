@@ -134,6 +134,7 @@ segments!(
     DeliveryId,
     MailId,
     RequestId,
+    NoticeId,
 );
 
 impl Segment for String {

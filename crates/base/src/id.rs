@@ -141,6 +141,8 @@ ids! {
     RequestId = "req";
     /// A recovery of lost second factors.
     RecoveryId = "rcv";
+    /// A notice of the end of a certificate.
+    NoticeId = "ntc";
 }
 
 #[cfg(test)]

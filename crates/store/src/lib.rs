@@ -18,6 +18,7 @@ mod db;
 mod documents;
 mod error;
 mod exchanges;
+mod expiry;
 mod find;
 mod hooks;
 mod identity;
@@ -37,6 +38,7 @@ mod sessions;
 mod solicitudes;
 mod system;
 mod taxpayers;
+mod trust;
 mod tx;
 mod vault;
 

@@ -1,6 +1,6 @@
 //! What authorities say of certificates, and what was told of the end of them.
 
-use crate::read::{Read, closed, exactly, from_row, instant, maybe_instant};
+use crate::read::{Read, closed, exactly, from_row, instant};
 use crate::tx::{SqlTx, fetch, list, one, run};
 use async_trait::async_trait;
 use fedatario_app::model::CredentialRow;
@@ -17,9 +17,9 @@ from_row!(RevocationRow, row => RevocationRow {
     source: row.try_get("source")?,
     problem: row.try_get("problem")?,
     reason: row.try_get("reason")?,
-    revoked: maybe_instant(row.try_get("revoked_ms")?),
-    this_update: maybe_instant(row.try_get("this_ms")?),
-    next_update: maybe_instant(row.try_get("next_ms")?),
+    revoked: row.try_get::<Option<i64>, _>("revoked_ms")?.map(instant),
+    this_update: row.try_get::<Option<i64>, _>("this_ms")?.map(instant),
+    next_update: row.try_get::<Option<i64>, _>("next_ms")?.map(instant),
     checked: instant(row.try_get("checked_ms")?),
     due: instant(row.try_get("due_ms")?),
 });
@@ -32,12 +32,7 @@ from_row!(Der, row => Der(row.try_get("certificate")?));
 #[async_trait]
 impl Revocations for SqlTx {
     async fn revocation(&mut self, fingerprint: &[u8; 32]) -> Stored<Option<RevocationRow>> {
-        one!(
-            self.work,
-            "select * from revocations where tenant_id = $1 and fingerprint = $2",
-            self.tenant,
-            &fingerprint[..],
-        )
+        one!(self.work, "select * from revocations where tenant_id = $1 and fingerprint = $2", self.tenant, &fingerprint[..],)
     }
 
     async fn put_revocation(&mut self, it: &RevocationRow) -> Stored<()> {

@@ -27,6 +27,7 @@ mod root;
 mod rotate;
 mod seal;
 mod sha1;
+mod standing;
 
 pub use credential::SealedCredential;
 pub use error::VaultError;
@@ -40,6 +41,7 @@ pub use ports::{
 pub use root::RootKeys;
 pub use rotate::{MAX_BATCH, Progress};
 pub use seal::seal_with;
+pub use standing::{KeyStanding, Standing};
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod limits;
 pub mod me;
 pub mod members;
+pub mod notices;
 pub mod packages;
 #[cfg(feature = "passkeys")]
 pub mod passkeys;
@@ -28,6 +29,8 @@ pub mod sat_requests;
 pub mod sat_years;
 pub mod taxpayers;
 pub mod tenant;
+pub mod trust;
+pub mod vault;
 
 use crate::routing::Catalog;
 
@@ -51,6 +54,9 @@ pub fn all() -> Catalog {
         jobs::routes(),
         hooks::routes(),
         audit::routes(),
+        notices::routes(),
+        trust::routes(),
+        vault::routes(),
         published::routes(),
         taxpayers::routes(),
         tenant::routes(),

@@ -46,17 +46,22 @@ pub fn check_job(certificate: &Certificate, due: Timestamp) -> NewJob {
     NewJob { kind: TRUST_CHECK, key: hex(&certificate.fingerprint_sha256()), payload, due, run: None }
 }
 
+/// Asks authorities, and remembers their lists.
+pub struct Inquiry {
+    fetcher: Arc<dyn Fetcher>,
+    lists: Mutex<HashMap<String, Arc<List>>>,
+}
+
 /// Does the job.
 pub struct Checks {
     app: App,
-    fetcher: Arc<dyn Fetcher>,
-    lists: Mutex<HashMap<String, Arc<List>>>,
+    inquiry: Inquiry,
 }
 
 impl Checks {
     /// Over the services of this process.
     pub fn new(app: App, fetcher: Arc<dyn Fetcher>) -> Self {
-        Self { app, fetcher, lists: Mutex::default() }
+        Self { app, inquiry: Inquiry::new(fetcher) }
     }
 
     async fn check(&self, job: &ClaimedJob, scope: &Scope) -> Result<(), JobFailure> {
@@ -71,12 +76,43 @@ impl Checks {
             tx.finish_job(lease).await?;
             return Ok(tx.commit().await?);
         };
-        let said = self.ask(&certificate, issuer, places, now).await;
+        let said = self.inquiry.ask(&certificate, issuer, places, now).await;
         Ok(self.keep(scope, &certificate, said, lease).await?)
     }
 
+    async fn keep(
+        &self,
+        scope: &Scope,
+        certificate: &Certificate,
+        said: Result<(Told, String), String>,
+        lease: LeaseProof,
+    ) -> AppResult<()> {
+        let now = Moment::now(&self.app, scope);
+        let mut tx = self.app.store.begin(scope).await?;
+        let before = tx.revocation(&certificate.fingerprint_sha256()).await?;
+        let was = before.as_ref().map_or(RevocationState::Unknown, |it| it.state);
+        let row = row_of(certificate, before, said, now.wall);
+        tx.put_revocation(&row).await?;
+        if row.state == RevocationState::Revoked {
+            block(tx.as_mut(), &now, certificate).await?;
+        }
+        if row.state != was {
+            let event = entry(&now, "certificate.revocation", &hex(&row.fingerprint), row.state.text());
+            tx.append(event.field("source", row.source.as_deref().unwrap_or_default()), None).await?;
+        }
+        tx.finish_job(lease).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+impl Inquiry {
+    /// By this way out.
+    pub fn new(fetcher: Arc<dyn Fetcher>) -> Self {
+        Self { fetcher, lists: Mutex::default() }
+    }
+
     /// What the first place says that says anything, and which it was; else what went wrong at the last.
-    async fn ask(
+    pub async fn ask(
         &self,
         certificate: &Certificate,
         issuer: &Certificate,
@@ -136,30 +172,6 @@ impl Checks {
         }
         lists.insert(url.to_owned(), list);
     }
-
-    async fn keep(
-        &self,
-        scope: &Scope,
-        certificate: &Certificate,
-        said: Result<(Told, String), String>,
-        lease: LeaseProof,
-    ) -> AppResult<()> {
-        let now = Moment::now(&self.app, scope);
-        let mut tx = self.app.store.begin(scope).await?;
-        let before = tx.revocation(&certificate.fingerprint_sha256()).await?;
-        let was = before.as_ref().map_or(RevocationState::Unknown, |it| it.state);
-        let row = row_of(certificate, before, said, now.wall);
-        tx.put_revocation(&row).await?;
-        if row.state == RevocationState::Revoked {
-            block(tx.as_mut(), &now, certificate).await?;
-        }
-        if row.state != was {
-            let event = entry(&now, "certificate.revocation", &hex(&row.fingerprint), row.state.text());
-            tx.append(event.field("source", row.source.as_deref().unwrap_or_default()), None).await?;
-        }
-        tx.finish_job(lease).await?;
-        Ok(tx.commit().await?)
-    }
 }
 
 /// What is kept after asking. Who was revoked and is now said to be good was on hold.
@@ -215,7 +227,8 @@ async fn block(tx: &mut dyn Tx, now: &Moment, certificate: &Certificate) -> AppR
         tx.set_credential_state(credential.id, CredentialState::Blocked, Some(REVOKED)).await?;
         let event = entry(now, "credential", &credential.id.to_string(), "blocked").field("reason", REVOKED);
         tx.append(event.field("number", credential.number.as_str()), None).await?;
-        if let Some(taxpayer) = tx.taxpayer(credential.taxpayer).await? {
+        let Some(owner) = credential.owner.taxpayer() else { continue };
+        if let Some(taxpayer) = tx.taxpayer(owner).await? {
             hooks::credential_blocked(tx, now, &taxpayer, &credential.number, REVOKED).await?;
         }
     }

@@ -13,7 +13,7 @@ pub mod model;
 pub mod ports;
 
 pub use authorities::{Chain, Places, Trust, TrustError};
-pub use check::{Checks, TRUST_CHECK, check_job};
+pub use check::{Checks, Inquiry, TRUST_CHECK, check_job};
 
 use crate::App;
 use crate::audit_trail::hex;

@@ -5,9 +5,7 @@
 //! one names its person and the document (`serialNumber=IDCDO-…`); a Panamanian one names company, RUC,
 //! check digits and person in its common name, and each of them apart in the alternative names.
 
-use super::{
-    Authority, Body, Minted, Sealer, any, asn1, explicit, extension, identifier, name, oid, sequence, text_value,
-};
+use super::{Authority, Body, Minted, Sealer, any, asn1, explicit, extension, identifier, name, oid, sequence, text_value};
 use crate::CredentialError;
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::KeyPair as _;

@@ -135,7 +135,8 @@ struct RevokedInfo {
 pub fn question(certificate: &Certificate, issuer: &Certificate, nonce: &[u8; NONCE_BYTES]) -> Result<Vec<u8>, RevocationError> {
     let broken = |_| BROKEN;
     let octets = |bytes: Vec<u8>| OctetString::new(bytes).map_err(broken);
-    let extension = Extension { extn_id: NONCE, critical: false, extn_value: octets(octets(nonce.to_vec())?.to_der().map_err(broken)?)? };
+    let extension =
+        Extension { extn_id: NONCE, critical: false, extn_value: octets(octets(nonce.to_vec())?.to_der().map_err(broken)?)? };
     let null = Some(Any::null());
     let cert = CertId {
         hash_algorithm: AlgorithmIdentifierOwned { oid: SHA1, parameters: null },
@@ -186,7 +187,9 @@ fn told(single: &Single, now: Timestamp) -> Result<Told, RevocationError> {
     let next_update = in_time(this_update, single.next_update.as_ref().map(at).transpose()?, now)?;
     let state = match &single.status {
         CertStatus::Good(_) => State::Good,
-        CertStatus::Revoked(it) => State::Revoked { at: at(&it.at)?, reason: it.reason.map_or("unspecified", |it| reason(it as u32)) },
+        CertStatus::Revoked(it) => {
+            State::Revoked { at: at(&it.at)?, reason: it.reason.map_or("unspecified", |it| reason(it as u32)) }
+        }
         CertStatus::Unknown(_) => return Err(RevocationError::Unlisted),
     };
     Ok(Told { state, this_update, next_update })
