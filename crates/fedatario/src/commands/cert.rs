@@ -7,9 +7,9 @@
 
 use super::pipe;
 use crate::cli::Cert;
-use crate::{config, wiring};
 use crate::failure::Failure;
 use crate::present::Screen;
+use crate::{config, wiring};
 use fedatario_app::trust::{Chain, Inquiry, Trust};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::code::Exit;
@@ -158,9 +158,7 @@ async fn tell(file: &str, found: &Found, all: &[(String, Found)], judge: &Judge,
             });
             tell_certificate((file, "certificate"), certificate, key, judge, screen).await
         }
-        Found::Pair(pair) => {
-            tell_certificate((file, "pkcs12"), pair.certificate(), Some(file), judge, screen).await
-        }
+        Found::Pair(pair) => tell_certificate((file, "pkcs12"), pair.certificate(), Some(file), judge, screen).await,
         Found::Key(key) => tell_key(file, key, all, screen),
         Found::Closed(kind) => {
             let kind = if *kind == FileKind::Pkcs12 { "pkcs12" } else { "key" };

@@ -34,7 +34,9 @@ async fn status(house: &House, screen: &Screen) -> Result<Exit, Failure> {
     let keys: Vec<_> = standing
         .keys
         .iter()
-        .map(|it| json!({ "key_use": it.key_use.text(), "version": it.version, "root_version": it.root_version, "opens": it.opens }))
+        .map(
+            |it| json!({ "key_use": it.key_use.text(), "version": it.version, "root_version": it.root_version, "opens": it.opens }),
+        )
         .collect();
     for it in &standing.keys {
         let arguments = [
