@@ -11,6 +11,7 @@
 mod archive;
 pub mod people;
 
+pub use archive::{ARCHIVE_ROUNDS, archive_of};
 pub use people::{Country, Person};
 
 use crate::{Certificate, CredentialError, Kind, PrivateKey, pem};

@@ -207,7 +207,7 @@ impl Contents {
                 Bag::Key(pkcs8) => self.keys.push(PrivateKey::from_pkcs8(pkcs8)?),
                 Bag::Shrouded(scheme, data) => {
                     let opened = scheme.open(password, data).map_err(of_file)?;
-                    self.keys.push(PrivateKey::from_pkcs8(&opened).map_err(|_| CredentialError::Password)?);
+                    self.keys.push(PrivateKey::from_pkcs8(&opened).map_err(crate::key::of_decrypted)?);
                 }
                 Bag::Certificate(der) => match Certificate::parse(der) {
                     Ok(certificate) => self.certificates.push(certificate),

@@ -31,27 +31,7 @@ const MAC_BYTES: usize = 32;
 impl Minted {
     /// The pair, with the certificates of a chain, as an archive under a password.
     pub fn archive(&self, chain: &[&Certificate], name: &str, password: &Secret) -> Result<Vec<u8>, CredentialError> {
-        self.archive_with_rounds(chain, name, password, ARCHIVE_ROUNDS)
-    }
-
-    /// The same with a number of rounds for each of its three derivations.
-    pub fn archive_with_rounds(
-        &self,
-        chain: &[&Certificate],
-        name: &str,
-        password: &Secret,
-        rounds: u32,
-    ) -> Result<Vec<u8>, CredentialError> {
-        let keys = content(&sequence(&[self.key_bag(name, password, rounds)?])?)?;
-        let mut bags = vec![certificate_bag(&self.cer_der, Some(name))?];
-        for it in chain {
-            bags.push(certificate_bag(it.der(), None)?);
-        }
-        let certificates = encrypted(&sequence(&bags)?, password, rounds)?;
-        let safe = sequence(&[certificates, keys])?.to_der().map_err(asn1)?;
-        let integrity = integrity(&safe, password, rounds)?;
-        let three = Any::new(Tag::Integer, [3u8]).map_err(asn1)?;
-        sequence(&[three, data(safe)?, integrity])?.to_der().map_err(asn1)
+        archive_of(&[self], chain, name, password, ARCHIVE_ROUNDS)
     }
 
     fn key_bag(&self, name: &str, password: &Secret, rounds: u32) -> Result<Any, CredentialError> {
@@ -59,6 +39,26 @@ impl Minted {
         let shrouded = sequence(&[algorithm, octets(ciphertext)?])?;
         sequence(&[oid(SHROUDED_KEY_BAG)?, explicit(0, shrouded)?, attributes(name)?])
     }
+}
+
+/// An archive of several pairs, or of none, with the certificates of a chain; each derivation of so many rounds.
+pub fn archive_of(
+    pairs: &[&Minted],
+    chain: &[&Certificate],
+    name: &str,
+    password: &Secret,
+    rounds: u32,
+) -> Result<Vec<u8>, CredentialError> {
+    let keys = pairs.iter().map(|it| it.key_bag(name, password, rounds)).collect::<Result<Vec<_>, _>>()?;
+    let mut bags = pairs.iter().map(|it| certificate_bag(&it.cer_der, Some(name))).collect::<Result<Vec<_>, _>>()?;
+    for it in chain {
+        bags.push(certificate_bag(it.der(), None)?);
+    }
+    let certificates = encrypted(&sequence(&bags)?, password, rounds)?;
+    let safe = sequence(&[certificates, content(&sequence(&keys)?)?])?.to_der().map_err(asn1)?;
+    let integrity = integrity(&safe, password, rounds)?;
+    let three = Any::new(Tag::Integer, [3u8]).map_err(asn1)?;
+    sequence(&[three, data(safe)?, integrity])?.to_der().map_err(asn1)
 }
 
 fn certificate_bag(der: &[u8], name: Option<&str>) -> Result<Any, CredentialError> {
