@@ -67,6 +67,7 @@ fn services(dir: &Path, db: &Db, sat: Option<&str>) -> anyhow::Result<App> {
         vault,
         clock: Arc::new(SystemClock::default()),
         settings: Arc::new(Settings::sandbox()),
+        trust: Arc::default(),
     })
 }
 

@@ -135,6 +135,7 @@ segments!(
     MailId,
     RequestId,
     GrantId,
+    NoticeId,
 );
 
 impl Segment for String {

@@ -11,8 +11,10 @@ pub mod custody;
 pub mod descarga;
 pub mod engine;
 pub mod error;
+pub mod expiry;
 pub mod hooks;
 pub mod identity;
+pub mod inventory;
 pub mod jobs;
 pub mod mail;
 pub mod model;
@@ -23,6 +25,7 @@ pub mod settings;
 pub mod signing;
 pub mod taxpayers;
 pub mod tenancy;
+pub mod trust;
 
 pub use error::AppError;
 pub use settings::Settings;
@@ -50,4 +53,6 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// What an operator may set.
     pub settings: Arc<Settings>,
+    /// The authorities that vouch for certificates.
+    pub trust: Arc<trust::Trust>,
 }

@@ -4,10 +4,12 @@
 //! `Tx` exists only for a [`Scope`]: each of its methods sees and touches the scope's tenant alone,
 //! and somebody else's id is *not found*.
 
+use crate::expiry::ports::Notices;
 use crate::hooks::ports::Hooks;
 use crate::model::*;
 use crate::revision::ports::Checks;
 use crate::signing::ports::Signatures;
+use crate::trust::ports::Revocations;
 use async_trait::async_trait;
 use fedatario_audit as audit;
 use fedatario_base::id::{CredentialId, HolderId, JobId, PackageId, SolicitudId, TaxpayerId, TenantId, UserId};
@@ -73,7 +75,20 @@ pub trait Store: Send + Sync {
 /// One transaction of one tenant.
 #[async_trait]
 pub trait Tx:
-    Taxpayers + Credentials + Signatures + Solicitudes + Packages + Documents + Checks + Jobs + Schedules + Hooks + AuditLog + Send
+    Taxpayers
+    + Credentials
+    + Signatures
+    + Solicitudes
+    + Packages
+    + Documents
+    + Checks
+    + Jobs
+    + Schedules
+    + Hooks
+    + AuditLog
+    + Revocations
+    + Notices
+    + Send
 {
     /// Makes everything durable at once.
     async fn commit(self: Box<Self>) -> Stored<()>;

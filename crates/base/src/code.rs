@@ -152,6 +152,9 @@ codes! {
     CertificateExpired = "certificate_expired", 422, Usage, Caller, false;
     CertificateNotYetValid = "certificate_not_yet_valid", 422, Usage, Caller, false;
     CertificateChain = "certificate_chain", 422, Finding, Caller, false;
+    CertificatePurpose = "certificate_purpose", 422, Usage, Caller, false;
+    CertificateRevoked = "certificate_revoked", 422, Refused, Caller, false;
+    RevocationUnknown = "revocation_unknown", 503, Later, Authority, true;
     CertificateTaxpayerMismatch = "certificate_taxpayer_mismatch", 422, Usage, Caller, false;
     CertificateDelegation = "certificate_delegation", 422, Usage, Caller, false;
     CertificatePassword = "certificate_password", 400, Usage, Caller, false;

@@ -143,6 +143,8 @@ ids! {
     RecoveryId = "rcv";
     /// What somebody may have signed with a credential.
     GrantId = "grt";
+    /// A notice of the end of a certificate.
+    NoticeId = "ntc";
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
 const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
 const COMMON_NAME: &str = "2.5.4.3";
 const SERIAL_NUMBER: &str = "2.5.4.5";
+const COUNTRY: &str = "2.5.4.6";
 const BRANCH: &str = "2.5.4.11";
 const NAME: &str = "2.5.4.41";
 const UNIQUE_IDENTIFIER: &str = "2.5.4.45";
@@ -70,11 +71,13 @@ struct Issuing {
     is_ca: bool,
     path_length: Option<u8>,
     unknown_critical: bool,
+    may_sign_lists: bool,
+    may_answer: bool,
 }
 
-/// What the issuer signed, and how.
+/// What an issuer signed, and how: a certificate, a list of revoked ones, an answer about one.
 #[derive(Clone)]
-struct Signed {
+pub(crate) struct Signed {
     octets: Vec<u8>,
     algorithm: String,
     signature: Vec<u8>,
@@ -88,6 +91,7 @@ struct Subject {
     curp: Option<String>,
     name: String,
     branch: Option<String>,
+    country: Option<String>,
 }
 
 impl std::fmt::Debug for Certificate {
@@ -322,6 +326,35 @@ impl Certificate {
     pub(crate) fn subject_der(&self) -> &[u8] {
         &self.subject_der
     }
+
+    pub(crate) fn issuer_der(&self) -> &[u8] {
+        &self.issuer_der
+    }
+
+    /// Its serial, as in the certificate.
+    pub(crate) fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
+    /// Whether its key made this signature.
+    pub(crate) fn made(&self, signed: &Signed) -> bool {
+        signed.verifies(&self.rsa_public_key)
+    }
+
+    /// Whether it may sign lists of revoked certificates.
+    pub(crate) fn may_sign_lists(&self) -> bool {
+        self.issuing.may_sign_lists
+    }
+
+    /// Whether it may answer about certificates in its issuer's stead (`id-kp-OCSPSigning`).
+    pub(crate) fn may_answer(&self) -> bool {
+        self.issuing.may_answer
+    }
+
+    /// The country (`C`) in its subject, as it is written there.
+    pub fn country(&self) -> Option<&str> {
+        self.subject.country.as_deref()
+    }
 }
 
 impl Subject {
@@ -336,6 +369,7 @@ impl Subject {
             curp: some(own).or_else(|| some(representatives)),
             name: find(NAME).or_else(|| find(COMMON_NAME)).unwrap_or_default().to_owned(),
             branch: find(BRANCH).and_then(some),
+            country: find(COUNTRY).and_then(some),
         }
     }
 }
@@ -350,15 +384,29 @@ impl Issuing {
             Ok(Some((_, it))) => (it.ca, it.path_len_constraint),
             _ => (false, None),
         };
-        let may_sign = matches!(&usage, Ok(None)) || matches!(&usage, Ok(Some((_, it))) if it.key_cert_sign());
+        let may = |what: fn(&KeyUsage) -> bool| matches!(&usage, Ok(None)) || matches!(&usage, Ok(Some((_, it))) if what(it));
+        let may_sign = may(KeyUsage::key_cert_sign);
         let all = tbs.extensions().map(|it| it.as_slice()).unwrap_or_default();
         let unknown = all.iter().any(|it| it.critical && !UNDERSTOOD.contains(&it.extn_id.to_string().as_str()));
-        Self { is_ca: ca && may_sign, path_length, unknown_critical: unknown }
+        Self {
+            is_ca: ca && may_sign,
+            path_length,
+            unknown_critical: unknown,
+            may_sign_lists: ca && may(KeyUsage::crl_sign),
+            may_answer: answers_ocsp(tbs) && may(KeyUsage::digital_signature),
+        }
     }
 }
 
 impl Signed {
     fn read(der: &[u8], parsed: &x509_cert::Certificate) -> Result<Self, CredentialError> {
+        let signature = parsed.signature().as_bytes().unwrap_or_default();
+        let read = Self::of(der, parsed.signature_algorithm().oid.to_string(), signature);
+        read.ok_or(CredentialError::CertificateFormat("its ASN.1 is broken"))
+    }
+
+    /// The first part of a SEQUENCE, byte for byte, which is what the signature in it is over.
+    pub(crate) fn of(der: &[u8], algorithm: String, signature: &[u8]) -> Option<Self> {
         let octets = SliceReader::new(der).and_then(|mut reader| {
             reader.sequence(|inner: &mut SliceReader<'_>| {
                 let octets = inner.tlv_bytes()?.to_vec();
@@ -366,11 +414,7 @@ impl Signed {
                 Ok::<_, x509_cert::der::Error>(octets)
             })
         });
-        Ok(Self {
-            octets: octets.map_err(|_| CredentialError::CertificateFormat("its ASN.1 is broken"))?,
-            algorithm: parsed.signature_algorithm().oid.to_string(),
-            signature: parsed.signature().as_bytes().unwrap_or_default().to_vec(),
-        })
+        Some(Self { octets: octets.ok()?, algorithm, signature: signature.to_vec() })
     }
 
     /// SHA-1 only because SAT's authorities of the last decade signed with it.
@@ -397,14 +441,17 @@ fn split(text: &str) -> (&str, &str) {
 fn kind_of(parsed: &x509_cert::Certificate, subject: &Subject) -> Kind {
     let tbs = parsed.tbs_certificate();
     let is_authority = matches!(tbs.get_extension::<BasicConstraints>(), Ok(Some((_, it))) if it.ca);
-    let answers_ocsp = matches!(tbs.get_extension::<ExtendedKeyUsage>(),
-        Ok(Some((_, it))) if it.0.iter().any(|oid| oid.to_string() == OCSP_SIGNING));
-    match (is_authority || answers_ocsp, subject.rfc.is_empty(), &subject.branch) {
+    match (is_authority || answers_ocsp(tbs), subject.rfc.is_empty(), &subject.branch) {
         (true, ..) => Kind::Authority,
         (_, true, _) => Kind::Other,
         (_, _, Some(_)) => Kind::Csd,
         (_, _, None) => Kind::Fiel,
     }
+}
+
+fn answers_ocsp(tbs: &x509_cert::TbsCertificate) -> bool {
+    matches!(tbs.get_extension::<ExtendedKeyUsage>(),
+        Ok(Some((_, it))) if it.0.iter().any(|oid| oid.to_string() == OCSP_SIGNING))
 }
 
 fn number_of(serial: &[u8]) -> String {

@@ -2,6 +2,7 @@
 //! when a promise is broken, and only then.
 
 use crate::chain;
+use crate::revocation::{self, List, NONCE_BYTES, State};
 use crate::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey, pem};
 use fedatario_base::{Code, Secret};
 
@@ -72,5 +73,19 @@ pub fn text_forms(bytes: &[u8]) {
     let kind = FileKind::of(bytes);
     if bytes.first() == Some(&0x30) && Certificate::parse(bytes).is_ok() {
         assert_eq!(kind, Some(FileKind::Certificate));
+    }
+}
+
+/// What a stranger writes in the place of a list or of an answer says nothing good of anybody: `issuer` signed
+/// none of it.
+pub fn revocation(bytes: &[u8], certificate: &Certificate, issuer: &Certificate) {
+    let now = certificate.not_before();
+    let list = List::read(bytes, issuer, now).and_then(|it| it.state_of(certificate, issuer));
+    let answer = revocation::answer(bytes, certificate, issuer, &[0; NONCE_BYTES], now);
+    for told in [list, answer] {
+        match told {
+            Ok(it) => assert!(!matches!(it.state, State::Good), "nobody signed this"),
+            Err(error) => assert_eq!(error.code(), Code::RevocationUnknown),
+        }
     }
 }

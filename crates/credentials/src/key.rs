@@ -82,7 +82,7 @@ impl PrivateKey {
                     return Err(CredentialError::KeyFormat("its key derivation costs too much"));
                 }
                 let opened = scheme.open(password.expose(), info.encrypted_data.as_bytes()).map_err(of_key)?;
-                Self::from_pkcs8(&opened).map_err(|_| CredentialError::Password)
+                Self::from_pkcs8(&opened).map_err(of_decrypted)
             }
         }
     }
@@ -130,6 +130,12 @@ impl PrivateKey {
 /// How long the modulus of an RSA public key is, bits; 0 of bytes that are no such key.
 pub(crate) fn modulus_bits(rsa_public_key: &[u8]) -> u32 {
     RsaParameters::public_modulus_len(rsa_public_key).unwrap_or_default()
+}
+
+/// How what was decrypted is told that is no key of ours: another kind of key is one, and noise is the work of
+/// a wrong password.
+pub(crate) fn of_decrypted(error: CredentialError) -> CredentialError {
+    if error == UNUSABLE { error } else { CredentialError::Password }
 }
 
 /// How a scheme's trouble is told of a key file.

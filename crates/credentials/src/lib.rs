@@ -4,8 +4,8 @@
 //! telling an e.firma from a seal (CSD), and for saying whether a key belongs to a certificate.
 //! Promises: nothing here performs I/O or reads a clock; every input is bounded before any costly
 //! work; a private key is wiped from memory when dropped and cannot be printed. It leaves to its
-//! callers which authorities to trust ([`chain::path`] finds the way up to one of them), and signing to
-//! the vault.
+//! callers which authorities to trust ([`chain::path`] finds the way up to one of them), fetching what
+//! [`revocation`] reads, and signing to the vault.
 
 pub mod certificate;
 pub mod chain;
@@ -21,6 +21,7 @@ pub mod pair;
 mod pbe;
 mod pem;
 pub mod pkcs12;
+pub mod revocation;
 pub mod sello;
 
 pub use certificate::{Certificate, Kind};

@@ -1,10 +1,18 @@
-//! Test authorities: certificates and keys shaped as SAT issues them.
+//! Test authorities: certificates and keys shaped as SAT issues them, and as those of the Dominican
+//! Republic and of Panama are ([`people`]).
 //!
-//! For the sandbox and for tests. An [`Authority`] is a self-signed root with SAT's issuer
-//! attributes; what it issues has SAT's subjects (RFC under 2.5.4.45, `RFC / RFC` for companies,
+//! For the sandbox and for tests. An [`Authority`] is a self-signed root with the attributes of an issuer
+//! of its country; what SAT's issues has SAT's subjects (RFC under 2.5.4.45, `RFC / RFC` for companies,
 //! T61String with Latin-1 where a text has `&`, `Ñ` or accents), serials of 20 ASCII digits,
-//! extensions by kind, and key files encrypted as SAT's are. Nothing minted here is trusted by
+//! extensions by kind, and key files encrypted as SAT's are; every pair can be written as a PKCS#12
+//! archive too ([`archive`]). Nothing minted here is trusted by
 //! anybody but those who add its root.
+
+mod archive;
+pub mod people;
+
+pub use archive::{ARCHIVE_ROUNDS, archive_of};
+pub use people::{Country, Person};
 
 use crate::{Certificate, CredentialError, Kind, PrivateKey, pem};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -128,13 +136,22 @@ impl Minted {
 }
 
 impl Authority {
-    /// A fresh root, valid from a day before `now`.
+    /// A fresh root like SAT's, valid from a day before `now`.
     pub fn generate(common_name: &str, now: Timestamp) -> Result<Self, CredentialError> {
+        Self::generate_in(Country::Mexico, common_name, now)
+    }
+
+    /// A fresh root like those of a country, valid from a day before `now`.
+    pub fn generate_in(country: Country, common_name: &str, now: Timestamp) -> Result<Self, CredentialError> {
         let pair = generate_key()?;
-        let name = authority_name(common_name)?;
+        let name = match country {
+            Country::Mexico => authority_name(common_name)?,
+            Country::DominicanRepublic => people::dominican_authority(common_name)?,
+            Country::Panama => people::panamanian_authority(common_name)?,
+        };
         let day = Duration::from_secs(24 * 3600);
         let body = Body {
-            number: AUTHORITY_NUMBER,
+            serial: AUTHORITY_NUMBER.as_bytes(),
             issuer: name.clone(),
             subject: name,
             not_before: now.saturating_sub(day).unwrap_or(Timestamp::UNIX_EPOCH),
@@ -193,7 +210,7 @@ impl Authority {
         key: &Sealer,
     ) -> Result<Vec<u8>, CredentialError> {
         let body = Body {
-            number,
+            serial: number.as_bytes(),
             issuer: Any::from_der(self.certificate.subject_der()).map_err(asn1)?,
             subject: subject_name(subject, kind)?,
             not_before,
@@ -201,8 +218,11 @@ impl Authority {
             public_key: key.0.public_key().as_ref(),
             extensions: extensions(kind)?,
         };
-        let own = KeyPair::from_pkcs8(self.key.pkcs8_der()).map_err(|_| CredentialError::Crypto("the authority's key"))?;
-        body.signed_by(&own)
+        body.signed_by(&self.signer()?)
+    }
+
+    fn signer(&self) -> Result<KeyPair, CredentialError> {
+        KeyPair::from_pkcs8(self.key.pkcs8_der()).map_err(|_| CredentialError::Crypto("the authority's key"))
     }
 }
 
@@ -217,7 +237,7 @@ fn pkcs8(pair: &KeyPair) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
 
 /// The parts of a certificate that vary.
 struct Body<'a> {
-    number: &'a str,
+    serial: &'a [u8],
     issuer: Any,
     subject: Any,
     not_before: Timestamp,
@@ -241,7 +261,7 @@ impl Body<'_> {
         let rsa = sequence(&[oid("1.2.840.113549.1.1.1")?, Any::null()])?;
         sequence(&[
             explicit(0, Any::new(Tag::Integer, [2u8]).map_err(asn1)?)?,
-            any(&Int::new(self.number.as_bytes()).map_err(asn1)?)?,
+            any(&Int::new(self.serial).map_err(asn1)?)?,
             rsa_with_sha256()?,
             self.issuer.clone(),
             sequence(&[time(self.not_before)?, time(self.not_after)?])?,

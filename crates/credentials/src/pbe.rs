@@ -11,7 +11,7 @@ use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt as _, KeyInit, KeyIvInit 
 use des::{Des, TdesEde2, TdesEde3};
 use md5::Md5;
 use pkcs5::pbes2;
-use pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
+use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::pbe_params::{Pbes2Params, Pkcs12PbeParams};
 use rc2::Rc2;
 use sha1::Sha1;
@@ -152,22 +152,27 @@ impl Scheme {
                 cipher.decrypt(&derived[..8], &derived[8..16], data)
             }
             Self::Pkcs12 { cipher, salt, iterations } => {
-                let text = as_text(password);
-                let derive = |kind, len| derive_key_utf8::<Sha1>(&text, salt, kind, *iterations as i32, len);
-                let key = Zeroizing::new(derive(Pkcs12KeyType::EncryptionKey, cipher.key_bytes()).map_err(|_| PbeError::Password)?);
-                let iv = derive(Pkcs12KeyType::Iv, cipher.block_bytes()).map_err(|_| PbeError::Password)?;
+                let text = as_bmp(password);
+                let derive = |kind, len| derive_key::<Sha1>(&text, salt, kind, *iterations as i32, len);
+                let key = Zeroizing::new(derive(Pkcs12KeyType::EncryptionKey, cipher.key_bytes()));
+                let iv = derive(Pkcs12KeyType::Iv, cipher.block_bytes());
                 cipher.decrypt(&key, &iv, data)
             }
         }
     }
 }
 
-/// PKCS#12 derives from text; a password that is not UTF-8 was typed on a Latin-1 machine.
-pub(crate) fn as_text(password: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(match std::str::from_utf8(password) {
-        Ok(text) => text.to_owned(),
-        Err(_) => password.iter().map(|it| *it as char).collect(),
-    })
+/// PKCS#12 derives from text in units of two bytes, with a zero unit at its end; a password that is not
+/// UTF-8 was typed on a Latin-1 machine. What lies beyond the BMP, as an emoji, is written as a pair of
+/// surrogates: the standard has no form for it, and this is what openssl and Java do.
+pub(crate) fn as_bmp(password: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * password.len() + 2));
+    match std::str::from_utf8(password) {
+        Ok(text) => text.encode_utf16().for_each(|it| bytes.extend(it.to_be_bytes())),
+        Err(_) => password.iter().for_each(|it| bytes.extend([0, *it])),
+    }
+    bytes.extend([0, 0]);
+    bytes
 }
 
 /// The iterations of a file, as a number within the bound.

@@ -9,7 +9,7 @@ use crate::pbe::{self, PbeError, Scheme};
 use crate::{Certificate, CredentialError, Pair, PrivateKey};
 use ::pkcs12::cms::content_info::ContentInfo;
 use ::pkcs12::cms::encrypted_data::EncryptedData;
-use ::pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
+use ::pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use ::pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use ::pkcs12::pfx::Pfx;
 use ::pkcs12::safe_bag::{SafeBag, SafeContents};
@@ -207,7 +207,7 @@ impl Contents {
                 Bag::Key(pkcs8) => self.keys.push(PrivateKey::from_pkcs8(pkcs8)?),
                 Bag::Shrouded(scheme, data) => {
                     let opened = scheme.open(password, data).map_err(of_file)?;
-                    self.keys.push(PrivateKey::from_pkcs8(&opened).map_err(|_| CredentialError::Password)?);
+                    self.keys.push(PrivateKey::from_pkcs8(&opened).map_err(crate::key::of_decrypted)?);
                 }
                 Bag::Certificate(der) => match Certificate::parse(der) {
                     Ok(certificate) => self.certificates.push(certificate),
@@ -227,12 +227,14 @@ impl Contents {
         if self.certificates.is_empty() {
             return Err(self.broken_certificate.unwrap_or(CredentialError::Pkcs12Format("it holds no certificate")));
         }
-        for key in self.keys {
-            if let Some(certificate) = self.certificates.iter().find(|it| key.belongs_to(it)) {
-                return Pair::new(certificate.clone(), key);
-            }
+        let fits = |key: &PrivateKey| self.certificates.iter().find(|it| key.belongs_to(it)).cloned();
+        let mut pairs = self.keys.into_iter().filter_map(|key| fits(&key).map(|it| (it, key)));
+        let (certificate, key) = pairs.next().ok_or(CredentialError::KeyMismatch)?;
+        // Which of two would sign is nothing to be guessed at; the same key twice is one.
+        if pairs.any(|(other, _)| other.rsa_public_key() != certificate.rsa_public_key()) {
+            return Err(CredentialError::Pkcs12Format("it holds more than one private key with a certificate"));
         }
-        Err(CredentialError::KeyMismatch)
+        Pair::new(certificate, key)
     }
 }
 
@@ -250,12 +252,12 @@ fn of_file(error: PbeError) -> CredentialError {
 }
 
 fn verify(mac: &MacData, password: &[u8], data: &[u8]) -> Result<(), CredentialError> {
-    let text = pbe::as_text(password);
+    let text = pbe::as_bmp(password);
     macro_rules! key {
         ($digest:ty, $algorithm:expr) => {{
             let len = $algorithm.digest_algorithm().output_len();
-            let key = derive_key_utf8::<$digest>(&text, mac.mac_salt.as_bytes(), Pkcs12KeyType::Mac, mac.iterations, len);
-            hmac::Key::new($algorithm, &Zeroizing::new(key.map_err(|_| CredentialError::Password)?))
+            let key = derive_key::<$digest>(&text, mac.mac_salt.as_bytes(), Pkcs12KeyType::Mac, mac.iterations, len);
+            hmac::Key::new($algorithm, &Zeroizing::new(key))
         }};
     }
     let key = match mac.mac.algorithm.oid.to_string().as_str() {

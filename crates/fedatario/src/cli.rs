@@ -351,6 +351,27 @@ pub struct SatRequest {
 #[derive(Subcommand, Debug)]
 pub enum Sandbox {
     Sat(Box<SandboxSat>),
+    Mint(Box<SandboxMint>),
+}
+
+#[derive(Args, Debug)]
+pub struct SandboxMint {
+    #[arg(long, value_parser = ["fiel", "csd", "ecf", "pa"])]
+    pub kind: String,
+    #[arg(long, value_name = "ID")]
+    pub tax_id: String,
+    #[arg(long)]
+    pub name: String,
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    pub authority: Option<PathBuf>,
+    #[arg(long, value_name = "DATE")]
+    pub valid_from: Option<String>,
+    #[arg(long, default_value_t = 730, value_parser = clap::value_parser!(u16).range(1..=3650), value_name = "N")]
+    pub valid_days: u16,
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -466,6 +487,7 @@ pub enum Vault {
         tenant_key: bool,
     },
     Status,
+    Inventory,
 }
 
 #[derive(Subcommand, Debug)]
@@ -667,6 +689,10 @@ pub enum Cert {
         files: Vec<PathBuf>,
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+        #[arg(long, value_name = "PATH")]
+        trust: Option<PathBuf>,
+        #[arg(long)]
+        online: bool,
     },
 }
 

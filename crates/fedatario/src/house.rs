@@ -10,6 +10,7 @@ use crate::locks::{self, FileLiveness, Held, SharedLiveness};
 use crate::{claim, config, files, wiring};
 use fedatario_app::certificates::Certificates;
 use fedatario_app::descarga::handlers::Descarga;
+use fedatario_app::expiry::Watch;
 use fedatario_app::hooks::Deliveries;
 use fedatario_app::hooks::ports::Courier;
 use fedatario_app::identity::letters::Outside;
@@ -19,6 +20,8 @@ use fedatario_app::jobs::{Handler, Liveness, Worker};
 use fedatario_app::mail::{Mails, Postman};
 use fedatario_app::ports::Blobs;
 use fedatario_app::revision::{self, Revision};
+use fedatario_app::trust::Checks;
+use fedatario_app::trust::ports::Fetcher;
 use fedatario_app::{App, tenancy};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::id::HolderId;
@@ -52,6 +55,8 @@ pub struct Premises {
     pub outside: Outside,
     /// Who sends events to addresses outside.
     pub courier: Arc<dyn Courier>,
+    /// Who asks authorities whether they took certificates back.
+    pub fetcher: Arc<dyn Fetcher>,
     /// Where objects lie.
     pub objects: wiring::Objects,
     /// The file of the root key, when it lies in one.
@@ -197,6 +202,7 @@ impl Premises {
             vault,
             clock,
             settings: Arc::new(settings),
+            trust: Arc::new(wiring::trust()?),
         };
         #[cfg(feature = "crash-points")]
         let app =
@@ -211,6 +217,7 @@ impl Premises {
             postman,
             outside,
             courier,
+            fetcher: Arc::new(wiring::fetcher()?),
             objects,
             root_file,
             holder,
@@ -253,6 +260,8 @@ impl Premises {
             Arc::new(Certificates::new(self.app.clone())),
             Arc::new(Mails::new(self.app.clone(), self.postman.clone())),
             Arc::new(Deliveries::new(self.app.clone(), self.courier.clone())),
+            Arc::new(Checks::new(self.app.clone(), self.fetcher.clone())),
+            Arc::new(Watch::new(self.app.clone())),
         ];
         match self.revision(None) {
             Ok(revision) => handlers.push(Arc::new(revision)),

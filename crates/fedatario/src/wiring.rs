@@ -11,6 +11,7 @@ use fedatario_app::engine::{TokioPause, VaultSealer};
 use fedatario_app::model::{Environment, Family};
 use fedatario_app::ports::{Blobs, System};
 use fedatario_app::revision::certificates::Authorities;
+use fedatario_app::trust::{Places, Trust};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::{Clock, Code, Secret, SystemScope};
 use fedatario_blobs::{Folder, S3, S3Config, S3Keys};
@@ -22,8 +23,9 @@ use fedatario_sat::{
 use fedatario_store::Db;
 use fedatario_upstream::{Ports, RandomJitter, Rate, Rates};
 use fedatario_vault::{PassphraseParams, RootKeys, TenantKeys, Vault};
-use fedatario_webhooks::{HttpCourier, Networks, SystemResolver};
+use fedatario_webhooks::{HttpCourier, HttpFetcher, Networks, SystemResolver};
 use jiff::SignedDuration;
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -465,11 +467,107 @@ pub fn courier(environment: Environment) -> Result<HttpCourier, Failure> {
     made.map_err(|error| Failure::new(error.code(), error.to_string()))
 }
 
+/// The authorities that vouch for certificates: a file or a folder of them.
+const TRUST_ALL: &str = "FEDATARIO_TRUST";
+/// What says, beside them, where each can be asked whether it took a certificate back.
+const REVOCATION_FILE: &str = "revocation.json";
+/// Bytes of that file.
+const REVOCATION_FILE_BYTES: usize = 256 << 10;
+/// Networks that are not public and where authorities may be asked all the same.
+const TRUST_ALLOW_PRIVATE: &str = "FEDATARIO_TRUST_ALLOW_PRIVATE";
+
+/// Where authorities can be asked, as it is written beside them.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asking {
+    authorities: Vec<AskingOne>,
+}
+
+/// One authority of it.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskingOne {
+    /// The file of its certificate, beside this one.
+    file: String,
+    #[serde(default)]
+    ocsp: Vec<String>,
+    #[serde(default)]
+    crl: Vec<String>,
+}
+
+/// The authorities of `FEDATARIO_TRUST` and `FEDATARIO_SAT_TRUST`, each with where it can be asked.
+pub fn trust() -> Result<Trust, Failure> {
+    let mut all = Vec::new();
+    for name in [TRUST_ALL, TRUST] {
+        let Some(path) = config::value(name)? else { continue };
+        let found = authorities_at(Path::new(&path))?;
+        if found.is_empty() {
+            return Err(Failure::new(Code::ConfigInvalid, format!("{name}: {path} holds no certificate")));
+        }
+        all.extend(found);
+    }
+    Trust::new(all).map_err(|error| Failure::new(error.code(), format!("{TRUST_ALL}: {error}")))
+}
+
+/// The authorities of a file or a folder, each with where it can be asked.
+pub fn authorities_at(path: &Path) -> Result<Vec<(Certificate, Places)>, Failure> {
+    let (folder, files) = match path.is_dir() {
+        true => (path, certificate_files(path)?),
+        false => (path.parent().unwrap_or(Path::new(".")), vec![path.to_owned()]),
+    };
+    let mut asking = asking(&folder.join(REVOCATION_FILE))?;
+    let mut all = Vec::new();
+    for file in files {
+        let name = file.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        let places = asking.remove(name).unwrap_or_default();
+        all.extend(certificates_of(&file)?.into_iter().map(|it| (it, places.clone())));
+    }
+    match asking.into_keys().next() {
+        Some(stray) if path.is_dir() => {
+            Err(Failure::new(Code::ConfigInvalid, format!("{REVOCATION_FILE}: there is no {stray} in {}", folder.display())))
+        }
+        _ => Ok(all),
+    }
+}
+
+/// What the file beside the authorities says; nothing if there is none.
+fn asking(path: &Path) -> Result<HashMap<String, Places>, Failure> {
+    if !path.is_file() {
+        return Ok(HashMap::new());
+    }
+    let bad = |what: String| Failure::new(Code::ConfigInvalid, format!("{}: {what}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    if bytes.len() > REVOCATION_FILE_BYTES {
+        return Err(bad("too large".to_owned()));
+    }
+    let read: Asking = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    Ok(read.authorities.into_iter().map(|it| (it.file, Places { ocsp: it.ocsp, crl: it.crl })).collect())
+}
+
+/// Who asks authorities: at public places, and those of `FEDATARIO_TRUST_ALLOW_PRIVATE`.
+pub fn fetcher() -> Result<HttpFetcher, Failure> {
+    let text = config::value(TRUST_ALLOW_PRIVATE)?.unwrap_or_default();
+    let allowed: Networks = text
+        .parse()
+        .map_err(|error: fedatario_webhooks::NetworkError| Failure::new(error.code(), format!("{TRUST_ALLOW_PRIVATE}: {error}")))?;
+    let made = HttpFetcher::new(allowed, Arc::new(SystemResolver));
+    made.map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
 /// The certificates of a file (DER, or PEM with one or more) or of a folder's files.
 pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>, Failure> {
     if !path.is_dir() {
         return certificates_of(path);
     }
+    let mut all = Vec::new();
+    for file in certificate_files(path)? {
+        all.extend(certificates_of(&file)?);
+    }
+    Ok(all)
+}
+
+/// The files of a folder that are certificates by their names, in order.
+fn certificate_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error: std::io::Error| Failure::file(path, &error);
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
@@ -480,11 +578,7 @@ pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>, Failure> {
         }
     }
     files.sort();
-    let mut all = Vec::new();
-    for file in files {
-        all.extend(certificates_of(&file)?);
-    }
-    Ok(all)
+    Ok(files)
 }
 
 fn certificates_of(path: &Path) -> Result<Vec<Certificate>, Failure> {

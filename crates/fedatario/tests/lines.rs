@@ -118,6 +118,7 @@ fn services(dir: &Path, db: &Db, sat: &str) -> App {
         vault,
         clock: Arc::new(SystemClock::default()),
         settings: Arc::new(Settings::sandbox()),
+        trust: Arc::default(),
     }
 }
 

@@ -39,6 +39,12 @@ impl Ruc {
         &self.0
     }
 
+    /// The digits that its own form has; none where the form is not published. A form that a company and a person
+    /// may both have is read as the company's.
+    pub fn dv(&self) -> Option<String> {
+        self.bodies().first().map(dv_of)
+    }
+
     /// Whether the two digits are those that the rules give for it, as a company or as a person; none
     /// where the rules are not agreed upon. Advice only.
     pub fn dv_holds(&self, dv: &str) -> Option<bool> {

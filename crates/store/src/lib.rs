@@ -18,6 +18,7 @@ mod db;
 mod documents;
 mod error;
 mod exchanges;
+mod expiry;
 mod find;
 mod hooks;
 mod identity;
@@ -38,6 +39,7 @@ mod signatures;
 mod solicitudes;
 mod system;
 mod taxpayers;
+mod trust;
 mod tx;
 mod vault;
 

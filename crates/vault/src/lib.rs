@@ -32,6 +32,7 @@ mod root;
 mod rotate;
 mod seal;
 mod sha1;
+mod standing;
 
 pub use credential::SealedCredential;
 pub use error::VaultError;
@@ -45,6 +46,7 @@ pub use ports::{
 pub use root::RootKeys;
 pub use rotate::{MAX_BATCH, Progress};
 pub use seal::{Sealed, require_state, seal_with};
+pub use standing::{KeyStanding, Standing};
 
 use std::sync::Arc;
 

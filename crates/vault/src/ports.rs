@@ -40,6 +40,9 @@ pub enum KeyUse {
 }
 
 impl KeyUse {
+    /// Every use there is.
+    pub const ALL: &[KeyUse] = &[KeyUse::Data, KeyUse::Note];
+
     /// Its permanent text, as stored.
     pub fn text(self) -> &'static str {
         match self {

@@ -63,14 +63,19 @@ impl CourierError {
 impl HttpCourier {
     /// A courier that reaches public places, and those of `allowed`.
     pub fn new(allowed: Networks, resolver: Arc<dyn Resolver>) -> Result<Self, CourierError> {
-        let guard = Arc::new(GuardedNames { resolver, allowed: allowed.clone() });
-        let built = builder(guard.clone()).build().or_else(|_| {
-            // A machine without a trust store trusts nobody; an allowed network needs no TLS.
-            tracing::warn!("no trust store of the system: no webhook with TLS can be sent");
-            builder(guard).tls_certs_only([]).build()
-        });
-        Ok(Self { client: built.map_err(|error| CourierError(error.to_string()))?, allowed })
+        Ok(Self { client: client(allowed.clone(), resolver)?, allowed })
     }
+}
+
+/// A client that reaches public places, and those of `allowed`.
+pub(crate) fn client(allowed: Networks, resolver: Arc<dyn Resolver>) -> Result<Client, CourierError> {
+    let guard = Arc::new(GuardedNames { resolver, allowed });
+    let built = builder(guard.clone()).build().or_else(|_| {
+        // A machine without a trust store trusts nobody; an allowed network needs no TLS.
+        tracing::warn!("no trust store of the system: nothing can be sent with TLS");
+        builder(guard).tls_certs_only([]).build()
+    });
+    built.map_err(|error| CourierError(error.to_string()))
 }
 
 fn builder(guard: Arc<GuardedNames>) -> ClientBuilder {
@@ -160,7 +165,7 @@ async fn said(mut response: Response) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect::<String>().trim().to_owned()
 }
 
-fn fault(error: &reqwest::Error) -> CourierFault {
+pub(crate) fn fault(error: &reqwest::Error) -> CourierFault {
     let mut cause = std::error::Error::source(error);
     while let Some(it) = cause {
         if it.downcast_ref::<ForbiddenPlace>().is_some() {

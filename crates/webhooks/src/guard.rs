@@ -5,14 +5,35 @@ use fedatario_app::hooks::ports::CourierFault;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Ports that events are sent to at public addresses: what else listens somewhere is no receiver.
-const PORTS: [u16; 2] = [443, 8443];
+/// What is done at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// An event is sent there: only with TLS.
+    Event,
+    /// An authority is asked, whose answers are signed: plain `http` too.
+    Authority,
+}
+
+impl Errand {
+    /// Ports at public addresses: what else listens somewhere is no receiver and no authority.
+    fn ports(self) -> &'static [u16] {
+        match self {
+            Errand::Event => &[443, 8443],
+            Errand::Authority => &[80, 443, 8080, 8443],
+        }
+    }
+}
 /// Bytes of a host's name: RFC 1035.
 const HOST_BYTES_AT_MOST: usize = 253;
 
 /// Reads an address: https, a host, one of a few ports, nothing that hides another meaning. Where a
 /// network was allowed, its addresses may be named without TLS and at any port.
 pub fn read(text: &str, allowed: &Networks) -> Result<Url, CourierFault> {
+    read_for(text, allowed, Errand::Event)
+}
+
+/// The same for an errand.
+pub fn read_for(text: &str, allowed: &Networks, errand: Errand) -> Result<Url, CourierFault> {
     let bad = |why: &str| CourierFault::Url(why.to_owned());
     if text.chars().any(|it| it.is_control() || it.is_whitespace() || it == '\\') {
         return Err(bad("blanks and backslashes are not part of an address"));
@@ -28,12 +49,12 @@ pub fn read(text: &str, allowed: &Networks) -> Result<Url, CourierFault> {
     let is_ours = literal.is_some_and(|it| allowed.contain(it)) || (literal.is_none() && !allowed.is_empty());
     match url.scheme() {
         "https" => {}
-        "http" if is_ours => {}
+        "http" if is_ours || errand == Errand::Authority => {}
         _ => return Err(bad("only https")),
     }
     let port = url.port_or_known_default().unwrap_or_default();
-    if !is_ours && !PORTS.contains(&port) {
-        return Err(bad("only ports 443 and 8443"));
+    if !is_ours && !errand.ports().contains(&port) {
+        return Err(bad("only the ports of the web"));
     }
     match literal {
         Some(address) => admit(address, allowed).map(|()| url),

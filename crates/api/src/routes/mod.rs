@@ -20,6 +20,7 @@ pub mod keys;
 pub mod limits;
 pub mod me;
 pub mod members;
+pub mod notices;
 pub mod packages;
 #[cfg(feature = "passkeys")]
 pub mod passkeys;
@@ -33,6 +34,8 @@ pub mod sign;
 mod sign_batch;
 pub mod taxpayers;
 pub mod tenant;
+pub mod trust;
+pub mod vault;
 
 use crate::routing::Catalog;
 
@@ -59,6 +62,9 @@ pub fn all() -> Catalog {
         hooks::routes(),
         sign::routes(),
         audit::routes(),
+        notices::routes(),
+        trust::routes(),
+        vault::routes(),
         published::routes(),
         taxpayers::routes(),
         tenant::routes(),

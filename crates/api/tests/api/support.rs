@@ -144,6 +144,7 @@ fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {
         vault: Arc::new(Vault::new(roots, Arc::new(db.clone()), custody)),
         clock,
         settings: Arc::new(Settings::sandbox()),
+        trust: Arc::default(),
     }
 }
 

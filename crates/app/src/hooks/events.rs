@@ -5,7 +5,7 @@
 //! away. Payloads are thin: ids and counts, what else there is to know is asked of the API.
 
 use crate::model::texts;
-use crate::model::{Content, Direction, Environment, Family, PackageState, Purpose, SolicitudState};
+use crate::model::{Content, CredentialKind, Direction, Environment, Family, PackageState, Purpose, SolicitudState};
 use serde_json::{Map, Value, json};
 
 texts! {
@@ -25,6 +25,10 @@ texts! {
         CredentialBlocked = "credential.blocked",
         /// A certificate was admitted.
         CredentialAdmitted = "credential.admitted",
+        /// A certificate ends before long.
+        CertificateExpiring = "certificate.expiring",
+        /// A certificate's time is over.
+        CertificateExpired = "certificate.expired",
         /// A run over documents ended and found something.
         CheckFindings = "check.findings",
         /// A run over documents ended and found nothing.
@@ -172,6 +176,18 @@ const ADMITTED: &[Field] = &[
     of("not_after", Shape::Instant),
 ];
 
+const ENDING: &[Field] = &[
+    TAXPAYER,
+    maybe("tax_id", Shape::Text(20)),
+    of("credential", Shape::Id("crd")),
+    of("notice", Shape::Id("ntc")),
+    of("kind", closed!(CredentialKind)),
+    of("number", Shape::Text(40)),
+    of("days", Shape::Count),
+    of("not_after", Shape::Instant),
+    of("escalated", Shape::Truth),
+];
+
 /// Characters of the names of all roles that come with one invitation.
 const ROLES: Shape = Shape::Text(500);
 
@@ -196,6 +212,7 @@ impl EventKind {
             EventKind::CancelledLate => const { &[TAXPAYER, of("package", Shape::Id("pkg")), of("count", Shape::Count)] },
             EventKind::CredentialBlocked => BLOCKED,
             EventKind::CredentialAdmitted => ADMITTED,
+            EventKind::CertificateExpiring | EventKind::CertificateExpired => ENDING,
             EventKind::CheckFindings | EventKind::CheckClean => CHECK,
             EventKind::JobDead => const { &[of("job", Shape::Id("job")), of("kind", CODE), of("code", CODE)] },
             EventKind::WebhookDisabled => const { &[of("webhook", Shape::Id("whk")), of("url", ADDRESS), of("reason", CODE)] },
@@ -220,6 +237,11 @@ impl EventKind {
             EventKind::CancelledLate => "Documents that were in force here were found cancelled.",
             EventKind::CredentialBlocked => "SAT refused a certificate; nothing more is asked with it until another is registered.",
             EventKind::CredentialAdmitted => "A certificate with its key was admitted.",
+            EventKind::CertificateExpiring => {
+                "A certificate in use ends in so many days (90, 60, 30, 15, 7 or 1), told once each; escalated if nobody \
+                 acknowledged the notice before."
+            }
+            EventKind::CertificateExpired => "The time of a certificate in use is over; nothing is signed with it any more.",
             EventKind::CheckFindings => "A check of documents ended and found something, or could not look at something.",
             EventKind::CheckClean => "A check of documents ended and found nothing.",
             EventKind::JobDead => "A job was given up after its last attempt and waits for a person.",

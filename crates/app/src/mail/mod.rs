@@ -91,7 +91,7 @@ impl MailKind {
             MailKind::AccountDisabled => &["organisation", "by", "at"],
             MailKind::ApiKeyCreated => &["organisation", "name", "by", "at"],
             MailKind::WebhookDisabled => &["url", "reason", "at"],
-            MailKind::CertificateExpiring => &["rfc", "name", "number", "until"],
+            MailKind::CertificateExpiring => &["rfc", "name", "number", "until", "when", "note"],
             MailKind::TenantSuspended => &["organisation", "by", "at"],
             MailKind::TenantDeletion => &["organisation", "by", "until"],
             MailKind::Test => &["at"],

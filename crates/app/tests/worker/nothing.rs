@@ -2,6 +2,8 @@
 
 use super::world::{Nowhere, Shared};
 use async_trait::async_trait;
+use fedatario_app::expiry::model::{Ending, Notice, NoticeRow};
+use fedatario_app::expiry::ports::Notices;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::*;
 use fedatario_app::hooks::ports::Hooks;
@@ -11,6 +13,8 @@ use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
+use fedatario_app::trust::model::RevocationRow;
+use fedatario_app::trust::ports::Revocations;
 use fedatario_audit::{Event, Head};
 use fedatario_base::PlatformScope;
 use fedatario_base::id::*;
@@ -463,6 +467,56 @@ impl Hooks for Shared {
     }
 
     async fn prune_events(&mut self, _: Timestamp) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Revocations for Shared {
+    async fn revocation(&mut self, _: &[u8; 32]) -> Stored<Option<RevocationRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn put_revocation(&mut self, _: &RevocationRow) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn credentials_bearing(&mut self, _: &[u8]) -> Stored<Vec<CredentialRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn certificates_due(&mut self, _: Timestamp, _: u32) -> Stored<Vec<Vec<u8>>> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Notices for Shared {
+    async fn credentials_ending(&mut self, _: Timestamp, _: Option<CredentialId>, _: u32) -> Stored<Vec<Ending>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_notices(&mut self, _: &[Notice]) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn notice(&mut self, _: NoticeId) -> Stored<Option<NoticeRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn notices(&mut self, _: bool, _: Option<NoticeId>, _: u32) -> Stored<Vec<NoticeRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn notices_untold(&mut self, _: u32) -> Stored<Vec<NoticeRow>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn tell_notice(&mut self, _: NoticeId, _: Timestamp) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn acknowledge_notice(&mut self, _: NoticeId, _: &str, _: Timestamp) -> Stored<bool> {
         Err(StoreError::NotFound)
     }
 }

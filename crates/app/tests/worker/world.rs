@@ -129,6 +129,7 @@ impl World {
             vault: Arc::new(vault),
             clock: self.clock.clone(),
             settings: Arc::new(Settings::sandbox()),
+            trust: Arc::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use fedatario_base::Secret;
 use fedatario_credentials::Kind;
-use fedatario_credentials::mint::{Authority, Minted, Subject};
+use fedatario_credentials::mint::{Authority, Country, Minted, Person, Subject};
 use jiff::Timestamp;
 use std::path::Path;
 use std::process::Command;
@@ -87,4 +87,27 @@ impl Seeded {
         }
         bytes
     }
+}
+
+pub fn dominican() -> Person {
+    Person::Dominican { document: "00199999996".into(), given_name: "PEDRO".into(), surname: "PÉREZ MARTÍNEZ".into() }
+}
+
+pub fn panamanian() -> Person {
+    Person::Panamanian {
+        ruc: "155596713-2-2015".into(),
+        dv: "59".into(),
+        legal_name: "COMERCIAL ÑANDÚ, S.A.".into(),
+        given_name: "JUAN".into(),
+        surname: "PITTÍ".into(),
+        cedula: "8-442-445".into(),
+    }
+}
+
+pub fn authority_in(country: Country) -> Authority {
+    Authority::generate_in(country, "AUTORIDAD DE PRUEBA", at(NOW)).expect("a fresh authority")
+}
+
+pub fn issue_to(authority: &Authority, person: &Person) -> Minted {
+    authority.issue_to(person, at("2025-01-01T00:00:00Z"), at("2029-01-01T00:00:00Z")).expect("a fresh certificate")
 }

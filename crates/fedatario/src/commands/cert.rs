@@ -1,32 +1,84 @@
 //! `cert inspect`: what certificates and keys are, whose, until when, and which belong together.
 //!
+//! Whether an authority vouches for a certificate is told as far as authorities are known: those of `--trust`, else
+//! the configured ones; whether it took it back is asked only with `--online`.
+//!
 //! One object a file with `--json`, in the order given. A key is only ever compared, never shown.
 
 use super::pipe;
 use crate::cli::Cert;
-use crate::config;
 use crate::failure::Failure;
 use crate::present::Screen;
+use crate::{config, wiring};
+use fedatario_app::trust::{Chain, Inquiry, Trust};
 use fedatario_base::clock::SystemClock;
 use fedatario_base::code::Exit;
 use fedatario_base::{Clock, Code, Secret};
 use fedatario_credentials::certificate::MAX_CERTIFICATE_BYTES;
 use fedatario_credentials::key::MAX_KEY_BYTES;
 use fedatario_credentials::pkcs12::MAX_PKCS12_BYTES;
+use fedatario_credentials::revocation::State;
 use fedatario_credentials::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Runs one of the commands.
-pub fn run(command: Cert, screen: &Screen) -> Result<Exit, Failure> {
+pub async fn run(command: Cert, screen: &Screen) -> Result<Exit, Failure> {
     match command {
-        Cert::Inspect { files, password_file } => {
+        Cert::Inspect { files, password_file, trust, online } => {
             let password = password_file.map(|it| config::password(&it)).transpose()?;
-            inspect(&files, password.as_ref(), screen)
+            let judge = Judge::new(trust.as_deref(), online)?;
+            inspect(&files, password.as_ref(), &judge, screen).await
         }
+    }
+}
+
+/// Who says whether a certificate can be relied on: the authorities given or configured, asked if that is wished.
+struct Judge {
+    trust: Trust,
+    inquiry: Option<Inquiry>,
+}
+
+impl Judge {
+    fn new(path: Option<&Path>, is_online: bool) -> Result<Self, Failure> {
+        let trust = match path {
+            Some(path) => {
+                let found = Trust::new(wiring::authorities_at(path)?);
+                found.map_err(|error| Failure::new(error.code(), format!("{}: {error}", path.display())))?
+            }
+            None => wiring::trust()?,
+        };
+        let inquiry = if is_online { Some(Inquiry::new(Arc::new(wiring::fetcher()?))) } else { None };
+        Ok(Self { trust, inquiry })
+    }
+
+    /// The chain, and what the authority at its end says.
+    async fn judge(&self, certificate: &Certificate) -> (Chain, Value) {
+        let now = now();
+        let chain = self.trust.chain(certificate, now);
+        let unknown = |why: String| json!({ "state": "unknown", "why": why });
+        let places = chain.issuer().and_then(|it| Some((it, self.trust.places_of(it)?)));
+        let revocation = match (places, &self.inquiry) {
+            (_, None) => unknown("not_asked".to_owned()),
+            (None, _) => unknown("no_address".to_owned()),
+            (Some((issuer, places)), Some(inquiry)) => match inquiry.ask(certificate, issuer, places, now).await {
+                Err(problem) => unknown(problem),
+                Ok((told, source)) => {
+                    let until = told.next_update.to_string();
+                    match told.state {
+                        State::Good => json!({ "state": "good", "source": source, "valid_until": until }),
+                        State::Revoked { at, reason } => {
+                            json!({ "state": "revoked", "source": source, "revoked_at": at.to_string(), "reason": reason })
+                        }
+                    }
+                }
+            },
+        };
+        (chain, revocation)
     }
 }
 
@@ -66,7 +118,7 @@ enum Found {
     Refused(CredentialError),
 }
 
-fn inspect(files: &[PathBuf], password: Option<&Secret>, screen: &Screen) -> Result<Exit, Failure> {
+async fn inspect(files: &[PathBuf], password: Option<&Secret>, judge: &Judge, screen: &Screen) -> Result<Exit, Failure> {
     let mut all = Vec::new();
     for file in files {
         let bytes = pipe::read_secret(file, MAX_PKCS12_BYTES)?;
@@ -74,7 +126,7 @@ fn inspect(files: &[PathBuf], password: Option<&Secret>, screen: &Screen) -> Res
     }
     let mut worst = Exit::Good;
     for (file, found) in &all {
-        worst = worse(worst, tell(file, found, &all, screen));
+        worst = worse(worst, tell(file, found, &all, judge, screen).await);
     }
     Ok(worst)
 }
@@ -97,20 +149,16 @@ fn open(bytes: &[u8], password: Option<&Secret>) -> Found {
     opened.unwrap_or_else(Found::Refused)
 }
 
-fn tell(file: &str, found: &Found, all: &[(String, Found)], screen: &Screen) -> Exit {
+async fn tell(file: &str, found: &Found, all: &[(String, Found)], judge: &Judge, screen: &Screen) -> Exit {
     match found {
         Found::Certificate(certificate) => {
             let key = all.iter().find_map(|(name, it)| match it {
                 Found::Key(key) if key.belongs_to(certificate) => Some(name.as_str()),
                 _ => None,
             });
-            tell_certificate(file, "certificate", certificate, key, screen);
-            Exit::Good
+            tell_certificate((file, "certificate"), certificate, key, judge, screen).await
         }
-        Found::Pair(pair) => {
-            tell_certificate(file, "pkcs12", pair.certificate(), Some(file), screen);
-            Exit::Good
-        }
+        Found::Pair(pair) => tell_certificate((file, "pkcs12"), pair.certificate(), Some(file), judge, screen).await,
         Found::Key(key) => tell_key(file, key, all, screen),
         Found::Closed(kind) => {
             let kind = if *kind == FileKind::Pkcs12 { "pkcs12" } else { "key" };
@@ -129,7 +177,15 @@ fn tell(file: &str, found: &Found, all: &[(String, Found)], screen: &Screen) -> 
     }
 }
 
-fn tell_certificate(file: &str, kind: &str, certificate: &Certificate, key: Option<&str>, screen: &Screen) {
+/// A certificate that no configured authority issued, or that its authority took back, is a finding.
+async fn tell_certificate(
+    (file, kind): (&str, &str),
+    certificate: &Certificate,
+    key: Option<&str>,
+    judge: &Judge,
+    screen: &Screen,
+) -> Exit {
+    let (chain, revocation) = judge.judge(certificate).await;
     let arguments = [
         ("file", file.to_owned()),
         ("kind", certificate.purpose().text().to_owned()),
@@ -142,12 +198,28 @@ fn tell_certificate(file: &str, kind: &str, certificate: &Certificate, key: Opti
         ("key", key.unwrap_or("-").to_owned()),
     ];
     screen.say("cli-inspect-certificate", &arguments);
+    let said = |what: &str| screen.text(&format!("cli-standing-{what}"), &[]);
+    let state = revocation["state"].as_str().unwrap_or_default();
+    let arguments = [("chain", said(&format!("chain-{}", chain.text()))), ("revocation", said(&format!("revocation-{state}")))];
+    screen.say("cli-inspect-standing", &arguments);
+    let is_bad = matches!(chain, Chain::Untrusted(_)) || state == "revoked";
     let mut told = of(certificate);
     told["file"] = json!(file);
     told["type"] = json!(kind);
     told["valid"] = json!(certificate.check_valid_at(now()).is_ok());
     told["key_match"] = json!(key);
+    told["chain"] = chain_of(&chain);
+    told["revocation"] = revocation;
     screen.result(&told);
+    if is_bad { Exit::Finding } else { Exit::Good }
+}
+
+fn chain_of(chain: &Chain) -> Value {
+    match chain {
+        Chain::Trusted(path) => json!({ "state": "trusted", "path": path.iter().map(Certificate::subject).collect::<Vec<_>>() }),
+        Chain::Untrusted(error) => json!({ "state": "untrusted", "reason": error.to_string() }),
+        Chain::Unknown => json!({ "state": "unknown" }),
+    }
 }
 
 /// A key that fits none of the certificates it was given with is a finding.

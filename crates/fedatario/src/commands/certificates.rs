@@ -12,7 +12,7 @@ use fedatario_app::certificates::{self, Asked, Files, Handed, Imported, Place};
 use fedatario_app::model::{CredentialFilter, CredentialKind, CredentialRow, CredentialState};
 use fedatario_base::code::Exit;
 use fedatario_base::id::TaxpayerId;
-use fedatario_base::{Clock as _, Code, Secret};
+use fedatario_base::{Code, Secret};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -182,6 +182,8 @@ async fn import(house: &House, list: &Path, dry_run: bool, screen: &Screen) -> R
     }
     let key = if dry_run { "cli-certificates-would" } else { "cli-certificates-imported" };
     screen.say(key, &[("imported", imported.to_string()), ("total", done.len().to_string()), ("refused", refused.to_string())]);
-    screen.result(&json!({ "dry_run": dry_run, "total": done.len(), "imported": imported, "refused": refused, "rows": Value::Array(rows) }));
+    screen.result(
+        &json!({ "dry_run": dry_run, "total": done.len(), "imported": imported, "refused": refused, "rows": Value::Array(rows) }),
+    );
     Ok(if refused == 0 { Exit::Good } else { Exit::Finding })
 }

@@ -13,6 +13,7 @@ mod jobs;
 mod keys;
 mod mail;
 mod migrate;
+mod mint;
 mod openapi;
 mod owner_link;
 mod pipe;
@@ -58,7 +59,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Migrate => migrate::run(globals, screen).await,
         Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,
         Command::Xml { command } => xml::run(command, screen),
-        Command::Cert { command } => cert::run(command, screen),
+        Command::Cert { command } => cert::run(command, screen).await,
         Command::Cfdi { command } => cfdi::run(command, screen),
         Command::Explain { slug } => explain::run(&slug, screen),
     }

@@ -1,4 +1,4 @@
-//! `sandbox sat`: the simulator of SAT as a server of its own.
+//! `sandbox sat`: the simulator of SAT as a server of its own; `sandbox mint` is [`mint`](super::mint)'s.
 
 use crate::cli::{Sandbox as Command, SandboxSat};
 use crate::failure::Failure;
@@ -95,7 +95,10 @@ impl Knobs {
 
 /// Runs one of the simulators until it is told to stop.
 pub async fn run(command: Command, screen: &Screen) -> Result<Exit, Failure> {
-    let Command::Sat(arguments) = command;
+    let arguments = match command {
+        Command::Sat(arguments) => arguments,
+        Command::Mint(arguments) => return super::mint::run(&arguments, screen),
+    };
     let corpus = corpus(&arguments)?;
     for skipped in corpus.skipped() {
         eprintln!("{}: {}", skipped.file, skipped.reason);

@@ -9,6 +9,7 @@ use crate::http::{self, Bound};
 use crate::identity;
 use crate::present::Screen;
 use crate::signals::Stop;
+use fedatario_app::expiry;
 use fedatario_app::identity::Identity;
 use fedatario_app::jobs::schedule;
 use fedatario_app::ports::{ClaimFilter, System};
@@ -99,7 +100,7 @@ async fn work(premises: &Premises, stopped: watch::Receiver<bool>) {
 
 async fn tick(premises: &Premises, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(TICK);
-    let (mut forgotten, mut tended) = (None, None);
+    let (mut forgotten, mut tended, mut watched) = (None, None, None);
     let identity =
         identity::of(premises).inspect_err(|it| tracing::error!(detail = it.detail, "identity is not looked after")).ok();
     while !*stopped.borrow() {
@@ -109,6 +110,7 @@ async fn tick(premises: &Premises, mut stopped: watch::Receiver<bool>) {
         }
         let next = |expression: &str, now| schedule::next_after(expression, now).ok();
         forget(premises, &mut forgotten).await;
+        watch_ends(premises, &mut watched).await;
         if let Some(identity) = &identity {
             tend(identity, &mut tended).await;
         }
@@ -126,6 +128,18 @@ async fn tend(identity: &Identity, tended: &mut Option<Instant>) {
     if tended.is_none_or(|it| it.elapsed() >= TEND) {
         *tended = Some(Instant::now());
         identity.tend().await;
+    }
+}
+
+/// At the start, and for organisations that are new since: certificates that end are looked for each day.
+async fn watch_ends(premises: &Premises, watched: &mut Option<Instant>) {
+    if watched.is_some_and(|it| it.elapsed() < FORGET) {
+        return;
+    }
+    let at_once = watched.is_none();
+    *watched = Some(Instant::now());
+    if let Err(error) = expiry::summon(&premises.app, &premises.hands, at_once).await {
+        tracing::error!(code = error.code().slug(), %error, "the watch over certificates could not be set");
     }
 }
 

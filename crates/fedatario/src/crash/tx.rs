@@ -5,6 +5,8 @@
 
 use super::{operation, reach};
 use async_trait::async_trait;
+use fedatario_app::expiry::model::{Ending, Notice, NoticeRow};
+use fedatario_app::expiry::ports::Notices;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::*;
 use fedatario_app::hooks::ports::Hooks;
@@ -13,10 +15,12 @@ use fedatario_app::ports::*;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
+use fedatario_app::trust::model::RevocationRow;
+use fedatario_app::trust::ports::Revocations;
 use fedatario_audit as audit;
 use fedatario_base::Scope;
 use fedatario_base::id::{
-    CredentialId, DeliveryId, EventId, GrantId, JobId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
+    CredentialId, DeliveryId, EventId, GrantId, JobId, NoticeId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
 };
 use fedatario_vault::grant::Grant;
 use jiff::Timestamp;
@@ -227,4 +231,21 @@ forward!(AuditLog {
     fn audit_rows(from: u64, limit: u32) -> Vec<AuditRow>;
     fn add_checkpoint(size: u64, note: &str, anchored: bool) -> ();
     fn checkpoints() -> Vec<(u64, String, bool)>;
+});
+
+forward!(Revocations {
+    fn revocation(fingerprint: &[u8; 32]) -> Option<RevocationRow>;
+    fn put_revocation(row: &RevocationRow) -> ();
+    fn credentials_bearing(certificate: &[u8]) -> Vec<CredentialRow>;
+    fn certificates_due(now: Timestamp, limit: u32) -> Vec<Vec<u8>>;
+});
+
+forward!(Notices {
+    fn credentials_ending(before: Timestamp, after: Option<CredentialId>, limit: u32) -> Vec<Ending>;
+    fn add_notices(notices: &[Notice]) -> u64;
+    fn notice(id: NoticeId) -> Option<NoticeRow>;
+    fn notices(open_only: bool, before: Option<NoticeId>, limit: u32) -> Vec<NoticeRow>;
+    fn notices_untold(limit: u32) -> Vec<NoticeRow>;
+    fn tell_notice(id: NoticeId, now: Timestamp) -> bool;
+    fn acknowledge_notice(id: NoticeId, by: &str, now: Timestamp) -> bool;
 });

@@ -1,0 +1,293 @@
+//! `/api/sign/certificate/validate`: a certificate looked at before anybody relies on it. Nothing is kept of it.
+
+use crate::answer::Json;
+use crate::api::Api;
+use crate::call::Asked;
+use crate::form::{Field, Fields, Form, Kind};
+use crate::operation::Operation;
+use crate::problem::ApiError;
+use crate::routing::Routes;
+use fedatario_app::trust::model::RevocationState;
+use fedatario_app::trust::{self, Chain, Revocation};
+use fedatario_base::text::say;
+use fedatario_base::{Code, Permission, Scope, Secret};
+use fedatario_credentials::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey, Purpose};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+
+/// Bytes of a form: an archive of 256 KiB at most, and what surrounds it.
+const FORM_BYTES: usize = 512 << 10;
+/// Files that are opened at once: each takes a core for a while.
+static OPENING: Semaphore = Semaphore::const_new(1);
+/// Seconds of a day.
+const DAY_S: i64 = 24 * 3_600;
+
+/// The operations of this module.
+pub fn routes() -> Routes {
+    Routes::of("sign").add(
+        Operation::post("/api/sign/certificate/validate", "sign.certificate.validate", "Whether a certificate can be relied on")
+            .needs(Permission::CredentialRead)
+            .idempotency_ignored()
+            .body_at_most(FORM_BYTES)
+            .refuses(&[Code::CertificatePassword, Code::CertificateFormat])
+            .notes(
+                "Send `file`: a `.p12` or `.pfx` with `password`, a certificate alone, or a certificate with `key` and `password`. \
+                 Nothing is stored. What cannot be opened is 400; whatever opens is answered 200, and everything that speaks against it \
+                 stands in `reasons` with the code that an upload would be refused with. Revocation is asked by a job, at configured \
+                 addresses only: until it is answered the state is `unknown`, never `good`.",
+            ),
+        validate,
+    )
+}
+
+/// What is to be looked at.
+pub struct Looked;
+
+impl Fields for Looked {
+    const FIELDS: &'static [Field] = &[
+        Field { name: "file", kind: Kind::File, required: true, text: "`.p12`, `.pfx`, or a certificate in DER or PEM." },
+        Field { name: "key", kind: Kind::File, required: false, text: "The private key, `.key`." },
+        Field { name: "password", kind: Kind::Password, required: false, text: "The password of the archive or key." },
+    ];
+}
+
+/// What a certificate says.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ValidatedCertificate)]
+pub struct CertificateView {
+    /// To whom.
+    subject: String,
+    /// By whom.
+    issuer: String,
+    /// Its number: SAT's twenty digits, else the serial number in hex.
+    number: String,
+    /// The name of its holder.
+    name: String,
+    /// The first instant of its validity.
+    #[schema(value_type = String, format = DateTime)]
+    valid_from: Timestamp,
+    /// The last.
+    #[schema(value_type = String, format = DateTime)]
+    valid_to: Timestamp,
+    /// Whole days from now to its end; below zero when it is over.
+    days_until_expiration: i64,
+    /// Whether its time is over.
+    is_expired: bool,
+    /// `fiel`, `csd`, `ecf`, `pa`, `authority` or `other`.
+    purpose: &'static str,
+    /// The tax id in it.
+    tax_id: Option<String>,
+    /// `rfc`, `rnc`, `cedula`, `ruc` or `other`.
+    tax_id_kind: Option<&'static str>,
+    /// The check digits beside a RUC.
+    tax_id_check_digits: Option<String>,
+    /// Bits of its RSA key.
+    key_bits: u32,
+    /// SHA-1, for display.
+    fingerprint: String,
+    /// SHA-256: its identity.
+    fingerprint_sha256: String,
+}
+
+/// The way to an authority.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ValidatedChain)]
+pub struct ChainView {
+    /// `trusted`, `untrusted`, or `unknown` where no authority of its country is configured.
+    state: &'static str,
+    /// The subjects from the certificate up to the authority.
+    path: Vec<String>,
+    /// Why it ends nowhere.
+    reason: Option<String>,
+}
+
+/// What its authority says of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ValidatedRevocation)]
+pub struct RevocationView {
+    /// `good`, `revoked` or `unknown`.
+    state: &'static str,
+    /// When the authority was last asked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    checked_at: Option<Timestamp>,
+    /// Until when its word counts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_until: Option<Timestamp>,
+    /// Since when it is revoked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+    /// Why it is revoked.
+    reason: Option<String>,
+    /// Who said so.
+    source: Option<String>,
+    /// Why nothing is known.
+    why: Option<String>,
+}
+
+/// What speaks against it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ValidatedReason)]
+pub struct ReasonView {
+    /// The code that an upload would be refused with.
+    code: &'static str,
+    /// The same for people.
+    title: String,
+    /// More of it, for whoever looks for the cause.
+    detail: String,
+}
+
+/// How a certificate stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CertificateValidation)]
+pub struct ValidationView {
+    /// Whether nothing speaks against it.
+    success: bool,
+    /// What it says.
+    certificate: CertificateView,
+    /// Whether a private key came with it.
+    has_private_key: bool,
+    /// Whether that key is the certificate's; null without one.
+    key_matches: Option<bool>,
+    /// The way to an authority.
+    chain: ChainView,
+    /// What its authority says of it.
+    revocation: RevocationView,
+    /// Everything that speaks against it.
+    reasons: Vec<ReasonView>,
+}
+
+/// What was sent, opened.
+struct Opened {
+    certificate: Certificate,
+    key_matches: Option<bool>,
+}
+
+/// `POST /api/sign/certificate/validate`
+async fn validate(api: Api, asked: Asked, scope: Scope, mut form: Form<Looked>) -> Result<Json<ValidationView>, ApiError> {
+    let file = form.take("file").ok_or_else(|| ApiError::field("/file", Code::FieldMissing))?;
+    let (key, password) = (form.take("key"), form.take("password"));
+    if password.is_none() && (FileKind::of(file.expose()) == Some(FileKind::Pkcs12) || key.is_some()) {
+        return Err(ApiError::field("/password", Code::FieldMissing));
+    }
+    let _turn = OPENING.acquire().await.map_err(|error| ApiError::new(Code::Internal).because(error))?;
+    let opening = tokio::task::spawn_blocking(move || open(&file, key.as_ref(), &password.unwrap_or_else(|| Secret::new(""))));
+    let opened = opening.await.map_err(|error| ApiError::new(Code::Internal).because(error))?.map_err(refused)?;
+    drop(_turn);
+    let standing = trust::standing(&api.app, &scope, &opened.certificate).await?;
+    let found = reasons(&opened, &standing.chain, &standing.revocation, standing.at);
+    let told =
+        |(code, detail): (Code, String)| ReasonView { code: code.slug(), title: say(asked.language, code.slug(), &[]), detail };
+    Ok(Json(ValidationView {
+        success: found.is_empty(),
+        certificate: certificate_view(&opened.certificate, standing.at),
+        has_private_key: opened.key_matches.is_some(),
+        key_matches: opened.key_matches,
+        chain: chain_view(&standing.chain),
+        revocation: revocation_view(standing.revocation),
+        reasons: found.into_iter().map(told).collect(),
+    }))
+}
+
+/// A certificate of its own, beside a key, or out of an archive. A key that is another certificate's is told as
+/// such, and not refused: whoever asks wants to know.
+fn open(file: &Secret, key: Option<&Secret>, password: &Secret) -> Result<Opened, CredentialError> {
+    match (FileKind::of(file.expose()), key) {
+        (Some(FileKind::Pkcs12), None) => {
+            let (certificate, _) = Pair::from_pkcs12(file.expose(), password)?.into_parts();
+            Ok(Opened { certificate, key_matches: Some(true) })
+        }
+        (Some(FileKind::Pkcs12), Some(_)) => Err(CredentialError::KeyFormat("a key beside an archive that holds one")),
+        (Some(FileKind::PlainKey | FileKind::EncryptedKey), _) => {
+            Err(CredentialError::CertificateFormat("a key, and no certificate"))
+        }
+        (_, None) => Ok(Opened { certificate: Certificate::parse(file.expose())?, key_matches: None }),
+        (_, Some(key)) => {
+            let certificate = Certificate::parse(file.expose())?;
+            let matches = PrivateKey::open(key.expose(), password)?.belongs_to(&certificate);
+            Ok(Opened { certificate, key_matches: Some(matches) })
+        }
+    }
+}
+
+/// What does not open: the password, or the format with what is wrong with it. The error never holds what was sent.
+fn refused(error: CredentialError) -> ApiError {
+    let code = match &error {
+        CredentialError::Password => Code::CertificatePassword,
+        CredentialError::Crypto(_) => Code::CryptoFailed,
+        _ => Code::CertificateFormat,
+    };
+    ApiError::new(code).member("cause", error.code().slug()).member("cause_detail", error.to_string()).because(error)
+}
+
+fn reasons(opened: &Opened, chain: &Chain, revocation: &Revocation, now: Timestamp) -> Vec<(Code, String)> {
+    let it = &opened.certificate;
+    let mut found = Vec::new();
+    if let Err(error) = it.check_valid_at(now) {
+        found.push((error.code(), error.to_string()));
+    }
+    if opened.key_matches == Some(false) {
+        found.push((Code::KeyMismatch, CredentialError::KeyMismatch.to_string()));
+    }
+    match it.purpose() {
+        Purpose::Authority => found.push((Code::CertificatePurpose, "an authority's own certificate".to_owned())),
+        Purpose::Other => {
+            found.push((Code::CertificateSubject, "no tax id of Mexico, the Dominican Republic or Panama in it".to_owned()))
+        }
+        Purpose::Fiel | Purpose::Csd if it.tax_id().is_none() => {
+            found.push((Code::CertificateSubject, "its RFC is none".to_owned()))
+        }
+        Purpose::Fiel | Purpose::Csd | Purpose::Ecf | Purpose::Pa => {}
+    }
+    if let Chain::Untrusted(error) = chain {
+        found.push((Code::CertificateChain, error.to_string()));
+    }
+    if revocation.state == RevocationState::Revoked {
+        found.push((Code::CertificateRevoked, revocation.reason.clone().unwrap_or_default()));
+    }
+    found
+}
+
+fn certificate_view(it: &Certificate, now: Timestamp) -> CertificateView {
+    let tax_id = it.tax_id();
+    let left = it.not_after().duration_since(now).as_secs();
+    CertificateView {
+        subject: it.subject().to_owned(),
+        issuer: it.issuer(IssuerStyle::Rfc4514),
+        number: it.number().to_owned(),
+        name: it.name().to_owned(),
+        valid_from: it.not_before(),
+        valid_to: it.not_after(),
+        days_until_expiration: left.div_euclid(DAY_S),
+        is_expired: now > it.not_after(),
+        purpose: it.purpose().text(),
+        tax_id: tax_id.map(|it| it.number.clone()),
+        tax_id_kind: tax_id.map(|it| it.kind.text()),
+        tax_id_check_digits: tax_id.and_then(|it| it.check_digits.clone()),
+        key_bits: it.key_bits(),
+        fingerprint: it.fingerprint_sha1(),
+        fingerprint_sha256: trust::name_of(it),
+    }
+}
+
+fn chain_view(chain: &Chain) -> ChainView {
+    let (path, reason) = match chain {
+        Chain::Trusted(path) => (path.iter().map(|it| it.subject().to_owned()).collect(), None),
+        Chain::Untrusted(error) => (Vec::new(), Some(error.to_string())),
+        Chain::Unknown => (Vec::new(), None),
+    };
+    ChainView { state: chain.text(), path, reason }
+}
+
+fn revocation_view(it: Revocation) -> RevocationView {
+    RevocationView {
+        state: it.state.text(),
+        checked_at: it.checked_at,
+        valid_until: it.until,
+        revoked_at: it.revoked_at,
+        reason: it.reason,
+        source: it.source,
+        why: it.why,
+    }
+}

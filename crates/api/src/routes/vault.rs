@@ -1,0 +1,165 @@
+//! `/api/vault/…`: whether the vault opens, under which keys things lie, and which cryptography is in use.
+
+use crate::answer::Json;
+use crate::api::Api;
+use crate::operation::Operation;
+use crate::problem::ApiError;
+use crate::routing::Routes;
+use fedatario_app::inventory::{self, Inventory, Keys, Use};
+use fedatario_base::{Permission, Scope};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The operations of this module.
+pub fn routes() -> Routes {
+    Routes::of("vault")
+        .add(
+            Operation::get(
+                "/api/vault/status",
+                "vault.status",
+                "Whether the vault opens, and under which versions of keys things lie",
+            )
+            .needs(Permission::KeyRotate),
+            status,
+        )
+        .add(
+            Operation::get("/api/vault/inventory", "vault.inventory", "Every algorithm in use, where, and until when")
+                .needs(Permission::KeyRotate)
+                .notes("Weak algorithms stand here with the reason why they are used; `quantum` says what becomes of each."),
+            inventory,
+        )
+}
+
+/// A tenant's newest key of a use.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultKey)]
+pub struct KeyView {
+    /// What it is for: `data` or `note`.
+    key_use: &'static str,
+    /// Its version.
+    version: u32,
+    /// The version of the root key that wraps it.
+    root_version: u32,
+    /// Whether that root key is here and opens it.
+    opens: bool,
+}
+
+/// What lies under older keys.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultBehind)]
+pub struct BehindView {
+    /// Data keys of credentials under an older key of the tenant.
+    data_keys: u64,
+    /// Keys of the tenant under an older root key.
+    tenant_keys: u64,
+}
+
+/// How the vault stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultStatus)]
+pub struct StatusView {
+    /// Whether something lies under a key that is not here.
+    sealed: bool,
+    /// The version of the root key that wraps what is new.
+    root_key_version: u32,
+    /// The tenant's keys.
+    tenant_keys: Vec<KeyView>,
+    /// What a rotation has still to move.
+    rows_behind: BehindView,
+}
+
+/// `GET /api/vault/status`
+async fn status(api: Api, scope: Scope) -> Result<Json<StatusView>, ApiError> {
+    let (standing, data_keys) = inventory::standing(&api.app, &scope).await?;
+    let root = standing.root_version;
+    let tenant_keys = standing.keys.iter().filter(|it| it.root_version != root).count() as u64;
+    let keys = standing.keys.iter().map(|it| KeyView {
+        key_use: it.key_use.text(),
+        version: it.version,
+        root_version: it.root_version,
+        opens: it.opens,
+    });
+    Ok(Json(StatusView {
+        sealed: standing.is_sealed(),
+        root_key_version: root,
+        tenant_keys: keys.collect(),
+        rows_behind: BehindView { data_keys, tenant_keys },
+    }))
+}
+
+/// One algorithm in one place.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultAlgorithm)]
+pub struct UseView {
+    /// Its name.
+    algorithm: &'static str,
+    /// What it is for.
+    purpose: &'static str,
+    /// Where in the program.
+    place: &'static str,
+    /// Whether it protects what is new, or reads what others made.
+    makes: bool,
+    /// Strength in bits against today's computers.
+    bits: u16,
+    /// What a quantum computer makes of it: `broken`, `halved` or `none`.
+    quantum: &'static str,
+    /// Why it is used although it is weak; empty if it is not.
+    reason: &'static str,
+}
+
+impl From<Use> for UseView {
+    fn from(it: Use) -> Self {
+        let Use { algorithm, purpose, place, makes, bits, quantum, reason } = it;
+        Self { algorithm, purpose, place, makes, bits, quantum, reason }
+    }
+}
+
+/// Certificates of one kind and key.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultCertificates)]
+pub struct CertificatesView {
+    /// `fiel`, `csd`, `ecf` or `pa`.
+    kind: &'static str,
+    /// `rsa`.
+    algorithm: &'static str,
+    /// Bits of the key.
+    key_bits: u32,
+    /// How many, in use, blocked or waiting.
+    count: u64,
+    /// When the first of them ends.
+    #[schema(value_type = String, format = DateTime)]
+    first_ends_at: Timestamp,
+    /// When the last of them ends.
+    #[schema(value_type = String, format = DateTime)]
+    last_ends_at: Timestamp,
+}
+
+impl From<Keys> for CertificatesView {
+    fn from(it: Keys) -> Self {
+        let Keys { kind, algorithm, key_bits, count, first_ends_at, last_ends_at } = it;
+        Self { kind, algorithm, key_bits, count, first_ends_at, last_ends_at }
+    }
+}
+
+/// Everything.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultInventory)]
+pub struct InventoryView {
+    /// What the program does.
+    algorithms: Vec<UseView>,
+    /// What the tenant's certificates are.
+    certificates: Vec<CertificatesView>,
+    /// What is to be done once there are quantum computers.
+    post_quantum: &'static str,
+}
+
+/// `GET /api/vault/inventory`
+async fn inventory(api: Api, scope: Scope) -> Result<Json<InventoryView>, ApiError> {
+    let Inventory { algorithms, certificates, post_quantum } = inventory::of(&api.app, &scope).await?;
+    Ok(Json(InventoryView {
+        algorithms: algorithms.into_iter().map(UseView::from).collect(),
+        certificates: certificates.into_iter().map(CertificatesView::from).collect(),
+        post_quantum,
+    }))
+}
