@@ -292,6 +292,16 @@ pub const BULLETS: &[Bullet] = &[
         "The first day with curl, as the page tells it: owner, second factor, a reader, a key, a year, a webhook",
         &["the API's first day"],
     ),
+    bullet(
+        TOLD,
+        "A certificate to its proof with curl, as the page tells it: uploaded, replaced, signed with, verified by xmlsec1, the chain by Python, a byte found",
+        &["the proof: the page with curl"],
+    ),
+    bullet(
+        TOLD,
+        "Certificates go in, wait, are replaced, put back, destroyed; refused for their exact reason; imported by the hundred; a person's own are theirs",
+        &["api: a certificate", "api: of two certificates", "api: certificates are let in", "api: a person's own certificate"],
+    ),
     bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
     bullet(TOLD, "Every published event is told somewhere", &["webhooks: every event"]),
     bullet(

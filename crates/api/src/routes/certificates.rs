@@ -165,8 +165,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/certificates/{certificate}/delegations/{rnc}", "delegations.end", "Its holder signs for it no more")
                 .needs(Permission::CredentialUpload)
                 .step_up()
-                .audits("credential.undelegated")
-                .refuses(&[Code::TaxIdFormat]),
+                .audits("credential.undelegated"),
             undelegate,
         )
 }

@@ -55,7 +55,9 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     };
     let mut tx = stage.app.store.begin(&scope).await.expect("a transaction");
     tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
-    let mut ids = vec![taxpayer.id.to_string()];
+    let seal = seal(taxpayer.id, now);
+    tx.put_credential(&seal, now).await.expect("a certificate");
+    let mut ids = vec![taxpayer.id.to_string(), seal.id.to_string()];
     let of_sat = of_sat(tx.as_mut(), &Moment::now(&stage.app, &scope), taxpayer.id).await;
     ids.extend(hooks(tx.as_mut(), now).await);
     for kind in ["sat.verify", "sat.ask"] {
@@ -66,6 +68,33 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     tx.commit().await.expect("committed");
     ids.extend(of_sat);
     ids
+}
+
+/// A seal of SAT, whose key nobody has.
+fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
+    let id = CredentialId::fresh(now);
+    CredentialRow {
+        id,
+        owner: Owner::Taxpayer(owner),
+        kind: CredentialKind::Csd,
+        number: "30001000000500009999".into(),
+        name: "Sello".into(),
+        certificate: crate::certificates::SEAL.clone(),
+        not_before: now,
+        not_after: "2027-09-01T12:00:00Z".parse().expect("an instant"),
+        state: CredentialState::Active,
+        reason: None,
+        wrapped_key: vec![0; 60],
+        key_use: KeyUse::Data,
+        key_version: 1,
+        digest: [0; 32],
+        object: format!("objects/{id}"),
+        activate: None,
+        replaced: None,
+        keep_until: None,
+        uploaded_by: "system".into(),
+        created: now,
+    }
 }
 
 async fn of_sat(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId) -> Vec<String> {

@@ -170,7 +170,8 @@ pub async fn delegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str, to:
 
 /// Ends it.
 pub async fn undelegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str) -> AppResult<()> {
-    let (now, rnc) = (may_change(app, scope)?, normal(rnc)?);
+    let now = may_change(app, scope)?;
+    let rnc = normal(rnc).map_err(|_| AppError::NotFound(rnc.to_owned()))?;
     let mut tx = app.store.begin(scope).await?;
     dominican(tx.as_mut(), id).await?;
     if tx.end_delegations(id, &rnc, now.wall).await? == 0 {

@@ -77,7 +77,7 @@ pub async fn sign(app: &App, scope: &Scope, wish: Wish, document: &[u8]) -> AppR
         Ok(credential) => credential,
         Err(error) => return Err(refused(app, scope, wish, document, error).await),
     };
-    Ok(app.vault.seal_logged(scope, credential, wish.kind.profile(), document, app.clock.service()).await?)
+    Ok(app.vault.seal_logged(scope, credential, wish.kind.profile(), document, app.clock.wall()).await?)
 }
 
 /// A person of the scope; nobody for programs and the shell.
