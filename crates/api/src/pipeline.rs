@@ -66,13 +66,7 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
     response
 }
 
-async fn admit(
-    entry: &Entry,
-    api: &Api,
-    asked: &Asked,
-    request: Request,
-    progress: &mut Progress,
-) -> Result<Response, ApiError> {
+async fn admit(entry: &Entry, api: &Api, asked: &Asked, request: Request, progress: &mut Progress) -> Result<Response, ApiError> {
     let operation = &entry.operation;
     let principal = match who(operation, api, asked, request.headers(), progress).await {
         Ok(principal) => principal,

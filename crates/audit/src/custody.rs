@@ -361,11 +361,9 @@ fn flaw(signed: &SignedCustody, key: &PublicKey, checkpoint: Option<&Checkpoint>
     })
 }
 
-/// Whether a report says what a chain says: `entries` are those of an export that was verified, up to
-/// the size of the report's checkpoint, and `head` is the hash of the last of them.
-pub fn recounted<'a>(report: &CustodyReport, entries: impl Iterator<Item = &'a [u8]>, head: &Link) -> bool {
-    let mut again = Custody::of(&report.credential);
-    entries.for_each(|it| again.feed(it));
+/// Whether a report says what a chain says: `again` was fed the entries of an export that was verified, up
+/// to the size of the report's checkpoint, and `head` is the hash of the last of them.
+pub fn recounted(report: &CustodyReport, mut again: Custody, head: &Link) -> bool {
     again.conclude();
     let checkpoint = crate::note::parse_note(&report.checkpoint).map(|it| it.checkpoint);
     checkpoint.is_ok_and(|it| it.head == *head)

@@ -120,7 +120,8 @@ fn mutant(choices: &mut Choices, chain: &[Appended], signer: &Signer) -> (&'stat
             "chained anew"
         }
         9 => {
-            let other = [&chain[..k - 1], &extend(TENANT, if k == 1 { Head::EMPTY } else { chain[k - 2].head() }, len + 1 - k, 98)].concat();
+            let other = [&chain[..k - 1], &extend(TENANT, if k == 1 { Head::EMPTY } else { chain[k - 2].head() }, len + 1 - k, 98)]
+                .concat();
             let end = all.len() - 1;
             all[end] = lines(&export(&other, signer)).pop().unwrap();
             "checkpoint of another"

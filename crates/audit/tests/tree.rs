@@ -62,7 +62,10 @@ fn paths_from_kept_nodes_are_the_defined_ones() {
             assert_eq!(Some(&path), consistency_proof(leaves, old as usize).as_ref(), "{old} in {size}");
             assert!(verify_consistency(old, &root(&leaves[..old as usize]), size, &own_root, &path));
         }
-        assert_eq!((inclusion_ranges(size, size), consistency_ranges(0, size), consistency_ranges(size + 1, size)), (None, None, None));
+        assert_eq!(
+            (inclusion_ranges(size, size), consistency_ranges(0, size), consistency_ranges(size + 1, size)),
+            (None, None, None)
+        );
     }
     covers!("audit: inclusion and consistency proofs at all boundaries of sizes 0 to 4096, from kept nodes as from all leaves");
 }

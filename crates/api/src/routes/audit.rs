@@ -59,7 +59,9 @@ pub fn routes() -> Routes {
             Operation::get("/api/audit/proofs/{n}", "audit.prove", "A proof of one entry without the others")
                 .needs(Permission::AuditRead)
                 .refuses(&EVIDENCE)
-                .notes("The entry's bytes, a path of hashes and a signed checkpoint; `fedatario audit verify --proof FILE` checks it."),
+                .notes(
+                    "The entry's bytes, a path of hashes and a signed checkpoint; `fedatario audit verify --proof FILE` checks it.",
+                ),
             prove,
         )
         .add(
@@ -131,8 +133,7 @@ pub fn routes() -> Routes {
 }
 
 /// What may be wrong with a chain that something is to be proven of.
-const EVIDENCE: [Code; 5] =
-    [Code::AuditAltered, Code::AuditGap, Code::AuditTruncated, Code::AuditCheckpoint, Code::AuditFormat];
+const EVIDENCE: [Code; 5] = [Code::AuditAltered, Code::AuditGap, Code::AuditTruncated, Code::AuditCheckpoint, Code::AuditFormat];
 
 /// An entry of the chain.
 #[derive(Debug, Serialize, ToSchema)]
