@@ -47,7 +47,8 @@ pub fn routes() -> Routes {
             Operation::post("/api/audit/verify", "audit.verify", "Is the record of all this intact?")
                 .needs(Permission::AuditRead)
                 .idempotency_ignored()
-                .refuses(&[Code::AuditCheckpoint, Code::AuditFormat, Code::AuditAltered, Code::AuditGap])
+                .refuses(&[Code::AuditCheckpoint, Code::AuditFormat, Code::AuditAltered, Code::AuditGap, Code::NotFound])
+                .example(r#"{"from":1}"#)
                 .notes("The whole chain, or a part: `from` and `to`, or what came after a `checkpoint` that was handed out."),
             verify,
         )
@@ -68,7 +69,8 @@ pub fn routes() -> Routes {
             Operation::post("/api/audit/consistency", "audit.consistency", "Is an old checkpoint a beginning of the chain?")
                 .needs(Permission::AuditRead)
                 .idempotency_ignored()
-                .refuses(&EVIDENCE),
+                .refuses(&EVIDENCE)
+                .example(r#"{"checkpoint":"fedatario.audit/ten_…\n42\n…\n"}"#),
             consistency,
         )
         .add(
@@ -90,7 +92,15 @@ pub fn routes() -> Routes {
                 .step_up()
                 .idempotency_ignored()
                 .audits("audit.exported")
-                .refuses(&EVIDENCE)
+                .refuses(&[
+                    Code::AuditAltered,
+                    Code::AuditGap,
+                    Code::AuditTruncated,
+                    Code::AuditCheckpoint,
+                    Code::AuditFormat,
+                    Code::NotFound,
+                ])
+                .example(r#"{"format":"csv"}"#)
                 .notes(
                     "NDJSON; `fedatario audit verify FILE` checks it anywhere, and so does the script of \
                      `/api/audit/verifier`. What was exported counts as anchored. `csv` is for reading, and proves nothing.",

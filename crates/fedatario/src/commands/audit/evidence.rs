@@ -13,7 +13,6 @@ use fedatario_audit::proof::{MAX_PROOF_BYTES, verify_proof};
 use fedatario_audit::{KeyTrust, Link, PublicKey, parse_note, verify_export};
 use fedatario_base::code::Exit;
 use fedatario_base::id::CredentialId;
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -161,15 +160,15 @@ fn give(text: &str, value: &Value, output: Option<&Path>, screen: &Screen) -> Re
     Ok(Exit::Good)
 }
 
-fn json_of(value: &impl Serialize) -> Result<(String, Value), Failure> {
-    let value = serde_json::to_value(value).map_err(|error| Failure::internal(error.to_string()))?;
+fn text_of(made: serde_json::Result<Value>) -> Result<(String, Value), Failure> {
+    let value = made.map_err(|error| Failure::internal(error.to_string()))?;
     Ok((format!("{value}\n"), value))
 }
 
 /// `audit prove N`
 pub async fn prove(globals: &Globals, n: u64, output: Option<&Path>, screen: &Screen) -> Result<Exit, Failure> {
     let house = House::open(globals, Opening::existing()).await?;
-    let (text, value) = json_of(&evidence::prove(&house.app, &house.scope, n).await?)?;
+    let (text, value) = text_of(serde_json::to_value(evidence::prove(&house.app, &house.scope, n).await?))?;
     give(&text, &value, output, screen)
 }
 
@@ -184,7 +183,7 @@ pub async fn checkpoint(globals: &Globals, output: Option<&Path>, screen: &Scree
 pub async fn consistency(globals: &Globals, old: &Path, output: Option<&Path>, screen: &Screen) -> Result<Exit, Failure> {
     let house = House::open(globals, Opening::existing()).await?;
     let found = evidence::consistency(&house.app, &house.scope, &small(old)?).await?;
-    let (text, value) = json_of(&found.proof)?;
+    let (text, value) = text_of(serde_json::to_value(&found.proof))?;
     let Some(damage) = found.damage else { return give(&text, &value, output, screen) };
     screen.say(
         "cli-audit-inconsistent",
@@ -210,7 +209,7 @@ pub async fn custody(
     let credential: CredentialId = credential.parse().map_err(|_| bad())?;
     let house = House::open(globals, Opening::existing()).await?;
     let signed = signatures::custody(&house.app, &house.scope, credential).await?;
-    let (text, value) = json_of(&signed)?;
+    let (text, value) = text_of(serde_json::to_value(&signed))?;
     let page = || printed::custody(screen.language(), &signed, &hex(&sha256(text.trim_end().as_bytes()))).html();
     give(&if html { page() } else { text.clone() }, &value, output, screen)
 }
