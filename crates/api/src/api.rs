@@ -1,10 +1,12 @@
 //! The services as the operations reach them.
 
 use crate::cursor::CursorKey;
+use crate::denials::Denials;
 use crate::limits::Limiter;
 use crate::lines::Lines;
 use crate::settings::Settings;
 use fedatario_app::App;
+use fedatario_app::called::Origins;
 use fedatario_app::identity::Identity;
 use fedatario_app::identity::door::Door;
 use fedatario_app::identity::people::People;
@@ -43,6 +45,10 @@ pub struct Inner {
     pub parts: Parts,
     /// Who may ask how much more.
     pub limiter: Limiter,
+    /// Addresses, sealed for the entries that name them.
+    pub origins: Origins,
+    /// Who was turned away without being known.
+    pub denials: Denials,
     leaving: AtomicBool,
 }
 
@@ -50,7 +56,13 @@ impl Api {
     /// The services, ready to be called.
     pub fn new(parts: Parts) -> Self {
         let limiter = Limiter::new(parts.settings.limits);
-        Self(Arc::new(Inner { parts, limiter, leaving: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            parts,
+            limiter,
+            origins: Origins::default(),
+            denials: Denials::default(),
+            leaving: AtomicBool::new(false),
+        }))
     }
 
     /// From now on `/readyz` refuses, so that nobody sends more: this process is on its way out.
@@ -61,6 +73,16 @@ impl Api {
     /// Whether this process is on its way out.
     pub fn is_leaving(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Addresses, sealed for the entries that name them.
+    pub fn origins(&self) -> &Origins {
+        &self.0.origins
+    }
+
+    /// Who was turned away without being known.
+    pub fn denials(&self) -> &Denials {
+        &self.0.denials
     }
 
     /// Who may ask how much more.

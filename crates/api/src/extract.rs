@@ -154,6 +154,14 @@ impl Segment for i16 {
     }
 }
 
+impl Segment for u64 {
+    const REFUSED: Code = Code::NotFound;
+
+    fn schema() -> Value {
+        json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 })
+    }
+}
+
 /// The next part of the path: `At<TaxpayerId>` for `{taxpayer}`. Several are read in order.
 #[derive(Debug, Clone, Copy)]
 pub struct At<T>(pub T);
@@ -265,6 +273,25 @@ impl<T: DeserializeOwned + ToSchema + Send> Extract for Body<T> {
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| body_error(&error))?;
         reader.end().map_err(|error| ApiError::new(Code::JsonMalformed).because(error))?;
         Ok(Self(value))
+    }
+}
+
+/// The same where the caller may leave it out: no body, or `null`, is the form with nothing filled in.
+#[derive(Debug, Clone)]
+pub struct Perhaps<T>(pub T);
+
+impl<T: DeserializeOwned + ToSchema + Default + Send> Extract for Perhaps<T> {
+    fn describe(description: &mut Description) {
+        Body::<T>::describe(description);
+    }
+
+    async fn extract(call: &mut Call) -> Result<Self, ApiError> {
+        let bytes = call.take_whole();
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
+            return Ok(Self(T::default()));
+        }
+        call.content = crate::call::Content::Whole(bytes);
+        Ok(Self(Body::<T>::extract(call).await?.0))
     }
 }
 

@@ -20,6 +20,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use fedatario_app::audit_trail::{canonical, sha256};
+use fedatario_app::called;
 use fedatario_app::replay::{ANSWER_BYTES, Answered, Claim, Named};
 use fedatario_base::{Code, Scope};
 use http_body_util::BodyExt;
@@ -134,7 +135,7 @@ fn meaning(call: &Call, bytes: &[u8]) -> Vec<u8> {
 /// Runs in a task of its own: whoever hangs up does not undo what was begun.
 async fn done_by_itself(call: Call, serve: Serve, scope: Scope, named: Named) -> Result<Response, ApiError> {
     let (api, secret) = (call.api.clone(), call.operation.answers_secret);
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(called::carried(called::now(), async move {
         let (kept, answer) = match serve(call).await {
             Ok(response) => hold(response, secret).await?,
             Err(error) if error.what_became() == Outcome::None => {
@@ -146,7 +147,7 @@ async fn done_by_itself(call: Call, serve: Serve, scope: Scope, named: Named) ->
         };
         api.replays.keep(&scope, &named, &kept).await?;
         Ok(answer)
-    });
+    }));
     task.await.map_err(|error| ApiError::new(Code::Internal).because(error).outcome(Outcome::Uncertain))?
 }
 

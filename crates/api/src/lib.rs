@@ -66,6 +66,7 @@ pub mod api;
 pub mod call;
 pub mod content;
 pub mod cursor;
+pub mod denials;
 pub mod describe;
 pub mod edge;
 pub mod events;

@@ -7,6 +7,7 @@
 use crate::api::Api;
 use crate::call::{Asked, Call, Content};
 use crate::content;
+use crate::denials;
 use crate::idempotency;
 use crate::limits::{self, Standing};
 use crate::operation::{Access, Deprecation, Operation};
@@ -17,7 +18,9 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::response::Response;
+use fedatario_app::called::{self, Called};
 use fedatario_app::identity::door::Principal;
+use fedatario_app::identity::service::NO_TENANT;
 use fedatario_audit::{Event, Outcome as Ended};
 use fedatario_base::Code;
 use fedatario_base::id::TenantId;
@@ -50,7 +53,9 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
     // The edge sets it on every request; without it nobody could be told anything.
     let Some(asked) = request.extensions().get::<Asked>().cloned() else { return Response::default() };
     let mut progress = Progress::default();
-    let done = admit(&entry, &api, &asked, request, &mut progress).await;
+    // Whoever they turn out to be, what is chained from here on names this request and its address.
+    let called = called_by(&api, &asked, NO_TENANT).await;
+    let done = called::within(called, admit(&entry, &api, &asked, request, &mut progress)).await;
     let mut response = done.unwrap_or_else(|error| {
         note(&entry.operation, &asked, &error);
         error.render(&asked)
@@ -61,15 +66,39 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
     response
 }
 
-async fn admit(
+async fn admit(entry: &Entry, api: &Api, asked: &Asked, request: Request, progress: &mut Progress) -> Result<Response, ApiError> {
+    let operation = &entry.operation;
+    let principal = match who(operation, api, asked, request.headers(), progress).await {
+        Ok(principal) => principal,
+        Err(refusal) => {
+            denials::note(api, operation.id, asked, &refusal).await;
+            return Err(refusal);
+        }
+    };
+    let tenant = principal.as_ref().map_or(NO_TENANT, |it| it.scope.tenant());
+    let called = called_by(api, asked, tenant).await;
+    called::within(called, serve_known(entry, api, asked, request, principal, progress)).await
+}
+
+/// The call as entries name it: its address sealed under the key of the tenant whose chain they are in,
+/// so that it goes when that key goes.
+async fn called_by(api: &Api, asked: &Asked, tenant: TenantId) -> Called {
+    let origin = api.origins().sealed(&api.app.vault, tenant, asked.origin.address).await;
+    if let Err(error) = &origin {
+        tracing::warn!(request_id = %asked.request, code = error.code().slug(), %error, "an address could not be sealed");
+    }
+    Called { request: asked.request, origin: origin.ok() }
+}
+
+async fn serve_known(
     entry: &Entry,
     api: &Api,
     asked: &Asked,
     mut request: Request,
-    progress: &mut Progress,
+    principal: Option<Principal>,
+    progress: &Progress,
 ) -> Result<Response, ApiError> {
     let operation = &entry.operation;
-    let principal = who(operation, api, asked, request.headers(), progress).await?;
     if let Some(principal) = &principal
         && let Err(refusal) = allowed(operation, principal)
     {

@@ -1,12 +1,16 @@
 //! The audit chain as the services use it: entries, checkpoints, exports, verification.
 
+pub mod evidence;
+pub mod parts;
+pub mod signatures;
+
 use crate::App;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
-use crate::ports::Tx;
+use crate::ports::{AuditRow, Tx};
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use fedatario_audit::{ChainVerifier, Checkpoint, Event, ExportHeader, ExportWriter, Head, Merkle, PublicKey, Row, Verdict};
-use fedatario_base::{Code, Permission, Scope};
+use fedatario_audit::{ChainVerifier, Checkpoint, Event, Head, PublicKey, Row, Verdict};
+use fedatario_base::Scope;
 use fedatario_vault::NotePurpose;
 use std::io::{Read, Write};
 
@@ -84,59 +88,28 @@ async fn feed(tx: &mut dyn Tx, verifier: &mut ChainVerifier) -> AppResult<()> {
         from = last.n + 1;
         for row in &rows {
             verifier.feed(Row { n: row.n, prev: &row.prev, hash: &row.hash, entry: &row.entry });
+            if contradicted(row) {
+                verifier.contradict(row.n);
+            }
         }
     }
+}
+
+/// Whether the columns by which an entry is found say something else than the entry: then a list that
+/// goes by them would leave it out.
+fn contradicted(row: &AuditRow) -> bool {
+    let Some((actor, action, object)) = fedatario_audit::event::says(&row.entry) else { return false };
+    row.actor != actor || row.action != action || row.object.as_deref() != object.as_deref()
 }
 
 /// Writes the whole chain as an export, with a fresh signed checkpoint, and remembers the
 /// checkpoint as anchored: a copy is outside now.
 pub async fn export(app: &App, scope: &Scope, out: &mut (dyn Write + Send)) -> AppResult<Head> {
-    if !scope.may(Permission::AuditExport) {
-        return Err(AppError::Denied(Permission::AuditExport));
-    }
-    let key = public_key(app, scope).await?;
-    let mut tx = app.store.read(scope).await?;
-    let head = tx.audit_head().await?;
-    let header = ExportHeader { tenant: scope.tenant().bytes(), first: 1, last: head.n, prev: Head::EMPTY.hash, key: key.clone() };
-    let mut writer = ExportWriter::new(out, header, Merkle::new())?;
-    write_entries(tx.as_mut(), &mut writer, head.n).await?;
-    drop(tx);
-    let checkpoint = writer.checkpoint(app.clock.wall())?;
-    if checkpoint.chain_head() != head {
-        // What lies in the rows is not what was appended: nothing is signed over it.
-        let text = format!("the chain's rows do not lead to its head at n = {}; run `audit verify`", head.n);
-        return Err(AppError::Input { code: Code::AuditAltered, text });
-    }
-    let note = sign(app, scope, &checkpoint, &key).await?;
-    writer.finish(&note)?;
-    keep(app, scope, head.n, &note).await?;
-    Ok(head)
-}
-
-async fn write_entries<W: Write>(tx: &mut dyn Tx, writer: &mut ExportWriter<W>, last: u64) -> AppResult<()> {
-    let mut from = 1;
-    while from <= last {
-        let rows = tx.audit_rows(from, PAGE).await?;
-        let Some(end) = rows.last().map(|it| it.n) else { break };
-        for row in rows.iter().filter(|it| it.n <= last) {
-            writer.entry(&row.entry)?;
-        }
-        from = end + 1;
-    }
-    Ok(())
+    parts::export_part(app, scope, &parts::Stretch::default(), out).await
 }
 
 async fn sign(app: &App, scope: &Scope, checkpoint: &Checkpoint, key: &PublicKey) -> AppResult<String> {
     let text = checkpoint.text();
     let signature = app.vault.sign_note(scope, NotePurpose::Checkpoint, text.as_bytes()).await?;
     Ok(fedatario_audit::assemble_note(&text, key, &signature))
-}
-
-/// The export is chained too, so that the chain tells who took it out.
-async fn keep(app: &App, scope: &Scope, size: u64, note: &str) -> AppResult<()> {
-    let now = Moment::now(app, scope);
-    let mut tx = app.store.begin(scope).await?;
-    tx.add_checkpoint(size, note, true).await?;
-    tx.append(entry(&now, "audit", &scope.tenant().to_string(), "exported").field("size", size), None).await?;
-    Ok(tx.commit().await?)
 }

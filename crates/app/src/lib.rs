@@ -6,6 +6,7 @@
 
 pub mod audit_trail;
 pub mod books;
+pub mod called;
 pub mod certificates;
 pub mod custody;
 pub mod descarga;

@@ -26,10 +26,23 @@ pub struct Row<'a> {
     pub entry: &'a [u8],
 }
 
+/// Which part of a chain is verified, where it is not the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The first entry, from 1.
+    pub first: u64,
+    /// The hash before it: of a checkpoint whose signature was verified, or what the row before claims.
+    pub prev: Link,
+    /// The last entry, and its hash: the head row, or what the row after it claims.
+    pub head: Head,
+}
+
 /// Takes the rows of one tenant one by one, and then says what is wrong with them.
 #[derive(Debug)]
 pub struct ChainVerifier {
     tenant: [u8; 16],
+    /// The number and the hash before the first row.
+    start: Head,
     head: Option<Head>,
     anchors: BTreeMap<u64, Vec<Anchor>>,
     refused: Vec<Damage>,
@@ -61,6 +74,7 @@ impl ChainVerifier {
     pub fn new(tenant: [u8; 16], head: Option<Head>) -> Self {
         Self {
             tenant,
+            start: Head::EMPTY,
             head,
             anchors: BTreeMap::new(),
             refused: Vec::new(),
@@ -69,6 +83,13 @@ impl ChainVerifier {
             columns: Columns::default(),
             entries: 0,
         }
+    }
+
+    /// A verifier of a part of a tenant's chain. Checkpoints that do not end in it say nothing of it; those
+    /// that do are compared by the head that they name, since their root covers what lies before as well.
+    pub fn part(tenant: [u8; 16], part: Part) -> Self {
+        let start = Head { n: part.first.saturating_sub(1), hash: part.prev };
+        Self { start, ..Self::new(tenant, Some(part.head)) }
     }
 
     /// Adds a checkpoint that was anchored outside, before any row. One that does not verify under
@@ -86,6 +107,10 @@ impl ChainVerifier {
 
     /// Adds a checkpoint whose signature the caller has verified, before any row.
     pub fn anchor_verified(&mut self, checkpoint: Checkpoint) {
+        let beyond = self.head.is_some_and(|it| checkpoint.size > it.n);
+        if self.start.n > 0 && (checkpoint.size <= self.start.n || beyond) {
+            return;
+        }
         let head_seen = checkpoint.size == 0 && checkpoint.head == GENESIS;
         self.anchors.entry(checkpoint.size).or_default().push(Anchor { checkpoint, head_seen, root_seen: None });
     }
@@ -105,6 +130,13 @@ impl ChainVerifier {
         if place.tenant == self.tenant {
             self.columns.compare(&row, &place, &own);
             self.note_anchors(place.n, &own);
+        }
+    }
+
+    /// The row that was fed last has something stored beside its entry that contradicts it.
+    pub fn contradict(&mut self, n: u64) {
+        if self.columns.links.last() != Some(&n) && self.columns.links.len() <= crate::verdict::MAX_DAMAGE {
+            self.columns.links.push(n);
         }
     }
 
@@ -132,7 +164,7 @@ impl ChainVerifier {
         }
         damage.extend(&self.refused);
         let head = Head { n: walked.last, hash: walked.hash.unwrap_or(GENESIS) };
-        let unanchored = self.entries.saturating_sub(anchored.unwrap_or(0));
+        let unanchored = self.entries.saturating_sub(anchored.unwrap_or(self.start.n) - self.start.n);
         let key = if anchored.is_some() { KeyTrust::Pinned } else { KeyTrust::Unused };
         Verdict::new(self.entries, head, damage, self.pieces.overflow, anchored, unanchored, key)
     }
@@ -140,12 +172,12 @@ impl ChainVerifier {
     fn expected(&self) -> Expected {
         Expected {
             tenant: self.tenant,
-            first: 1,
-            prev: Some(GENESIS),
+            first: self.start.n + 1,
+            prev: Some(self.start.hash),
             last: self.head.map(|it| it.n),
             head: self.head.map(|it| it.hash),
             before: None,
-            blame_start: 1,
+            blame_start: self.start.n + 1,
         }
     }
 

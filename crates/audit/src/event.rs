@@ -12,6 +12,8 @@
 //! | `digests` | SHA-256 by name, lower-case hex |
 //! | `fields` | ids, counts, codes; never personal text |
 //! | `detail` | salted digest of the detail that is sealed apart, lower-case hex |
+//! | `request` | the id of the request over the network that it came by |
+//! | `address` | salted digest of the address that it came from, which is sealed apart, lower-case hex |
 //!
 //! `tenant`, `n`, `prev`, `at`, `actor`, `action` and `result` are always there; the others only
 //! when they hold something. Personal text goes into a [`Detail`]: the vault seals it with its
@@ -57,6 +59,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Outcome; 4] = [Outcome::Done, Outcome::Refused, Outcome::Failed, Outcome::Uncertain];
+
+    /// The outcome of a text.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.text() == text)
+    }
+
     /// Its permanent text.
     pub fn text(self) -> &'static str {
         match self {
@@ -81,6 +91,8 @@ pub struct Event {
     digests: Map<String, Value>,
     fields: Map<String, Value>,
     detail: Option<[u8; 32]>,
+    request: Option<String>,
+    address: Option<[u8; 32]>,
 }
 
 impl Event {
@@ -99,6 +111,8 @@ impl Event {
             digests: Map::new(),
             fields: Map::new(),
             detail: None,
+            request: None,
+            address: None,
         }
     }
 
@@ -138,6 +152,33 @@ impl Event {
         self
     }
 
+    /// Names the request that it came by, and binds the address that it came from, sealed apart.
+    pub fn asked(mut self, request: impl std::fmt::Display, address: Option<[u8; 32]>) -> Self {
+        self.request = Some(request.to_string());
+        self.address = address;
+        self
+    }
+
+    /// When it was done.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Who did it.
+    pub fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    /// The id of what it was done to.
+    pub fn object_id(&self) -> Option<&str> {
+        self.object.as_deref()
+    }
+
+    /// How it ended.
+    pub fn ended(&self) -> Outcome {
+        self.outcome
+    }
+
     /// What was done.
     pub fn action(&self) -> &str {
         &self.action
@@ -164,6 +205,8 @@ impl Event {
             ("object", self.object.as_deref().map(Value::from)),
             ("code", self.code.map(|it| it.slug().into())),
             ("detail", self.detail.map(|it| HEXLOWER.encode(&it).into())),
+            ("request", self.request.as_deref().map(Value::from)),
+            ("address", self.address.map(|it| HEXLOWER.encode(&it).into())),
             ("digests", Some(&self.digests).filter(|it| !it.is_empty()).cloned().map(Value::from)),
             ("fields", Some(&self.fields).filter(|it| !it.is_empty()).cloned().map(Value::from)),
         ];
@@ -244,6 +287,21 @@ pub(crate) fn claimed_place(entry: &[u8]) -> Option<Place> {
     (claims.n <= MAX_INTEGER).then_some(Place { tenant, n: claims.n, prev })
 }
 
+/// What an entry says of itself beside its place: actor, action, object; `None` when it is no entry.
+pub fn says(entry: &[u8]) -> Option<(Cow<'_, str>, Cow<'_, str>, Option<Cow<'_, str>>)> {
+    #[derive(Deserialize)]
+    struct Says<'a> {
+        #[serde(borrow)]
+        actor: Cow<'a, str>,
+        #[serde(borrow)]
+        action: Cow<'a, str>,
+        #[serde(borrow)]
+        object: Option<Cow<'a, str>>,
+    }
+    let Says { actor, action, object } = serde_json::from_slice(entry).ok()?;
+    Some((actor, action, object))
+}
+
 /// Personal text of an event (names, addresses, before and after), to be sealed apart.
 pub struct Detail {
     salt: [u8; SALT_BYTES],
@@ -272,6 +330,11 @@ impl std::fmt::Debug for Detail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Detail({} bytes)", self.body.len())
     }
+}
+
+/// What an unsealed detail says; none if it is none.
+pub fn detail_body(plaintext: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(plaintext.get(SALT_BYTES..)?).ok()
 }
 
 /// The digest of an unsealed detail, to compare with what its entry holds.

@@ -11,6 +11,7 @@
 //! (texts go out, signatures come in), sealing of details to the vault, and rows to the store.
 
 pub mod chain;
+pub mod custody;
 pub mod database;
 pub mod error;
 pub mod event;
@@ -19,11 +20,13 @@ pub mod export;
 pub mod fuzz;
 pub mod merkle;
 pub mod note;
+pub mod proof;
+pub mod tree;
 pub mod verdict;
 mod walk;
 
 pub use chain::{Appended, Head, Link, append, link};
-pub use database::{ChainVerifier, Row};
+pub use database::{ChainVerifier, Part, Row};
 pub use error::AuditError;
 pub use event::{Detail, Event, Outcome, Place, entry_bytes};
 pub use export::{ExportHeader, ExportWriter, verify_export};

@@ -20,7 +20,7 @@ pub fn leaf_hash(entry: &[u8]) -> Node {
     sha256(&[LEAF, entry])
 }
 
-fn inner_hash(left: &Node, right: &Node) -> Node {
+pub(crate) fn inner_hash(left: &Node, right: &Node) -> Node {
     sha256(&[INNER, left, right])
 }
 
@@ -67,6 +67,13 @@ impl Merkle {
         });
         self.peaks.push(whole);
         self.size += 1;
+    }
+
+    /// The root of its full subtree of 2^level leaves, if it has one.
+    pub(crate) fn peak(&self, level: u32) -> Option<Node> {
+        let bit = self.size.checked_shr(level).unwrap_or(0);
+        let larger = bit.checked_shr(1).unwrap_or(0).count_ones() as usize;
+        self.peaks.get(larger).copied().filter(|_| bit & 1 == 1)
     }
 
     /// How many leaves it has.

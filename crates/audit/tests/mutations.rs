@@ -7,8 +7,8 @@ use fedatario_audit::chain::{Appended, Head, link};
 use fedatario_audit::{Damage, Verdict};
 use fedatario_testkit::covers;
 
-/// Mutations of each kind in each medium: 2,500 in all.
-const ROUNDS: u64 = 250;
+/// Mutations of each of five kinds in each medium: 10,000 of rows, and as many of exports.
+const ROUNDS: u64 = 2_000;
 const MATRIX: &str = "audit damage x medium";
 
 /// Runs `mutate` over random chains; it says what should be found and what was.

@@ -410,10 +410,44 @@ pub enum Audit {
         file: Option<PathBuf>,
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "custody"])]
+        proof: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        custody: Option<PathBuf>,
+        #[arg(long, value_name = "N", conflicts_with_all = ["file", "proof", "custody"])]
+        from: Option<u64>,
+        #[arg(long, value_name = "N", conflicts_with_all = ["file", "proof", "custody"])]
+        to: Option<u64>,
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "proof", "custody", "from"])]
+        since: Option<PathBuf>,
     },
     Export {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+        #[arg(long, value_name = "N")]
+        from: Option<u64>,
+        #[arg(long, value_name = "N")]
+        to: Option<u64>,
+        #[arg(long)]
+        csv: bool,
+    },
+    Prove {
+        n: u64,
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    Checkpoint {
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    Custody {
+        credential: String,
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[arg(long)]
+        html: bool,
     },
     Key,
 }

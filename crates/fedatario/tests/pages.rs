@@ -126,5 +126,7 @@ fn the_page_of_a_signature_says_what_happens() {
     }
     assert!(said.contains("\nOK\n") || said.contains("Verification status: OK"), "xmlsec1: {said}\n{logged}");
     assert!(said.contains("403 purpose_refused"), "the seed: {said}");
-    covers!("the proof: the page with curl, from a certificate to a signature that others verify and a byte that is found, runs as it stands");
+    covers!(
+        "the proof: the page with curl, from a certificate to a signature that others verify and a byte that is found, runs as it stands"
+    );
 }

@@ -9,12 +9,13 @@
 //! The counter of a credential is its highest row and one more, under the same lock: no gap can come
 //! about. An intent that its process left open is closed as uncertain by [`SignatureBook::close_lost`].
 
-use crate::audit::append_all;
+use crate::audit::{Told, append_all};
 use crate::db::Db;
 use crate::reach::Reach;
 use crate::read::{exactly, from_row, instant};
 use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_of, run};
 use async_trait::async_trait;
+use fedatario_app::called::{self, Called};
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_audit::{Event, Outcome};
@@ -48,11 +49,13 @@ const LOST_AT_ONCE: i64 = 200;
 struct Who {
     actor: Actor,
     is_sandbox_only: bool,
+    /// The call that it is part of: whoever writes does so outside of it.
+    called: Option<Called>,
 }
 
 impl Who {
     fn of(scope: &Scope) -> Self {
-        Self { actor: scope.actor().clone(), is_sandbox_only: scope.is_sandbox_only() }
+        Self { actor: scope.actor().clone(), is_sandbox_only: scope.is_sandbox_only(), called: called::now() }
     }
 }
 
@@ -63,6 +66,14 @@ enum Asked {
     Intend { who: Who, it: Box<Intention>, reply: oneshot::Sender<Result<Intent, Unsigned>> },
     End { who: Who, ended: Ended, reply: Waiting<Result<u64, PortError>> },
     Refuse { who: Who, it: Refusal, reply: oneshot::Sender<Result<(), PortError>> },
+}
+
+impl Asked {
+    fn who(&self) -> &Who {
+        match self {
+            Self::Intend { who, .. } | Self::End { who, .. } | Self::Refuse { who, .. } => who,
+        }
+    }
 }
 
 /// An outcome, and which intent's.
@@ -272,8 +283,9 @@ impl SignatureBook {
                 Asked::Refuse { .. } => Decided::Note,
             });
         }
-        let events: Vec<Event> = batch.iter().zip(&all).map(|(asked, decided)| event(asked, decided, now)).collect();
-        let numbers = append_all(&mut work, tenant.0, &events).await?;
+        let told = |(asked, decided): (&Asked, &Decided)| Told::new(event(asked, decided, now), asked.who().called.clone());
+        let told: Vec<Told> = batch.iter().zip(&all).map(told).collect();
+        let numbers = append_all(&mut work, tenant.0, &told).await?;
         let mut all: Vec<(Decided, u64)> = all.into_iter().zip(numbers).collect();
         for (decided, entry) in &mut all {
             if let Decided::Intend(new) = decided {
@@ -532,8 +544,8 @@ impl SignatureBook {
                 return Ok(closed);
             }
             let ends: Vec<Ended> = open.iter().map(lost).collect();
-            let events: Vec<Event> = ends.iter().map(|it| ended_event(&Actor::System, it, now)).collect();
-            let numbers = append_all(&mut work, tenant.0, &events).await?;
+            let told: Vec<Told> = ends.iter().map(|it| Told::new(ended_event(&Actor::System, it, now), None)).collect();
+            let numbers = append_all(&mut work, tenant.0, &told).await?;
             let all: Vec<(Decided, u64)> = ends.into_iter().map(Decided::End).zip(numbers).collect();
             put_ends(&mut work, tenant, &all, now).await?;
             work.commit().await?;

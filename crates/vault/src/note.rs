@@ -3,7 +3,7 @@
 //!
 //! A checkpoint is a C2SP signed note: its text is signed as it stands, so that any verifier of such
 //! notes accepts it. A report is signed behind the prefix `fedatario.report.v1\0`. The two cannot
-//! be confused: a note's text holds no control character but the newline, and the prefix ends in NUL.
+//! be confused, nor a report of custody (`fedatario.custody.v1\0`): a note's text holds no control character but the newline, and the prefixes end in NUL.
 
 use crate::credential::require;
 use crate::{KeyUse, Vault, VaultError};
@@ -14,6 +14,7 @@ use fedatario_base::{Permission, Scope};
 pub const MAX_NOTE_BYTES: usize = 64 * 1024 * 1024;
 
 const REPORT_DOMAIN: &[u8] = b"fedatario.report.v1\0";
+const CUSTODY_DOMAIN: &[u8] = b"fedatario.custody.v1\0";
 
 /// What the tenant's key may sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum NotePurpose {
     Checkpoint,
     /// A report, as canonical bytes.
     Report,
+    /// A report of what was signed with a credential, as canonical bytes.
+    Custody,
 }
 
 impl NotePurpose {
@@ -29,6 +32,7 @@ impl NotePurpose {
         match self {
             Self::Checkpoint => Permission::AuditRead,
             Self::Report => Permission::DocumentRead,
+            Self::Custody => Permission::AuditRead,
         }
     }
 
@@ -42,6 +46,7 @@ impl NotePurpose {
                 is_note_text(bytes).then(|| bytes.to_vec()).ok_or(VaultError::NoteRefused("not the text of a signed note"))
             }
             Self::Report => Ok([REPORT_DOMAIN, bytes].concat()),
+            Self::Custody => Ok([CUSTODY_DOMAIN, bytes].concat()),
         }
     }
 }

@@ -1,9 +1,11 @@
-//! What people print: the books of a period and the completeness report, as pages in their language that
+//! What people print: the books of a period, the completeness report and the report of custody, as pages in their language that
 //! fetch nothing from elsewhere. The shell writes the same ones.
 
+mod custody;
 mod report;
 mod summary;
 
+pub use custody::custody;
 pub use report::report;
 pub use summary::summary;
 

@@ -1,5 +1,6 @@
 //! The API over a real database in a folder, without a network.
 
+mod audit;
 mod auth;
 mod belongings;
 mod bodies;

@@ -284,6 +284,22 @@ impl AuditLog for Shared {
     async fn checkpoints(&mut self) -> Stored<Vec<(u64, String, bool)>> {
         Err(StoreError::NotFound)
     }
+
+    async fn audit_found(&mut self, _: &AuditQuestion, _: Option<u64>, _: u32) -> Stored<Vec<AuditFound>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn audit_tree(&mut self) -> Stored<AuditTree> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn grow_audit_tree(&mut self, _: u64, _: &AuditTree, _: &[KeptNode]) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn audit_nodes(&mut self, _: &[(u32, u64)]) -> Stored<Vec<KeptNode>> {
+        Err(StoreError::NotFound)
+    }
 }
 
 #[async_trait]

@@ -1,4 +1,6 @@
-//! `audit …`: the chain verified, from the database or from a file alone, and taken outside.
+//! `audit …`: the chain verified, from the database or from a file alone, proven and taken outside.
+
+mod evidence;
 
 use crate::cli::{Audit, Globals};
 use crate::failure::Failure;
@@ -6,11 +8,13 @@ use crate::house::{House, Opening};
 use crate::present::Screen;
 use crate::{config, files, pins};
 use fedatario_app::audit_trail;
+use fedatario_app::audit_trail::parts::{COLUMNS, Stretch, export_part, export_rows, verify_part};
 use fedatario_audit::{KeyTrust, PublicKey, Verdict, verify_export};
 use fedatario_base::code::Exit;
 use fedatario_base::id::TenantId;
+use fedatario_tables::{Csv, CsvOptions};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::path::Path;
 
 /// Bytes of an export's first line that are looked at for the tenant: it has some hundreds.
@@ -19,16 +23,35 @@ const HEADER_BYTES_AT_MOST: u64 = 64 * 1024;
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Audit, screen: &Screen) -> Result<Exit, Failure> {
     match command {
-        Audit::Verify { file: Some(file), key } => of_file(globals, &file, key.as_deref(), screen).await,
-        Audit::Verify { file: None, .. } => of_database(globals, screen).await,
-        Audit::Export { output } => export(globals, output.as_deref(), screen).await,
+        Audit::Verify { proof: Some(proof), key, .. } => evidence::of_proof(globals, &proof, key.as_deref(), screen),
+        Audit::Verify { custody: Some(custody), file, key, .. } => {
+            evidence::of_custody(globals, &custody, file.as_deref(), key.as_deref(), screen)
+        }
+        Audit::Verify { file: Some(file), key, .. } => of_file(globals, &file, key.as_deref(), screen).await,
+        Audit::Verify { from, to, since, .. } => {
+            let checkpoint = since.map(|it| evidence::small(&it)).transpose()?;
+            of_database(globals, Stretch { from, to, checkpoint }, screen).await
+        }
+        Audit::Export { output, from, to, csv } => {
+            let stretch = Stretch { from, to, checkpoint: None };
+            export(globals, output.as_deref(), (stretch, csv), screen).await
+        }
+        Audit::Prove { n, output } => evidence::prove(globals, n, output.as_deref(), screen).await,
+        Audit::Checkpoint { output, since: None } => evidence::checkpoint(globals, output.as_deref(), screen).await,
+        Audit::Checkpoint { output, since: Some(old) } => evidence::consistency(globals, &old, output.as_deref(), screen).await,
+        Audit::Custody { credential, output, html } => {
+            evidence::custody(globals, &credential, (output.as_deref(), html), screen).await
+        }
         Audit::Key => key(globals, screen).await,
     }
 }
 
-async fn of_database(globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+async fn of_database(globals: &Globals, stretch: Stretch, screen: &Screen) -> Result<Exit, Failure> {
     let house = House::open(globals, Opening::existing()).await?;
-    let verdict = audit_trail::verify(&house.app, &house.scope).await?;
+    let verdict = match stretch.is_whole() {
+        true => audit_trail::verify(&house.app, &house.scope).await?,
+        false => verify_part(&house.app, &house.scope, &stretch).await?,
+    };
     Ok(tell(screen, &verdict))
 }
 
@@ -94,28 +117,41 @@ fn as_json(verdict: &Verdict) -> Value {
     })
 }
 
-async fn export(globals: &Globals, output: Option<&Path>, screen: &Screen) -> Result<Exit, Failure> {
+async fn export(
+    globals: &Globals,
+    output: Option<&Path>,
+    (stretch, csv): (Stretch, bool),
+    screen: &Screen,
+) -> Result<Exit, Failure> {
     let house = House::open(globals, Opening::existing()).await?;
     let key = audit_trail::public_key(&house.app, &house.scope).await?;
     pins::pin(&house.dir, &key)?;
-    let head = match output {
+    let last = match output {
         Some(path) => {
             // What is flushed is durable, and the export is flushed before the chain calls it anchored.
             let mut draft = files::Draft::common(path).map_err(|error| Failure::file(path, &error))?;
-            let head = audit_trail::export(&house.app, &house.scope, &mut draft).await?;
+            let last = write(&house, &stretch, csv, &mut draft).await?;
             draft.publish().map_err(|error| Failure::file(path, &error))?;
-            head
+            last
         }
-        None => audit_trail::export(&house.app, &house.scope, &mut std::io::stdout()).await?,
+        None => write(&house, &stretch, csv, &mut std::io::stdout()).await?,
     };
     if let Some(path) = output {
         screen.say(
             "cli-audit-exported",
-            &[("entries", head.n.to_string()), ("path", path.display().to_string()), ("key", key.to_string())],
+            &[("entries", last.to_string()), ("path", path.display().to_string()), ("key", key.to_string())],
         );
-        screen.result(&json!({ "entries": head.n, "path": path.display().to_string(), "key": key.to_string() }));
+        screen.result(&json!({ "entries": last, "path": path.display().to_string(), "key": key.to_string() }));
     }
     Ok(Exit::Good)
+}
+
+async fn write(house: &House, stretch: &Stretch, csv: bool, out: &mut (dyn Write + Send)) -> Result<u64, Failure> {
+    if !csv {
+        return Ok(export_part(&house.app, &house.scope, stretch, out).await?.n);
+    }
+    let sheet = Csv::begin(out, COLUMNS, CsvOptions::default()).map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(export_rows(&house.app, &house.scope, stretch, Box::new(sheet)).await?)
 }
 
 async fn key(globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {

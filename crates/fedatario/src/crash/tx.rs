@@ -231,6 +231,10 @@ forward!(AuditLog {
     fn audit_rows(from: u64, limit: u32) -> Vec<AuditRow>;
     fn add_checkpoint(size: u64, note: &str, anchored: bool) -> ();
     fn checkpoints() -> Vec<(u64, String, bool)>;
+    fn audit_found(question: &AuditQuestion, after: Option<u64>, limit: u32) -> Vec<AuditFound>;
+    fn audit_tree() -> AuditTree;
+    fn grow_audit_tree(from: u64, tree: &AuditTree, nodes: &[KeptNode]) -> bool;
+    fn audit_nodes(places: &[(u32, u64)]) -> Vec<KeptNode>;
 });
 
 forward!(Revocations {

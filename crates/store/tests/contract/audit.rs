@@ -2,15 +2,21 @@
 
 use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::falls;
+use fedatario_app::called::{self, Called, Sealed};
+use fedatario_app::ports::{AuditQuestion, AuditTree, KeptNode};
 use fedatario_app::ports::{Store, StoreError, Tx};
-use fedatario_audit::{ChainVerifier, Event, Head, Row};
+use fedatario_audit::merkle::leaf_hash;
+use fedatario_audit::{ChainVerifier, Event, Head, Outcome, Row};
 use fedatario_base::Scope;
+use fedatario_base::id::RequestId;
 
 on_both!(
     many_writers_make_one_chain,
     a_chain_is_its_tenants_alone,
     an_entry_falls_with_its_transaction,
-    a_bad_event_fells_the_whole
+    a_bad_event_fells_the_whole,
+    entries_are_found_by_what_stands_beside_them,
+    a_tree_grows_from_where_it_stood
 );
 
 const WRITERS: u64 = 4;
@@ -102,4 +108,86 @@ async fn a_bad_event_fells_the_whole(bench: &Bench) {
     let odd = Event::new(noon(), bench.ours.actor(), "Not An Action");
     assert!(matches!(tx.append(odd, None).await, Err(StoreError::Corrupt(_))));
     assert!(falls(tx).await);
+}
+
+async fn entries_are_found_by_what_stands_beside_them(bench: &Bench) {
+    let request = RequestId::fresh(noon());
+    let origin = Sealed { tenant: bench.ours.tenant(), bytes: vec![9; 40], digest: [7; 32] };
+    let called = Called { request, origin: Some(origin.clone()) };
+    let mut tx = bench.our_tx().await;
+    called::within(called, async {
+        let refused = Event::new(noon(), bench.ours.actor(), "test.refused").object("thing_1").outcome(Outcome::Refused);
+        tx.append(refused, Some(vec![1, 2])).await.unwrap();
+    })
+    .await;
+    for number in 0..5 {
+        tx.append(event(&bench.ours, number), None).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut theirs = bench.their_tx().await;
+    theirs.append(event(&bench.theirs, 1), None).await.unwrap();
+    theirs.commit().await.unwrap();
+
+    let mut tx = bench.db.read(&bench.ours).await.unwrap();
+    let numbers = |found: Vec<fedatario_app::ports::AuditFound>| found.iter().map(|it| it.row.n).collect::<Vec<_>>();
+    let actor = bench.ours.actor().to_string();
+    let asks = |it: AuditQuestion| it;
+    let unasked = AuditQuestion::default;
+    let later = noon() + jiff::SignedDuration::from_secs(1);
+    for (question, after, limit, expected) in [
+        (unasked(), None, 10, vec![1, 2, 3, 4, 5, 6]),
+        (unasked(), Some(4), 10, vec![5, 6]),
+        (asks(AuditQuestion { newest_first: true, ..unasked() }), None, 2, vec![6, 5]),
+        (asks(AuditQuestion { newest_first: true, ..unasked() }), Some(2), 2, vec![1]),
+        (asks(AuditQuestion { actor: Some(actor), ..unasked() }), None, 1, vec![1]),
+        (asks(AuditQuestion { actor: Some("nobody".into()), ..unasked() }), None, 9, vec![]),
+        (asks(AuditQuestion { action: Some("test.refused".into()), ..unasked() }), None, 9, vec![1]),
+        (asks(AuditQuestion { action: Some("test.".into()), ..unasked() }), None, 9, vec![1, 2, 3, 4, 5, 6]),
+        (asks(AuditQuestion { object: Some("thing_1".into()), ..unasked() }), None, 9, vec![1]),
+        (asks(AuditQuestion { result: Some(Outcome::Refused), ..unasked() }), None, 9, vec![1]),
+        (asks(AuditQuestion { result: Some(Outcome::Done), ..unasked() }), None, 2, vec![2, 3]),
+        (asks(AuditQuestion { request: Some(request.to_string()), ..unasked() }), None, 9, vec![1]),
+        (asks(AuditQuestion { from: Some(later), ..unasked() }), None, 9, vec![]),
+        (asks(AuditQuestion { until: Some(later), ..unasked() }), None, 1, vec![1]),
+    ] {
+        assert_eq!(numbers(tx.audit_found(&question, after, limit).await.unwrap()), expected, "{question:?}");
+    }
+    let first = tx.audit_found(&unasked(), None, 1).await.unwrap().remove(0);
+    assert_eq!((first.detail, first.origin), (Some(vec![1, 2]), Some(origin.stored())));
+    let entry: serde_json::Value = serde_json::from_slice(&first.row.entry).unwrap();
+    assert_eq!(
+        (entry["request"].as_str(), entry["address"].as_str().map(str::len)),
+        (Some(request.to_string().as_str()), Some(64))
+    );
+    assert_eq!(verified(&mut tx, &bench.ours).await, 6);
+    methods!(bench; "AuditLog::audit_found");
+}
+
+async fn a_tree_grows_from_where_it_stood(bench: &Bench) {
+    let mut tx = bench.our_tx().await;
+    let mut tree = tx.audit_tree().await.unwrap();
+    assert_eq!(tree, AuditTree::empty());
+    let mut nodes = Vec::new();
+    (0..200u64).for_each(|it| tree.merkle.push_keeping(leaf_hash(&it.to_be_bytes()), &mut nodes));
+    (tree.head, tree.before) = ([1; 64], [2; 64]);
+    assert!(tx.grow_audit_tree(0, &tree, &nodes).await.unwrap());
+    assert!(!tx.grow_audit_tree(0, &tree, &nodes).await.unwrap(), "whoever was slower adds nothing");
+    tx.commit().await.unwrap();
+
+    let mut theirs = bench.their_tx().await;
+    assert_eq!(theirs.audit_tree().await.unwrap(), AuditTree::empty());
+    assert_eq!(theirs.audit_nodes(&[(6, 0)]).await.unwrap(), []);
+    drop(theirs);
+    let mut tx = bench.our_tx().await;
+    assert_eq!(tx.audit_tree().await.unwrap(), tree);
+    let places: Vec<(u32, u64)> = nodes.iter().map(|it| (it.level, it.index)).chain([(6, 99), (30, 0)]).collect();
+    let by_place = |mut all: Vec<KeptNode>| {
+        all.sort_by_key(|it| (it.level, it.index));
+        all
+    };
+    assert_eq!(by_place(tx.audit_nodes(&places).await.unwrap()), by_place(nodes.clone()));
+    assert_eq!(tx.audit_nodes(&[]).await.unwrap(), []);
+    let many: Vec<(u32, u64)> = (0..200).map(|it| (6, it)).collect();
+    assert_eq!(tx.audit_nodes(&many).await.unwrap().len(), 3, "more than one statement takes");
+    methods!(bench; "AuditLog::audit_tree", "AuditLog::grow_audit_tree", "AuditLog::audit_nodes");
 }
