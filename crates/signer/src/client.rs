@@ -170,13 +170,7 @@ impl RemoteSigner for Client {
         all.pop().map(|it| it.sealed).filter(|it| it.id == id).ok_or_else(strange)
     }
 
-    async fn seal(
-        &self,
-        scope: &Scope,
-        credential: CredentialId,
-        profile: Profile,
-        document: &[u8],
-    ) -> Result<Vec<u8>, VaultError> {
+    async fn seal(&self, scope: &Scope, credential: CredentialId, profile: Profile, document: &[u8]) -> Result<Sealed, VaultError> {
         let ask = Ask::Seal { credential: credential.to_string(), profile: wire::profile_text(profile).to_owned() };
         let (head, parts) = self.ask(Some(scope), ask, vec![part(document)]).await?;
         wire::signed(head, parts).ok_or_else(strange)

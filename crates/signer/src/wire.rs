@@ -10,7 +10,7 @@ use fedatario_base::{Code, Permission, Scope, Secret};
 use fedatario_credentials::Certificate;
 use fedatario_vault::grant::Amount;
 use fedatario_vault::{
-    CredentialKind, CredentialState, Files, Handed, KeyUse, Planned, Progress, Restorable, RotationPlan, SealedCredential,
+    CredentialKind, CredentialState, Files, Handed, KeyUse, Planned, Progress, Restorable, RotationPlan, Sealed, SealedCredential,
     VaultError,
 };
 use fedatario_xmlsig::{Form, Profile};
@@ -262,8 +262,7 @@ pub(crate) fn sealed(all: Vec<WireSealed>, parts: Vec<Part>) -> Option<Vec<Resto
 pub(crate) fn signed_answer(it: Sealed) -> (Answer, Vec<Part>) {
     let amount = it.amount.map(|it| (it.value.to_string(), it.currency));
     let credential = it.credential.to_string();
-    let head =
-        Answer::Signed { credential, counter: it.counter, intended: it.intended, ended: it.ended, root: it.root, amount };
+    let head = Answer::Signed { credential, counter: it.counter, intended: it.intended, ended: it.ended, root: it.root, amount };
     (head, [it.document, it.digest.to_vec(), it.handed_in.to_vec()].map(Zeroizing::new).into())
 }
 

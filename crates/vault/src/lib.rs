@@ -81,7 +81,13 @@ impl Vault {
     /// [`Vault::with_signer_keys`] or [`Vault::with_signer`] says otherwise.
     pub fn new(roots: RootKeys, tenant_keys: Arc<dyn TenantKeys>, credentials: Arc<dyn CredentialStore>) -> Self {
         let roots = Arc::new(roots);
-        Self { house: Some(roots.clone()), hands: Hands::Here(roots), tenant_keys, credentials, opened: opened::OpenedKeys::default() }
+        Self {
+            house: Some(roots.clone()),
+            hands: Hands::Here(roots),
+            tenant_keys,
+            credentials,
+            opened: opened::OpenedKeys::default(),
+        }
     }
 
     /// The vault of a signer: without the keys of the house it opens nothing but taxpayers' keys.

@@ -17,9 +17,8 @@ pub trait RemoteSigner: Send + Sync {
     /// As [`Vault::take_in`](crate::Vault::take_in).
     async fn take_in(&self, scope: &Scope, handed: Handed, id: CredentialId) -> Result<SealedCredential, VaultError>;
 
-    /// As [`Vault::seal`](crate::Vault::seal).
-    async fn seal(&self, scope: &Scope, credential: CredentialId, profile: Profile, document: &[u8])
-    -> Result<Vec<u8>, VaultError>;
+    /// As [`Vault::seal_logged`](crate::Vault::seal_logged): the signer writes the log.
+    async fn seal(&self, scope: &Scope, credential: CredentialId, profile: Profile, document: &[u8]) -> Result<Sealed, VaultError>;
 
     /// Makes the next version of the tenant's key for credentials, and tells it.
     async fn rotate(&self, scope: &Scope) -> Result<u32, VaultError>;
