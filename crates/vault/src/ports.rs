@@ -66,7 +66,7 @@ impl KeyClass {
 
 impl KeyUse {
     /// Every use there is.
-    pub const ALL: &[KeyUse] = &[KeyUse::Data, KeyUse::Note];
+    pub const ALL: &[KeyUse] = &[KeyUse::Data, KeyUse::Note, KeyUse::Credential];
 
     /// Its permanent text, as stored.
     pub fn text(self) -> &'static str {
@@ -87,7 +87,7 @@ impl KeyUse {
 
     /// The use of a stored text.
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Data, Self::Note, Self::Credential].into_iter().find(|it| it.text() == text)
+        Self::ALL.iter().copied().find(|it| it.text() == text)
     }
 }
 
