@@ -5,6 +5,7 @@
 //! not at all. The services never ask whether they run embedded or scaled.
 
 pub mod audit_trail;
+pub mod backups;
 pub mod books;
 pub mod called;
 pub mod certificates;

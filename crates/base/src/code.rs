@@ -164,6 +164,8 @@ codes! {
     // Vault.
     RootKeyMissing = "root_key_missing", 503, Usage, Installation, false;
     RootKeyWrong = "root_key_wrong", 503, Usage, Installation, false;
+    SignerUnavailable = "signer_unavailable", 503, Later, Installation, true;
+    BackupBroken = "backup_broken", 422, Usage, Caller, false;
     SealBroken = "seal_broken", 500, Finding, Installation, false;
     CredentialMissing = "credential_missing", 404, Usage, Caller, false;
     CredentialBlocked = "credential_blocked", 409, Refused, Authority, false;

@@ -80,6 +80,10 @@ pub enum Command {
         #[command(subcommand)]
         command: Vault,
     },
+    Signer {
+        #[command(subcommand)]
+        command: Signer,
+    },
     Jobs {
         #[command(subcommand)]
         command: Jobs,
@@ -131,16 +135,19 @@ pub enum Role {
     Api,
     Worker,
     Scheduler,
+    Signer,
 }
 
 #[derive(Args, Debug)]
 pub struct Serve {
-    #[arg(long, value_enum, value_delimiter = ',', env = "FEDATARIO_ROLES", default_values = ["api", "worker", "scheduler"])]
+    #[arg(long, alias = "role", value_enum, value_delimiter = ',', env = "FEDATARIO_ROLES", default_values = ["api", "worker", "scheduler"])]
     pub roles: Vec<Role>,
     #[arg(long, env = "FEDATARIO_LISTEN", value_name = "ADDRESS", default_value = crate::http::LISTEN)]
     pub listen: String,
     #[arg(long, env = "FEDATARIO_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
+    #[arg(long, env = "FEDATARIO_SIGNER_LISTEN", value_name = "ADDRESS", default_value = crate::signer::LISTEN)]
+    pub signer_listen: String,
 }
 
 #[derive(Args, Debug)]
@@ -515,13 +522,43 @@ pub struct Upload {
 #[derive(Subcommand, Debug)]
 pub enum Vault {
     Rotate {
-        #[arg(long, conflicts_with = "tenant_key")]
+        #[arg(long, conflicts_with_all = ["tenant_key", "signer_root"])]
         root: bool,
+        #[arg(long, conflicts_with = "tenant_key")]
+        signer_root: bool,
         #[arg(long)]
         tenant_key: bool,
+        #[arg(long)]
+        plan: bool,
     },
     Status,
     Inventory,
+    Backup {
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: PathBuf,
+        #[arg(long, value_name = "ID")]
+        credential: Option<String>,
+    },
+    Restore {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: PathBuf,
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(long)]
+        replace: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Signer {
+    Init {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Subcommand, Debug)]

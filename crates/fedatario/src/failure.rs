@@ -57,6 +57,7 @@ from_coded!(
     fedatario_app::ports::StoreError,
     fedatario_app::ports::BlobError,
     fedatario_credentials::CredentialError,
+    fedatario_signer::IdentityError,
     fedatario_vault::VaultError,
     fedatario_xmlsig::XmlSigError,
     fedatario_fiscal::mx::cfdi::CfdiError,

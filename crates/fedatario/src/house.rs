@@ -7,7 +7,8 @@
 use crate::cli::Globals;
 use crate::failure::Failure;
 use crate::locks::{self, FileLiveness, Held, SharedLiveness};
-use crate::{claim, config, files, wiring};
+use crate::roots::RootFiles;
+use crate::{claim, config, files, roots, wiring};
 use fedatario_app::certificates::Certificates;
 use fedatario_app::descarga::handlers::Descarga;
 use fedatario_app::expiry::Watch;
@@ -28,7 +29,6 @@ use fedatario_base::id::HolderId;
 use fedatario_base::{Clock, Code, Scope, SystemScope};
 use fedatario_sat::{SatClient, SatCounter};
 use fedatario_store::{Db, Presence, VaultStore};
-use fedatario_vault::Vault;
 use jiff::SignedDuration;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -59,8 +59,8 @@ pub struct Premises {
     pub fetcher: Arc<dyn Fetcher>,
     /// Where objects lie.
     pub objects: wiring::Objects,
-    /// The file of the root key, when it lies in one.
-    pub root_file: Option<PathBuf>,
+    /// The files of the root keys of each class, where they lie in one.
+    pub root_files: RootFiles,
     holder: HolderId,
     _lock: Held,
     presence: Arc<Presence>,
@@ -106,6 +106,7 @@ impl Deref for House {
 pub struct Opening {
     makes: bool,
     is_demo: bool,
+    is_signer: bool,
     sat_url: Option<String>,
     offset: Option<SignedDuration>,
 }
@@ -121,9 +122,14 @@ impl Opening {
         Self { makes: true, ..Self::default() }
     }
 
+    /// The signer's, alone in its process: it makes its own key and needs none of the house.
+    pub fn signer() -> Self {
+        Self { makes: true, is_signer: true, ..Self::default() }
+    }
+
     /// The demo's: SAT is its own simulator, and the service clock runs at least this far ahead.
     pub fn demo(sat_url: &str, offset: SignedDuration) -> Self {
-        Self { makes: true, is_demo: true, sat_url: Some(sat_url.to_owned()), offset: Some(offset) }
+        Self { makes: true, is_demo: true, is_signer: false, sat_url: Some(sat_url.to_owned()), offset: Some(offset) }
     }
 }
 
@@ -184,9 +190,11 @@ impl Premises {
         let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()).held_by(holder, clock.clone()));
         let liveness = liveness(&db, &presence, dir);
         close_lost_signatures(&custody, &hands, liveness.as_ref()).await?;
-        let makes_key = opening.makes && wiring::nothing_is_sealed(&db, &hands).await?;
-        let (roots, root_file) = wiring::root_keys(dir, makes_key)?;
-        let vault = Arc::new(Vault::new(roots, Arc::new(db.clone()), custody));
+        let (vault, root_files) = match opening.is_signer {
+            true => roots::signers_vault(dir, &db, &hands, custody).await?,
+            false => roots::vault(dir, &db, &hands, custody, opening.makes).await?,
+        };
+        let vault = Arc::new(vault);
         let sat = wiring::sat_client(addresses, form, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
         let sat = Arc::new(sat);
         let counter = wiring::sat_counter(public, &db, vault.clone(), blobs.clone(), clock.clone(), environment)?;
@@ -219,7 +227,7 @@ impl Premises {
             courier,
             fetcher: Arc::new(wiring::fetcher()?),
             objects,
-            root_file,
+            root_files,
             holder,
             _lock: lock,
             presence,
@@ -302,6 +310,5 @@ async fn close_lost_signatures(custody: &VaultStore, hands: &SystemScope, livene
 
 /// The numeric id of whoever runs this, for the audit chain.
 pub fn user() -> u32 {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").map(|it| it.uid()).unwrap_or(u32::MAX)
+    rustix::process::getuid().as_raw()
 }

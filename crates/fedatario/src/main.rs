@@ -13,12 +13,15 @@ mod failure;
 mod files;
 mod house;
 mod http;
+mod hygiene;
 mod identity;
 mod locks;
 mod logging;
 mod pins;
 mod present;
+mod roots;
 mod signals;
+mod signer;
 mod usage;
 mod wiring;
 

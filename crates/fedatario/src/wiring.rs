@@ -1,19 +1,15 @@
 //! Which part gets which other part. Flat and dull.
 
+use crate::config;
 use crate::failure::Failure;
-use crate::house::House;
-use crate::{config, files, locks};
 use fedatario_app::Settings;
-use fedatario_app::audit_trail;
-use fedatario_app::custody::KeyStatus;
-use fedatario_app::descarga::transition::Moment;
 use fedatario_app::engine::{TokioPause, VaultSealer};
 use fedatario_app::model::{Environment, Family};
 use fedatario_app::ports::{Blobs, System};
 use fedatario_app::revision::certificates::Authorities;
 use fedatario_app::trust::{Places, Trust};
 use fedatario_base::clock::SystemClock;
-use fedatario_base::{Clock, Code, Secret, SystemScope};
+use fedatario_base::{Clock, Code, SystemScope};
 use fedatario_blobs::{Folder, S3, S3Config, S3Keys};
 use fedatario_credentials::Certificate;
 use fedatario_mailer::Mailer;
@@ -22,11 +18,10 @@ use fedatario_sat::{
 };
 use fedatario_store::Db;
 use fedatario_upstream::{Ports, RandomJitter, Rate, Rates};
-use fedatario_vault::{PassphraseParams, RootKeys, TenantKeys, Vault};
+use fedatario_vault::Vault;
 use fedatario_webhooks::{HttpCourier, HttpFetcher, Networks, SystemResolver};
 use jiff::SignedDuration;
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -126,87 +121,6 @@ fn s3_keys() -> Result<S3Keys, Failure> {
         secret_access_key: config::secret("AWS_SECRET_ACCESS_KEY")?.ok_or_else(|| missing("AWS_SECRET_ACCESS_KEY"))?,
         session_token: config::secret("AWS_SESSION_TOKEN")?,
     })
-}
-
-/// The root keys, and the file that they lie in if they do: `FEDATARIO_ROOT_KEY`,
-/// `FEDATARIO_ROOT_PASSPHRASE`, else `root.key` in the folder. What is not there is made by whoever
-/// comes first and `makes`; a key made beside data of another would open nothing.
-pub fn root_keys(dir: &Path, makes: bool) -> Result<(RootKeys, Option<PathBuf>), Failure> {
-    if let Some(text) = config::secret("FEDATARIO_ROOT_KEY")? {
-        return Ok((RootKeys::from_text(&text)?, None));
-    }
-    if let Some(passphrase) = config::secret("FEDATARIO_ROOT_PASSPHRASE")? {
-        return Ok((passphrase_keys(dir, &passphrase, makes)?, None));
-    }
-    let path = dir.join("root.key");
-    let roots = if makes {
-        locks::alone(&dir.join("run"), "root", || Ok(RootKeys::open_or_create_file(&path)?))?
-    } else {
-        RootKeys::open_file(&path)?
-    };
-    Ok((roots, Some(path)))
-}
-
-/// Whether no key of any tenant is wrapped yet: only then may a root key be made. Where one is
-/// missing beside sealed data, a new one would open nothing and take the place of the one to be put back.
-pub async fn nothing_is_sealed(db: &Db, hands: &SystemScope) -> Result<bool, Failure> {
-    /// No root key has this version, so that every key counts.
-    const NO_VERSION: u32 = 0;
-    let keys = db.behind(hands, NO_VERSION).await;
-    Ok(keys.map_err(|error| Failure::new(error.code(), error.to_string()))? == 0)
-}
-
-/// The parameters of a passphrase lie beside the database; they are made once and are no secret.
-fn passphrase_keys(dir: &Path, passphrase: &Secret, makes: bool) -> Result<RootKeys, Failure> {
-    locks::alone(&dir.join("run"), "root", || {
-        let path = dir.join("root.argon2");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return Ok(text.trim().parse::<PassphraseParams>()?.unlock(passphrase)?),
-            Err(error) if makes && error.kind() == ErrorKind::NotFound => {}
-            // What cannot be read is not replaced: another salt is another key.
-            Err(error) => return Err(Failure::new(Code::RootKeyMissing, format!("{}: {error}", path.display()))),
-        }
-        let (params, roots) = PassphraseParams::fresh(1, passphrase)?;
-        files::write_private(&path, format!("{params}\n").as_bytes())?;
-        Ok(roots)
-    })
-}
-
-/// Makes a new version of the root key in its file and wraps every tenant's keys under it. Ended
-/// half-way it is taken up again by the next call: with anything behind, no further version is made.
-pub async fn rotate_root(house: &House) -> Result<KeyStatus, Failure> {
-    let Some(path) = &house.root_file else {
-        let elsewhere = Failure::new(Code::ConfigInvalid, "the root key comes from the environment or a passphrase");
-        return Err(elsewhere.saying("cli-root-elsewhere"));
-    };
-    let made = next_root(house, path).await?;
-    let mut moved = 0;
-    loop {
-        let progress = house.app.vault.rewrap_tenant_keys(&house.hands).await?;
-        moved += progress.moved;
-        if progress.behind == 0 || progress.moved == 0 {
-            let status = KeyStatus { behind: progress.behind, made, moved };
-            tell_rotation(house, &status).await?;
-            return Ok(status);
-        }
-    }
-}
-
-/// Looking and adding are one step for everybody else: of two rotations neither loses its key.
-async fn next_root(house: &House, path: &Path) -> Result<Option<u32>, Failure> {
-    let _alone = locks::take(&house.dir.join("run"), "root")?;
-    if house.app.vault.roots_behind(&house.hands).await? > 0 {
-        return Ok(None);
-    }
-    Ok(Some(RootKeys::add_version_to_file(path)?.current_version()))
-}
-
-async fn tell_rotation(house: &House, status: &KeyStatus) -> Result<(), Failure> {
-    let now = Moment::now(&house.app, &house.scope);
-    let event = audit_trail::entry(&now, "vault.root_key", &house.scope.tenant().to_string(), "rotated");
-    let mut tx = house.app.store.begin(&house.scope).await?;
-    tx.append(event.field("moved", status.moved).field("behind", status.behind), None).await?;
-    Ok(tx.commit().await?)
 }
 
 /// How far ahead the argument or the environment wants the service clock.

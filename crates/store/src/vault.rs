@@ -16,7 +16,8 @@ use fedatario_base::id::{CredentialId, HolderId, TenantId};
 use fedatario_base::{Clock, Scope, SystemScope};
 use fedatario_vault::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
 use fedatario_vault::ports::{
-    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
+    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyClass, KeyPlace, KeyUse, PortError, TenantKeyRow,
+    TenantKeys, WrappedDataKey,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -42,6 +43,7 @@ from_row!(CredentialRow, row => CredentialRow {
     kind: closed(row.try_get("kind")?, CredentialKind::from_text)?,
     state: closed(row.try_get("state")?, CredentialState::from_text)?,
     data_key: row.try_get("wrapped_key")?,
+    key_use: closed(row.try_get("key_use")?, KeyUse::from_text)?,
     key_version: small(row.try_get("key_version")?)?,
     digest: exactly(row.try_get("digest")?)?,
     certificate: row.try_get("certificate")?,
@@ -51,6 +53,7 @@ from_row!(CredentialRow, row => CredentialRow {
 from_row!(WrappedDataKey, row => WrappedDataKey {
     id: CredentialId(row.try_get("id")?),
     data_key: row.try_get("wrapped_key")?,
+    key_use: closed(row.try_get("key_use")?, KeyUse::from_text)?,
     key_version: small(row.try_get("key_version")?)?,
 });
 
@@ -106,11 +109,16 @@ impl TenantKeys for Db {
         inserted.await.map_err(port)
     }
 
-    async fn behind(&self, _: &SystemScope, root_version: u32) -> Result<u64, PortError> {
+    async fn behind(&self, _: &SystemScope, class: KeyClass, root_version: u32) -> Result<u64, PortError> {
         let counted = async {
             let mut work = self.reading(Reach::System).await?;
-            let (count,): (i64,) =
-                fetch!(work, fetch_one, "select count(*) from tenant_keys where root_version <> $1", i64::from(root_version))?;
+            let (count,): (i64,) = fetch!(
+                work,
+                fetch_one,
+                "select count(*) from tenant_keys where root_version <> $1 and (key_use = 'credential') = $2",
+                i64::from(root_version),
+                class == KeyClass::Signer,
+            )?;
             Ok(count.unsigned_abs())
         };
         counted.await.map_err(port)
@@ -119,16 +127,24 @@ impl TenantKeys for Db {
     async fn next_behind(
         &self,
         _: &SystemScope,
+        class: KeyClass,
         root_version: u32,
+        after: Option<KeyPlace>,
         limit: u32,
     ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
+        let (tenant, key_use, version) = after.map_or((Uuid::nil(), "", 0), |(tenant, key_use, it)| (tenant.0, key_use.text(), it));
         let read = async {
             let mut work = self.reading(Reach::System).await?;
             let rows: Vec<Read<(TenantId, TenantKeyRow)>> = fetch!(
                 work,
                 fetch_all,
-                "select * from tenant_keys where root_version <> $1 order by tenant_id, key_use, version limit $2",
+                "select * from tenant_keys where root_version <> $1 and (key_use = 'credential') = $2 \
+                 and (tenant_id, key_use, version) > ($3, $4, $5) order by tenant_id, key_use, version limit $6",
                 i64::from(root_version),
+                class == KeyClass::Signer,
+                tenant,
+                key_use,
+                i64::from(version),
                 i64::from(limit),
             )?;
             Ok(rows.into_iter().map(|it| it.0).collect())
@@ -245,7 +261,8 @@ impl CredentialStore for VaultStore {
             let (count,): (i64,) = fetch!(
                 work,
                 fetch_one,
-                "select count(*) from credentials where tenant_id = $1 and key_version <> $2 and state <> 'destroyed'",
+                "select count(*) from credentials \
+                 where tenant_id = $1 and (key_use <> 'credential' or key_version <> $2) and state <> 'destroyed'",
                 scope.tenant().0,
                 i64::from(key_version),
             )?;
@@ -254,16 +271,24 @@ impl CredentialStore for VaultStore {
         counted.await.map_err(port)
     }
 
-    async fn next_behind(&self, scope: &Scope, key_version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError> {
+    async fn next_behind(
+        &self,
+        scope: &Scope,
+        key_version: u32,
+        after: Option<CredentialId>,
+        limit: u32,
+    ) -> Result<Vec<WrappedDataKey>, PortError> {
         let read = async {
             let mut work = self.db.reading(Reach::Tenant(scope.tenant().0)).await?;
             let rows: Vec<Read<WrappedDataKey>> = fetch!(
                 work,
                 fetch_all,
-                "select id, wrapped_key, key_version from credentials \
-                 where tenant_id = $1 and key_version <> $2 and state <> 'destroyed' order by id limit $3",
+                "select id, wrapped_key, key_use, key_version from credentials \
+                 where tenant_id = $1 and (key_use <> 'credential' or key_version <> $2) and state <> 'destroyed' and id > $3 \
+                 order by id limit $4",
                 scope.tenant().0,
                 i64::from(key_version),
+                after.map_or(Uuid::nil(), |it| it.0),
                 i64::from(limit),
             )?;
             Ok(rows.into_iter().map(|it| it.0).collect())
@@ -276,13 +301,15 @@ impl CredentialStore for VaultStore {
             let mut work = self.db.writing(Reach::Tenant(scope.tenant().0)).await?;
             let changed = run!(
                 work,
-                "update credentials set wrapped_key = $5, key_version = $6 \
-                 where tenant_id = $1 and id = $2 and wrapped_key = $3 and key_version = $4",
+                "update credentials set wrapped_key = $6, key_use = $7, key_version = $8 \
+                 where tenant_id = $1 and id = $2 and wrapped_key = $3 and key_use = $4 and key_version = $5",
                 scope.tenant().0,
                 before.id.0,
                 &before.data_key,
+                before.key_use.text(),
                 i64::from(before.key_version),
                 &after.data_key,
+                after.key_use.text(),
                 i64::from(after.key_version),
             )?;
             work.commit().await?;

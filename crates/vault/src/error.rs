@@ -54,6 +54,23 @@ pub enum VaultError {
     /// The cryptographic library failed: no entropy, or a key it will not use.
     #[error("the cryptographic library failed: {0}")]
     Crypto(&'static str),
+    /// The signer, which runs alone, refused or failed.
+    #[error("the signer: {text}")]
+    Remote {
+        /// The code it has there.
+        code: Code,
+        /// What it said, for logs.
+        text: String,
+    },
+    /// The signer, which runs alone, cannot be reached, or did not answer in time.
+    #[error("the signer cannot be reached: {0}")]
+    SignerUnavailable(String),
+    /// A backup of credentials that is none of ours, was altered or cut, or has another passphrase.
+    #[error("the backup does not open")]
+    BackupBroken,
+    /// A passphrase that protects nothing.
+    #[error("the passphrase is shorter than 12 bytes")]
+    PassphraseShort,
     /// A port failed.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -76,6 +93,10 @@ impl VaultError {
             Self::Credential(error) => error.code(),
             Self::Xml(error) => error.code(),
             Self::Crypto(_) => Code::CryptoFailed,
+            Self::Remote { code, .. } => *code,
+            Self::SignerUnavailable(_) => Code::SignerUnavailable,
+            Self::PassphraseShort => Code::PasswordShort,
+            Self::BackupBroken => Code::BackupBroken,
             Self::Port(error) => error.code(),
         }
     }

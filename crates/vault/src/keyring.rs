@@ -1,8 +1,8 @@
 //! The keys of a tenant: made on first use, unwrapped for one use.
 //!
-//! A tenant has keys of two uses, each in versions: the newest serves whatever is new, older ones
-//! stay until nothing needs them. All are wrapped by a root key and bound to tenant, use and
-//! version. Also here: bytes sealed directly under a tenant's key.
+//! A tenant has keys of three uses, each in versions: the newest serves whatever is new, older ones
+//! stay until nothing needs them. All are wrapped by a root key of the class that their use belongs
+//! to, and bound to tenant, use and version. Also here: bytes sealed directly under a tenant's key.
 
 use crate::envelope::{self, Binding, KeyBytes};
 use crate::{KeyUse, TenantKeyRow, Vault, VaultError};
@@ -45,6 +45,14 @@ impl Vault {
         Ok(TenantKey { version: row.version, key: self.unwrap(scope.tenant(), &row)? })
     }
 
+    /// The version of the current key of a use, made now if the tenant has none. It is not opened.
+    pub(crate) async fn current_version(&self, scope: &Scope, key_use: KeyUse) -> Result<u32, VaultError> {
+        match self.tenant_keys.current(scope, key_use).await? {
+            Some(row) => Ok(row.version),
+            None => Ok(self.add_key(scope, key_use, 1).await?.version),
+        }
+    }
+
     /// A key by version. A version that a blob claims and nobody knows is a broken seal.
     pub(crate) async fn key_of_version(&self, scope: &Scope, key_use: KeyUse, version: u32) -> Result<KeyBytes, VaultError> {
         let row = self.tenant_keys.by_version(scope, key_use, version).await?.ok_or(VaultError::SealBroken)?;
@@ -60,9 +68,9 @@ impl Vault {
         self.tenant_keys.by_version(scope, key_use, version).await?.ok_or(VaultError::SealBroken)
     }
 
-    /// Wraps under the current root key.
+    /// Wraps under the current root key of its class.
     pub(crate) fn wrap(&self, tenant: TenantId, key_use: KeyUse, version: u32, key: &KeyBytes) -> Result<TenantKeyRow, VaultError> {
-        let (root_version, root) = self.roots.current()?;
+        let (root_version, root) = self.roots(key_use.class())?.current()?;
         let object = object_of(key_use, version);
         let binding = Binding { what: "tenant-key", tenant, object: &object };
         let wrapped = envelope::seal(&root, root_version, binding, key.expose())?;
@@ -70,7 +78,7 @@ impl Vault {
     }
 
     pub(crate) fn unwrap(&self, tenant: TenantId, row: &TenantKeyRow) -> Result<KeyBytes, VaultError> {
-        let root = self.roots.version(row.root_version)?;
+        let root = self.roots(row.key_use.class())?.version(row.root_version)?;
         let object = object_of(row.key_use, row.version);
         let binding = Binding { what: "tenant-key", tenant, object: &object };
         let key = envelope::open(&root, row.root_version, binding, &row.wrapped)?;

@@ -3,7 +3,8 @@
 use crate::grant::{Grant, Wanted, decide};
 use crate::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
 use crate::ports::{
-    CredentialRow, CredentialState, CredentialStore, KeyUse, Owner, PortError, TenantKeyRow, TenantKeys, WrappedDataKey,
+    CredentialRow, CredentialState, CredentialStore, KeyClass, KeyPlace, KeyUse, Owner, PortError, TenantKeyRow, TenantKeys,
+    WrappedDataKey,
 };
 use crate::{SealedCredential, Vault, require_state};
 use async_trait::async_trait;
@@ -60,6 +61,15 @@ impl Memory {
         lock(&self.credentials).get_mut(&(scope.tenant(), id)).into_iter().for_each(change_once(change));
     }
 
+    /// Wraps a credential's data key as versions before the two classes did: under the tenant's data key.
+    pub async fn wrap_as_before(&self, vault: &Vault, scope: &Scope, id: CredentialId) {
+        let row = lock(&self.credentials).get(&(scope.tenant(), id)).cloned();
+        let Some(row) = row else { return };
+        if let Ok((data_key, key_version)) = vault.wrapped_by_the_house(scope, &row).await {
+            self.alter(scope, id, |it| (it.data_key, it.key_use, it.key_version) = (data_key, KeyUse::Data, key_version));
+        }
+    }
+
     /// Changes an object behind the vault's back.
     pub fn alter_object(&self, scope: &Scope, id: CredentialId, change: impl FnOnce(&mut Vec<u8>)) {
         let path = format!("certificados/{id}");
@@ -100,18 +110,22 @@ impl TenantKeys for Memory {
         Ok(is_absent)
     }
 
-    async fn behind(&self, _: &SystemScope, root_version: u32) -> Result<u64, PortError> {
-        Ok(lock(&self.keys).values().filter(|it| it.root_version != root_version).count() as u64)
+    async fn behind(&self, _: &SystemScope, class: KeyClass, root_version: u32) -> Result<u64, PortError> {
+        let keys = lock(&self.keys);
+        Ok(keys.values().filter(|it| it.key_use.class() == class && it.root_version != root_version).count() as u64)
     }
 
     async fn next_behind(
         &self,
         _: &SystemScope,
+        class: KeyClass,
         root_version: u32,
+        after: Option<KeyPlace>,
         limit: u32,
     ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
         let keys = lock(&self.keys);
-        let behind = keys.iter().filter(|(_, row)| row.root_version != root_version);
+        let rest = keys.iter().filter(|(place, _)| after.is_none_or(|after| **place > after));
+        let behind = rest.filter(|(_, row)| row.key_use.class() == class && row.root_version != root_version);
         Ok(behind.take(limit as usize).map(|((tenant, ..), row)| (*tenant, row.clone())).collect())
     }
 
@@ -142,18 +156,26 @@ impl CredentialStore for Memory {
         Ok(self.rows_behind(scope, key_version).len() as u64)
     }
 
-    async fn next_behind(&self, scope: &Scope, key_version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError> {
-        Ok(self.rows_behind(scope, key_version).into_iter().take(limit as usize).collect())
+    async fn next_behind(
+        &self,
+        scope: &Scope,
+        key_version: u32,
+        after: Option<CredentialId>,
+        limit: u32,
+    ) -> Result<Vec<WrappedDataKey>, PortError> {
+        let behind = self.rows_behind(scope, key_version).into_iter();
+        Ok(behind.filter(|it| after.is_none_or(|after| it.id > after)).take(limit as usize).collect())
     }
 
     async fn rewrap(&self, scope: &Scope, before: &WrappedDataKey, after: &WrappedDataKey) -> Result<bool, PortError> {
         let mut credentials = lock(&self.credentials);
         let row = credentials.get_mut(&(scope.tenant(), before.id));
-        let row = row.filter(|it| it.key_version == before.key_version && it.data_key == before.data_key);
+        let row =
+            row.filter(|it| it.key_use == before.key_use && it.key_version == before.key_version && it.data_key == before.data_key);
         Ok(row
             .map(|it| {
                 it.data_key.clone_from(&after.data_key);
-                it.key_version = after.key_version;
+                (it.key_use, it.key_version) = (after.key_use, after.key_version);
             })
             .is_some())
     }
@@ -220,9 +242,15 @@ impl SignatureLog for Memory {
 
 impl Memory {
     fn rows_behind(&self, scope: &Scope, key_version: u32) -> Vec<WrappedDataKey> {
-        let wrapped = |it: &CredentialRow| WrappedDataKey { id: it.id, data_key: it.data_key.clone(), key_version: it.key_version };
+        let wrapped = |it: &CredentialRow| WrappedDataKey {
+            id: it.id,
+            data_key: it.data_key.clone(),
+            key_use: it.key_use,
+            key_version: it.key_version,
+        };
+        let is_behind = |it: &CredentialRow| it.key_use != KeyUse::Credential || it.key_version != key_version;
         let credentials = lock(&self.credentials);
         let of_tenant = credentials.iter().filter(|((tenant, _), _)| *tenant == scope.tenant()).map(|(_, row)| row);
-        of_tenant.filter(|it| it.state != CredentialState::Destroyed && it.key_version != key_version).map(wrapped).collect()
+        of_tenant.filter(|it| it.state != CredentialState::Destroyed && is_behind(it)).map(wrapped).collect()
     }
 }

@@ -41,6 +41,12 @@ pub struct PassphraseParams {
 impl PassphraseParams {
     /// Fresh parameters for a new root key of `version`, with that key.
     pub fn fresh(version: u32, passphrase: &Secret) -> Result<(Self, RootKeys), VaultError> {
+        let (params, key) = Self::fresh_key(version, passphrase)?;
+        Ok((params, RootKeys::single(version, key)))
+    }
+
+    /// The same, with the bare key.
+    pub(crate) fn fresh_key(version: u32, passphrase: &Secret) -> Result<(Self, KeyBytes), VaultError> {
         if passphrase.expose().len() < MIN_PASSPHRASE_BYTES {
             return Err(VaultError::RootKeyWrong("the passphrase is shorter than 12 bytes"));
         }
@@ -49,14 +55,29 @@ impl PassphraseParams {
         let mut params = Self { version, memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES, salt, check: Vec::new() };
         let key = params.derive(passphrase)?;
         params.check = envelope::seal(&key, version, check_binding(), b"check")?;
-        Ok((params, RootKeys::single(version, key)))
+        Ok((params, key))
     }
 
     /// The root key of a passphrase, if it is the one these parameters were made with.
     pub fn unlock(&self, passphrase: &Secret) -> Result<RootKeys, VaultError> {
+        Ok(RootKeys::single(self.version, self.unlock_key(passphrase)?))
+    }
+
+    /// The version of the key that they make.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Whether they cost what ours do, and not what somebody wants us to spend.
+    pub(crate) fn is_usual(&self) -> bool {
+        (self.memory_kib, self.passes, self.lanes) == (MEMORY_KIB, PASSES, LANES)
+    }
+
+    /// The bare key of a passphrase.
+    pub(crate) fn unlock_key(&self, passphrase: &Secret) -> Result<KeyBytes, VaultError> {
         let key = self.derive(passphrase)?;
         match envelope::open(&key, self.version, check_binding(), &self.check) {
-            Ok(_) => Ok(RootKeys::single(self.version, key)),
+            Ok(_) => Ok(key),
             Err(_) => Err(VaultError::RootKeyWrong("the passphrase is not the one it was made with")),
         }
     }

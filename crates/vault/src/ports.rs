@@ -33,27 +33,61 @@ impl PortError {
 /// What a tenant's key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyUse {
-    /// AES-256: wraps data keys and seals bytes.
+    /// AES-256: seals bytes of the house. Wrapped data keys before there were two classes.
     Data,
     /// Ed25519: signs checkpoints and reports.
     Note,
+    /// AES-256: wraps the data keys of taxpayers' credentials, and nothing else.
+    Credential,
+}
+
+/// Whose root key wraps a tenant's key: so that whoever answers calls need not hold what opens a
+/// taxpayer's private key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyClass {
+    /// Everything that is not a taxpayer's private key.
+    House,
+    /// Taxpayers' private keys.
+    Signer,
+}
+
+impl KeyClass {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::House, Self::Signer];
+
+    /// Its permanent text.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::House => "house",
+            Self::Signer => "signer",
+        }
+    }
 }
 
 impl KeyUse {
     /// Every use there is.
-    pub const ALL: &[KeyUse] = &[KeyUse::Data, KeyUse::Note];
+    pub const ALL: &[KeyUse] = &[KeyUse::Data, KeyUse::Note, KeyUse::Credential];
 
     /// Its permanent text, as stored.
     pub fn text(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::Note => "note",
+            Self::Credential => "credential",
+        }
+    }
+
+    /// The class of root key that wraps it.
+    pub fn class(self) -> KeyClass {
+        match self {
+            Self::Data | Self::Note => KeyClass::House,
+            Self::Credential => KeyClass::Signer,
         }
     }
 
     /// The use of a stored text.
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Data, Self::Note].into_iter().find(|it| it.text() == text)
+        Self::ALL.iter().copied().find(|it| it.text() == text)
     }
 }
 
@@ -70,6 +104,9 @@ pub struct TenantKeyRow {
     pub wrapped: Vec<u8>,
 }
 
+/// Where a tenant's key stands among all of them.
+pub type KeyPlace = (TenantId, KeyUse, u32);
+
 /// The keys of tenants: rows keyed by (tenant, use, version).
 #[async_trait]
 pub trait TenantKeys: Send + Sync {
@@ -83,14 +120,16 @@ pub trait TenantKeys: Send + Sync {
     /// race, one is told `false`.
     async fn insert_if_absent(&self, scope: &Scope, row: &TenantKeyRow) -> Result<bool, PortError>;
 
-    /// How many keys of all tenants are wrapped by another root key than `root_version`.
-    async fn behind(&self, system: &SystemScope, root_version: u32) -> Result<u64, PortError>;
+    /// How many keys of a class, of all tenants, another root key than `root_version` wraps.
+    async fn behind(&self, system: &SystemScope, class: KeyClass, root_version: u32) -> Result<u64, PortError>;
 
-    /// Up to `limit` of those, in a stable order.
+    /// Up to `limit` of those, in the order of tenant, use and version, behind the one named in `after`.
     async fn next_behind(
         &self,
         system: &SystemScope,
+        class: KeyClass,
         root_version: u32,
+        after: Option<KeyPlace>,
         limit: u32,
     ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError>;
 
@@ -217,6 +256,8 @@ pub struct CredentialRow {
     pub state: CredentialState,
     /// The data key, wrapped by the tenant's key.
     pub data_key: Vec<u8>,
+    /// The use of the tenant's key that wraps it.
+    pub key_use: KeyUse,
     /// The version of the tenant's key that wraps it: an indexed column.
     pub key_version: u32,
     /// SHA-256 of the ciphertext object.
@@ -234,6 +275,8 @@ pub struct WrappedDataKey {
     pub id: CredentialId,
     /// Its wrapped data key.
     pub data_key: Vec<u8>,
+    /// The use of the tenant's key that wraps it.
+    pub key_use: KeyUse,
     /// The version of the tenant's key that wraps it.
     pub key_version: u32,
 }
@@ -247,12 +290,18 @@ pub trait CredentialStore: SignatureLog + Send + Sync {
     /// A ciphertext object.
     async fn object(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, PortError>;
 
-    /// How many data keys of the tenant are wrapped by another version than `key_version`.
-    /// Destroyed credentials have none.
+    /// How many data keys of the tenant are wrapped by anything but [`KeyUse::Credential`] of
+    /// `key_version`. Destroyed credentials have none.
     async fn behind(&self, scope: &Scope, key_version: u32) -> Result<u64, PortError>;
 
-    /// Up to `limit` of those, in a stable order.
-    async fn next_behind(&self, scope: &Scope, key_version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError>;
+    /// Up to `limit` of those, in the order of their ids, behind the one named in `after`.
+    async fn next_behind(
+        &self,
+        scope: &Scope,
+        key_version: u32,
+        after: Option<CredentialId>,
+        limit: u32,
+    ) -> Result<Vec<WrappedDataKey>, PortError>;
 
     /// Replaces wrapping and version of the row that is still wrapped as `before`; `false` if it no
     /// longer is.

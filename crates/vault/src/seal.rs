@@ -68,6 +68,9 @@ impl Vault {
         document: &[u8],
         now: Timestamp,
     ) -> Result<Sealed, VaultError> {
+        if let Some(signer) = self.remote() {
+            return signer.seal(scope, credential, profile, document).await;
+        }
         let handed_in = sha256(document);
         let ready = match self.ready(scope, credential, profile, document, now).await {
             Ok(ready) => ready,

@@ -1,6 +1,6 @@
 //! Whether the vault opens, and under which versions of keys things lie.
 
-use crate::{KeyUse, Vault, VaultError};
+use crate::{KeyClass, KeyUse, Vault, VaultError};
 use fedatario_base::Scope;
 
 /// A tenant's newest key of a use.
@@ -19,8 +19,10 @@ pub struct KeyStanding {
 /// Where the keys of a tenant stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// The version of the root key that wraps what is new.
+    /// The version of the house's root key that wraps what is new.
     pub root_version: u32,
+    /// The same of the class signer; nothing where the signer runs alone and keeps it to itself.
+    pub signer_root_version: Option<u32>,
     /// The newest key of each use that the tenant has.
     pub keys: Vec<KeyStanding>,
 }
@@ -30,6 +32,15 @@ impl Standing {
     pub fn is_sealed(&self) -> bool {
         self.keys.iter().any(|it| !it.opens)
     }
+
+    /// How many of the keys an older root key wraps, as far as is known here.
+    pub fn under_older(&self) -> u64 {
+        let is_older = |it: &&KeyStanding| match it.key_use.class() {
+            KeyClass::House => it.root_version != self.root_version,
+            KeyClass::Signer => self.signer_root_version.is_some_and(|current| current != it.root_version),
+        };
+        self.keys.iter().filter(is_older).count() as u64
+    }
 }
 
 impl Vault {
@@ -38,9 +49,13 @@ impl Vault {
         let mut keys = Vec::new();
         for key_use in KeyUse::ALL {
             let Some(row) = self.tenant_keys.current(scope, *key_use).await? else { continue };
-            let opens = self.unwrap(scope.tenant(), &row).is_ok();
+            let opens = match self.remote().filter(|_| key_use.class() == KeyClass::Signer) {
+                Some(signer) => signer.alive().await.is_ok(), // Whether it opens there is seen where it is used.
+                None => self.unwrap(scope.tenant(), &row).is_ok(),
+            };
             keys.push(KeyStanding { key_use: *key_use, version: row.version, root_version: row.root_version, opens });
         }
-        Ok(Standing { root_version: self.roots.current_version(), keys })
+        let current = |class| self.roots(class).map(|it| it.current_version());
+        Ok(Standing { root_version: current(KeyClass::House)?, signer_root_version: current(KeyClass::Signer).ok(), keys })
     }
 }

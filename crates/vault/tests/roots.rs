@@ -6,7 +6,7 @@ use common::{ROOT_1, ROOT_1_2, roots, scope};
 use fedatario_base::{Code, Secret};
 use fedatario_testkit::covers;
 use fedatario_vault::memory::Memory;
-use fedatario_vault::{PassphraseParams, RootKeys};
+use fedatario_vault::{KeyClass, PassphraseParams, RootKeys};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -124,7 +124,7 @@ async fn keys_of_a_file_follow_it() {
     // Another process rotates and retires; this one holds version 1 only.
     let system = fedatario_base::SystemScope::for_this_process();
     let second = fedatario_vault::Vault::new(RootKeys::add_version_to_file(&path).unwrap(), memory.clone(), memory.clone());
-    assert_eq!(second.rewrap_tenant_keys(&system).await.unwrap().behind, 0);
+    assert_eq!(second.rewrap_tenant_keys(&system, KeyClass::House).await.unwrap().behind, 0);
     RootKeys::retire_in_file(&path, 1).unwrap();
     assert_eq!(*old.open_bytes(&mine, "x", &blob).await.unwrap(), b"x");
 
@@ -132,7 +132,7 @@ async fn keys_of_a_file_follow_it() {
     RootKeys::add_version_to_file(&path).unwrap();
     let theirs = old.seal_bytes(&other, "y", b"y").await.unwrap();
     let third = fedatario_vault::Vault::new(RootKeys::open_file(&path).unwrap(), memory.clone(), memory.clone());
-    assert_eq!(third.roots_behind(&system).await.unwrap(), 1, "mine, and not the other's");
+    assert_eq!(third.roots_behind(&system, KeyClass::House).await.unwrap(), 1, "mine, and not the other's");
     assert_eq!(*third.open_bytes(&other, "y", &theirs).await.unwrap(), b"y");
 
     // Without the file nothing new is wrapped, and what is held still opens.

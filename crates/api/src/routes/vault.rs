@@ -73,7 +73,7 @@ pub struct StatusView {
 async fn status(api: Api, scope: Scope) -> Result<Json<StatusView>, ApiError> {
     let (standing, data_keys) = inventory::standing(&api.app, &scope).await?;
     let root = standing.root_version;
-    let tenant_keys = standing.keys.iter().filter(|it| it.root_version != root).count() as u64;
+    let tenant_keys = standing.under_older();
     let keys = standing.keys.iter().map(|it| KeyView {
         key_use: it.key_use.text(),
         version: it.version,

@@ -22,5 +22,6 @@ pub use jobs::{ACTIVATE, Certificates, EXPUNGE};
 pub use life::{destroy, put_into_use};
 pub use listing::{History, history, one, page, readable};
 pub use personal::{config, set_config, upload_personal};
+pub(crate) use upload::kind_of;
 pub use upload::{Asked, Entry, Prepared, Uploaded, keep, prepare, put, upload};
 pub use whose::{Place, delegate, undelegate};

@@ -12,7 +12,7 @@ use crate::{App, hooks};
 use fedatario_base::id::CredentialId;
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::{Certificate, CredentialError};
-use fedatario_vault::{Handed, KeyUse, SealedCredential};
+use fedatario_vault::{Handed, SealedCredential};
 use jiff::Timestamp;
 
 /// Characters of what people call a certificate.
@@ -230,7 +230,7 @@ fn row(sealed: SealedCredential, of: Entry, now: &Moment) -> CredentialRow {
         state: if of.activate.is_some() { CredentialState::Next } else { CredentialState::Active },
         reason: None,
         wrapped_key: sealed.data_key,
-        key_use: KeyUse::Data,
+        key_use: sealed.key_use,
         key_version: i64::from(sealed.key_version),
         digest: sealed.digest,
         object: of.object,
@@ -249,7 +249,7 @@ fn shown_name(certificate: &Certificate) -> String {
 }
 
 /// The services' word for the vault's kind.
-pub(super) fn kind_of(kind: fedatario_vault::CredentialKind) -> CredentialKind {
+pub(crate) fn kind_of(kind: fedatario_vault::CredentialKind) -> CredentialKind {
     match kind {
         fedatario_vault::CredentialKind::Fiel => CredentialKind::Fiel,
         fedatario_vault::CredentialKind::Csd => CredentialKind::Csd,

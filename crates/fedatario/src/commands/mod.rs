@@ -23,6 +23,7 @@ pub mod sandbox;
 mod sat;
 pub mod schedule;
 mod serve;
+mod signer;
 mod tenant;
 pub mod tokens;
 mod users;
@@ -49,6 +50,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Audit { command } => audit::run(globals, command, screen).await,
         Command::Certificates { command } => certificates::run(globals, command, screen).await,
         Command::Vault { command } => vault::run(globals, command, screen).await,
+        Command::Signer { command } => signer::run(command, screen),
         Command::Jobs { command } => jobs::run(globals, command, screen).await,
         Command::Schedule { command } => schedule::run(globals, command, screen).await,
         Command::Tenant { command } => tenant::run(globals, command, screen).await,

@@ -6,16 +6,16 @@ use crate::cli::{Globals, Role, Serve};
 use crate::failure::Failure;
 use crate::house::{Opening, Premises};
 use crate::http::{self, Bound};
-use crate::identity;
 use crate::present::Screen;
 use crate::signals::Stop;
+use crate::{hygiene, identity, signer};
 use fedatario_app::expiry;
 use fedatario_app::identity::Identity;
 use fedatario_app::jobs::schedule;
 use fedatario_app::ports::{ClaimFilter, System};
 use fedatario_app::replay::Replays;
-use fedatario_base::Scope;
 use fedatario_base::code::Exit;
+use fedatario_base::{Code, Scope};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -30,12 +30,22 @@ const FORGET: Duration = Duration::from_secs(3_600);
 /// Serves until SIGINT or SIGTERM; what has begun is let end.
 pub async fn run(globals: &Globals, serve: Serve, screen: &Screen) -> Result<Exit, Failure> {
     let is = |role| serve.roles.contains(&role);
+    if is(Role::Signer) {
+        if serve.roles.iter().any(|it| *it != Role::Signer) {
+            let text = "the role signer runs alone: its process is the only one that holds taxpayers' keys";
+            return Err(Failure::new(Code::Usage, text).saying("cli-signer-alone"));
+        }
+        signer::check()?;
+        return signer::serve(globals, &serve.signer_listen, screen).await;
+    }
+    hygiene::close()?;
     let bound = match is(Role::Api) {
         true => Some(Bound::to(&serve.listen, serve.metrics_listen.as_deref()).await?),
         false => None,
     };
     let premises = Premises::open(globals, Opening::making()).await?;
     let stop = Stop::listen(screen)?;
+    signer::settle(&premises).await?;
     if is(Role::Worker) {
         sweep(&premises).await?;
     }

@@ -7,7 +7,7 @@ use fedatario_app::model::CredentialRow;
 use fedatario_app::ports::{BlobError, Blobs, NameByDigest, ReadSeek, Slot};
 use fedatario_base::id::TenantId;
 use fedatario_store::VaultStore;
-use fedatario_vault::ports::{CredentialState, CredentialStore, KeyUse, TenantKeyRow, TenantKeys, WrappedDataKey};
+use fedatario_vault::ports::{CredentialState, CredentialStore, KeyClass, KeyUse, TenantKeyRow, TenantKeys, WrappedDataKey};
 use std::sync::Arc;
 
 on_both!(
@@ -71,14 +71,21 @@ async fn tenant_keys_have_versions(bench: &Bench) {
     assert_eq!(db.current(scope, KeyUse::Data).await.unwrap(), Some(key(KeyUse::Data, 2)));
     assert_eq!(db.by_version(scope, KeyUse::Data, 1).await.unwrap(), Some(first.clone()));
 
-    assert_eq!(db.behind(&bench.hands, 2).await.unwrap(), 3);
-    let (tenant, before) = db.next_behind(&bench.hands, 2, 1).await.unwrap().remove(0);
+    assert!(db.insert_if_absent(scope, &key(KeyUse::Credential, 1)).await.unwrap());
+    let (house, signer) = (KeyClass::House, KeyClass::Signer);
+    assert_eq!(db.behind(&bench.hands, house, 2).await.unwrap(), 3);
+    assert_eq!(db.behind(&bench.hands, signer, 2).await.unwrap(), 1);
+    let (tenant, before) = db.next_behind(&bench.hands, house, 2, None, 1).await.unwrap().remove(0);
+    let place = Some((tenant, before.key_use, before.version));
+    let rest = db.next_behind(&bench.hands, house, 2, place, 9).await.unwrap();
+    assert_eq!(rest.into_iter().map(|it| it.1).collect::<Vec<_>>(), [key(KeyUse::Data, 2), key(KeyUse::Note, 1)]);
+    assert_eq!(db.next_behind(&bench.hands, signer, 2, None, 9).await.unwrap(), [(tenant, key(KeyUse::Credential, 1))]);
     assert_eq!((tenant, &before), (scope.tenant(), &first));
     let after = TenantKeyRow { root_version: 2, wrapped: vec![9; 60], ..before.clone() };
     assert!(db.rewrap(&bench.hands, tenant, &before, &after).await.unwrap());
     assert!(!db.rewrap(&bench.hands, tenant, &before, &after).await.unwrap(), "it is wrapped otherwise now");
     assert_eq!(db.by_version(scope, KeyUse::Data, 1).await.unwrap(), Some(after));
-    assert_eq!(db.behind(&bench.hands, 2).await.unwrap(), 2);
+    assert_eq!(db.behind(&bench.hands, house, 2).await.unwrap(), 2);
 }
 
 async fn tenant_keys_are_their_tenants_alone(bench: &Bench) {
@@ -94,12 +101,12 @@ async fn tenant_keys_are_their_tenants_alone(bench: &Bench) {
     let after = TenantKeyRow { root_version: 2, wrapped: vec![9; 60], ..ours.clone() };
     assert!(!db.rewrap(hands, bench.theirs.tenant(), &ours, &after).await.unwrap(), "named with the wrong tenant");
     assert!(!db.rewrap(hands, TenantId::fresh(noon()), &ours, &after).await.unwrap());
-    let mut behind: Vec<_> = db.next_behind(hands, 2, 10).await.unwrap();
+    let mut behind: Vec<_> = db.next_behind(hands, KeyClass::House, 2, None, 10).await.unwrap();
     behind.sort_by_key(|it| it.0);
     let mut expected = vec![(bench.ours.tenant(), ours), (bench.theirs.tenant(), theirs)];
     expected.sort_by_key(|it| it.0);
     assert_eq!(behind, expected);
-    assert_eq!(db.behind(hands, 2).await.unwrap(), 2);
+    assert_eq!(db.behind(hands, KeyClass::House, 2).await.unwrap(), 2);
     methods!(bench; "TenantKeys::current", "TenantKeys::by_version", "TenantKeys::insert_if_absent", "TenantKeys::behind",
         "TenantKeys::next_behind", "TenantKeys::rewrap");
 }
@@ -115,8 +122,17 @@ async fn credentials_are_rewrapped_once(bench: &Bench) {
     assert_eq!(store.behind(&bench.ours, 2).await.unwrap(), 3, "replaced ones rest sealed too");
 
     let mut left = 3;
-    while let Some(before) = store.next_behind(&bench.ours, 2, 1).await.unwrap().pop() {
-        let after = WrappedDataKey { id: before.id, data_key: vec![9; 60], key_version: 2 };
+    let mut ids: Vec<_> = rows.iter().map(|it| it.id).collect();
+    ids.sort();
+    let rest = store.next_behind(&bench.ours, 2, Some(ids[0]), 9).await.unwrap();
+    assert_eq!(rest.iter().map(|it| it.id).collect::<Vec<_>>(), ids[1..]);
+    while let Some(before) = store.next_behind(&bench.ours, 2, None, 1).await.unwrap().pop() {
+        assert_eq!(before.key_use, KeyUse::Data);
+        let of_the_house = WrappedDataKey { id: before.id, data_key: vec![8; 60], key_use: KeyUse::Data, key_version: 2 };
+        assert!(store.rewrap(&bench.ours, &before, &of_the_house).await.unwrap());
+        assert_eq!(store.behind(&bench.ours, 2).await.unwrap(), left, "the house's version two is not the signer's");
+        let before = of_the_house;
+        let after = WrappedDataKey { id: before.id, data_key: vec![9; 60], key_use: KeyUse::Credential, key_version: 2 };
         assert!(store.rewrap(&bench.ours, &before, &after).await.unwrap());
         assert!(!store.rewrap(&bench.ours, &before, &after).await.unwrap(), "once");
         left -= 1;
@@ -141,8 +157,8 @@ async fn sealed_keys_are_their_tenants_alone(bench: &Bench) {
     assert_eq!(store.credential(theirs, row.id).await.unwrap(), None);
     assert_eq!(store.object(theirs, &row.object).await.unwrap(), None);
     assert_eq!(store.behind(theirs, 9).await.unwrap(), 0);
-    assert_eq!(store.next_behind(theirs, 9, 10).await.unwrap(), []);
-    let before = WrappedDataKey { id: row.id, data_key: row.wrapped_key.clone(), key_version: 1 };
+    assert_eq!(store.next_behind(theirs, 9, None, 10).await.unwrap(), []);
+    let before = WrappedDataKey { id: row.id, data_key: row.wrapped_key.clone(), key_use: KeyUse::Data, key_version: 1 };
     let after = WrappedDataKey { data_key: vec![9; 60], key_version: 2, ..before.clone() };
     assert!(!store.rewrap(theirs, &before, &after).await.unwrap());
     assert_eq!(store.credential(&bench.ours, row.id).await.unwrap().unwrap().key_version, 1);

@@ -9,8 +9,8 @@ use fedatario_credentials::{Kind, Pair};
 use fedatario_vault::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
 use fedatario_vault::memory::Memory;
 use fedatario_vault::{
-    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyUse, PortError, RootKeys, SealedCredential, TenantKeyRow,
-    TenantKeys, Vault, WrappedDataKey,
+    CredentialKind, CredentialRow, CredentialState, CredentialStore, KeyClass, KeyPlace, KeyUse, PortError, RootKeys,
+    SealedCredential, TenantKeyRow, TenantKeys, Vault, WrappedDataKey,
 };
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -90,11 +90,18 @@ impl TenantKeys for Stalling {
     async fn insert_if_absent(&self, scope: &Scope, row: &TenantKeyRow) -> Result<bool, PortError> {
         self.inner.insert_if_absent(scope, row).await
     }
-    async fn behind(&self, system: &SystemScope, root: u32) -> Result<u64, PortError> {
-        TenantKeys::behind(&*self.inner, system, root).await
+    async fn behind(&self, system: &SystemScope, class: KeyClass, root: u32) -> Result<u64, PortError> {
+        TenantKeys::behind(&*self.inner, system, class, root).await
     }
-    async fn next_behind(&self, system: &SystemScope, root: u32, limit: u32) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
-        TenantKeys::next_behind(&*self.inner, system, root, limit).await
+    async fn next_behind(
+        &self,
+        system: &SystemScope,
+        class: KeyClass,
+        root: u32,
+        after: Option<KeyPlace>,
+        limit: u32,
+    ) -> Result<Vec<(TenantId, TenantKeyRow)>, PortError> {
+        TenantKeys::next_behind(&*self.inner, system, class, root, after, limit).await
     }
     async fn rewrap(
         &self,
@@ -135,8 +142,14 @@ impl CredentialStore for Stalling {
     async fn behind(&self, scope: &Scope, version: u32) -> Result<u64, PortError> {
         CredentialStore::behind(&*self.inner, scope, version).await
     }
-    async fn next_behind(&self, scope: &Scope, version: u32, limit: u32) -> Result<Vec<WrappedDataKey>, PortError> {
-        CredentialStore::next_behind(&*self.inner, scope, version, limit).await
+    async fn next_behind(
+        &self,
+        scope: &Scope,
+        version: u32,
+        after: Option<CredentialId>,
+        limit: u32,
+    ) -> Result<Vec<WrappedDataKey>, PortError> {
+        CredentialStore::next_behind(&*self.inner, scope, version, after, limit).await
     }
     async fn rewrap(&self, scope: &Scope, before: &WrappedDataKey, after: &WrappedDataKey) -> Result<bool, PortError> {
         self.pass().await;
