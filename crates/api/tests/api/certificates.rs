@@ -318,3 +318,30 @@ async fn a_persons_own_certificate_is_theirs_alone() {
     assert_eq!(config.code(), "session_required", "a program has no certificate of its own");
     fedatario_testkit::covers!("api: a person's own certificate is seen and signed with by that person alone");
 }
+
+#[tokio::test]
+async fn forms_that_are_none_are_refused_before_anything_is_opened() {
+    let scene = Scene::new().await;
+    let boundary = Parts::BOUNDARY;
+    let media = format!("multipart/form-data; boundary={boundary}");
+    let whole = Parts::of(&Wanted::fiel(1)).bytes();
+    let many = |n: usize| (0..n).fold(Parts::new(), |parts, _| parts.text("name", "x")).bytes();
+    let header = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"file\"\r\nx: {}\r\n\r\n", "a".repeat(200 << 10));
+    let nested = Parts::new().file("file", &Parts::of(&Wanted::fiel(1)).bytes()).text("password", PASSWORD).bytes();
+    let cases: [(&str, &str, Vec<u8>, u16, &str); 8] = [
+        ("cut off", &media, whole[..whole.len() / 2].to_vec(), 400, "body_broken"),
+        ("no end", &media, whole[..whole.len() - 8].to_vec(), 400, "body_broken"),
+        ("the same field thousands of times", &media, many(4_000), 422, "field_invalid"),
+        ("a header as large as a file", &media, header.into_bytes(), 400, "body_broken"),
+        ("a form in a form", &media, nested, 400, "certificate_format"),
+        ("nothing", &media, Vec::new(), 400, "body_broken"),
+        ("no boundary", "multipart/form-data", whole.clone(), 415, "media_type"),
+        ("no form", "application/json", b"{}".to_vec(), 415, "media_type"),
+    ];
+    for (what, media, body, status, code) in cases {
+        let answer = scene.api.post("/api/certificates/upload").bearer("one").body(media, body).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{what}");
+    }
+    assert_eq!(scene.sees("/api/certificates?kind=fiel").await["data"], json!([]), "nothing was stored");
+    fedatario_testkit::covers!("api: a certificate in a form that is none is refused before anything is opened");
+}
