@@ -12,9 +12,11 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The one that this program was built from.
+    /// The one that the current folder is the root of, else the one that this program was built from: a
+    /// target folder that several clones share holds the program of one of them.
     pub fn here() -> Self {
-        Self { root: Path::new(env!("CARGO_MANIFEST_DIR")).join("../..") }
+        let current = std::env::current_dir().ok().filter(|it| it.join("crates/xtask/Cargo.toml").exists());
+        Self { root: current.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")) }
     }
 
     /// Another tree, for tests.
