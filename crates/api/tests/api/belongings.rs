@@ -3,6 +3,7 @@
 use crate::support::Stage;
 use fedatario_app::descarga::plan::fresh;
 use fedatario_app::descarga::transition::Moment;
+use fedatario_app::expiry::model::Notice;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::{Delivery, EventRow, HookState, SealedSecret, SecretKind, Webhook};
 use fedatario_app::identity::invitations::Inviting;
@@ -57,7 +58,7 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
     let seal = seal(taxpayer.id, now);
     tx.put_credential(&seal, now).await.expect("a certificate");
-    let mut ids = vec![taxpayer.id.to_string(), seal.id.to_string()];
+    let mut ids = vec![taxpayer.id.to_string(), seal.id.to_string(), notice(tx.as_mut(), now, &seal).await];
     let of_sat = of_sat(tx.as_mut(), &Moment::now(&stage.app, &scope), taxpayer.id).await;
     ids.extend(hooks(tx.as_mut(), now).await);
     for kind in ["sat.verify", "sat.ask"] {
@@ -95,6 +96,14 @@ fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
         uploaded_by: "system".into(),
         created: now,
     }
+}
+
+/// The notice of its end.
+async fn notice(tx: &mut dyn Tx, now: Timestamp, of: &CredentialRow) -> String {
+    let id = NoticeId::fresh(now);
+    let notice = Notice { id, credential: of.id, days: 30, not_after: of.not_after, escalated: false, at: now };
+    tx.add_notices(&[notice]).await.expect("a notice");
+    id.to_string()
 }
 
 async fn of_sat(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId) -> Vec<String> {
@@ -162,7 +171,8 @@ async fn people(stage: &Stage, tenant: TenantId) -> Vec<String> {
     ids
 }
 
-async fn member(stage: &Stage, tenant: TenantId, name: &str, role: &str) -> Vec<String> {
+/// Somebody who belongs to a tenant and holds a role: their id, and the grant's.
+pub async fn member(stage: &Stage, tenant: TenantId, name: &str, role: &str) -> Vec<String> {
     let now = stage.clock.wall();
     let user = User {
         id: UserId::fresh(now),
