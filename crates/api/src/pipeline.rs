@@ -15,8 +15,8 @@ use crate::problem::{ApiError, Finding};
 use crate::routing::Entry;
 use axum::RequestExt;
 use axum::extract::{RawPathParams, Request};
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use fedatario_app::called::{self, Called};
 use fedatario_app::identity::door::Principal;
@@ -54,7 +54,7 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
     let Some(asked) = request.extensions().get::<Asked>().cloned() else { return Response::default() };
     let mut progress = Progress::default();
     // Whoever they turn out to be, what is chained from here on names this request and its address.
-    let called = called_by(&api, &asked, NO_TENANT).await;
+    let called = called_by(&api, &entry.operation, &asked, NO_TENANT).await;
     let done = called::within(called, admit(&entry, &api, &asked, request, &mut progress)).await;
     let mut response = done.unwrap_or_else(|error| {
         note(&entry.operation, &asked, &error);
@@ -76,13 +76,17 @@ async fn admit(entry: &Entry, api: &Api, asked: &Asked, request: Request, progre
         }
     };
     let tenant = principal.as_ref().map_or(NO_TENANT, |it| it.scope.tenant());
-    let called = called_by(api, asked, tenant).await;
+    let called = called_by(api, operation, asked, tenant).await;
     called::within(called, serve_known(entry, api, asked, request, principal, progress)).await
 }
 
 /// The call as entries name it: its address sealed under the key of the tenant whose chain they are in,
-/// so that it goes when that key goes.
-async fn called_by(api: &Api, asked: &Asked, tenant: TenantId) -> Called {
+/// so that it goes when that key goes. What anybody may look at leaves no entry, and a supervisor's question
+/// waits for no key.
+async fn called_by(api: &Api, operation: &Operation, asked: &Asked, tenant: TenantId) -> Called {
+    if operation.access == Access::Anyone && (operation.method == Method::GET || !operation.counts) {
+        return Called { request: asked.request, origin: None };
+    }
     let origin = api.origins().sealed(&api.app.vault, tenant, asked.origin.address).await;
     if let Err(error) = &origin {
         tracing::warn!(request_id = %asked.request, code = error.code().slug(), %error, "an address could not be sealed");

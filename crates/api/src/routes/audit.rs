@@ -119,7 +119,7 @@ pub fn routes() -> Routes {
         )
         .add(
             Operation::get(
-                "/api/certificates/{credential}/custody",
+                "/api/certificates/{certificate}/custody",
                 "certificates.custody",
                 "Every signature ever made with a certificate's key",
             )
@@ -469,7 +469,7 @@ struct CustodyForm {
     format: Option<String>,
 }
 
-/// `GET /api/certificates/{credential}/custody`
+/// `GET /api/certificates/{certificate}/custody`
 async fn custody_report(
     api: Api,
     asked: Asked,

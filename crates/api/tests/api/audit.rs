@@ -3,9 +3,12 @@
 use crate::support::Stage;
 use fedatario_api::testing::{TestAnswer, person};
 use fedatario_app::identity::service::NO_TENANT;
+use fedatario_app::model::{CredentialKind, CredentialRow, CredentialState, KeyUse, Owner};
 use fedatario_app::ports::AuditQuestion;
+use fedatario_audit::custody::verify_custody;
 use fedatario_audit::proof::verify_proof;
 use fedatario_audit::{Event, PublicKey, verify_export};
+use fedatario_base::id::{CredentialId, TaxpayerId};
 use fedatario_base::{Actor, Clock, Permission, Scope};
 use serde_json::{Value, json};
 
@@ -66,7 +69,7 @@ async fn an_entry_says_by_which_request_it_came_and_seals_from_where() {
     let entry = &found["data"][0];
     assert_eq!(
         (entry["entry"]["action"].as_str(), entry["entry"]["request"].as_str()),
-        (Some("taxpayer.registered"), Some(request.as_str()))
+        (Some("taxpayer.added"), Some(request.as_str()))
     );
     assert_eq!(entry["address"], ADDRESS, "opened for whoever may read the audit: {entry}");
     for name in ["at", "actor", "action", "object", "result", "tenant"] {
@@ -107,7 +110,7 @@ async fn entries_are_found_by_what_they_say() {
     let all = numbers(&scene.get("/api/audit/logs").await);
     assert_eq!(all, (1..=16).collect::<Vec<_>>());
     for (query, expected) in [
-        ("action=taxpayer.registered", vec![1]),
+        ("action=taxpayer.added", vec![1]),
         ("action=taxpayer.", vec![1]),
         ("action=test.&actor=system&limit=3", vec![2, 3, 4]),
         ("action=test.happened&order=newest&limit=2", vec![16, 15]),
@@ -239,4 +242,98 @@ async fn whoever_is_unknown_is_counted_by_address_and_minute() {
     assert_eq!((told[0]["fields"]["counted_before"].as_u64(), told[1]["fields"]["counted_before"].as_u64()), (Some(0), Some(5)));
     assert!(told.iter().all(|it| it["address"].is_string() && !it.to_string().contains(ADDRESS)));
     fedatario_testkit::covers!("audit: denials of whoever is unknown are counted per address and minute in the platform's chain");
+}
+
+/// A certificate of ours, as a row: its key is never used here.
+async fn certificate(scene: &Scene) -> CredentialId {
+    let now = scene.stage.clock.wall();
+    let taxpayer: TaxpayerId = scene.register("131880738").await.json()["id"].as_str().unwrap().parse().unwrap();
+    let id = CredentialId::fresh(now);
+    let row = CredentialRow {
+        id,
+        owner: Owner::Taxpayer(taxpayer),
+        kind: CredentialKind::Ecf,
+        number: "0123456789".into(),
+        name: "La de pruebas".into(),
+        certificate: vec![0x30, 0x82, 0, 1],
+        not_before: now,
+        not_after: now + jiff::SignedDuration::from_hours(24 * 365),
+        state: CredentialState::Active,
+        reason: None,
+        wrapped_key: id.bytes().to_vec(),
+        key_use: KeyUse::Data,
+        key_version: 1,
+        digest: [7; 32],
+        object: format!("objects/{id}"),
+        activate: None,
+        replaced: None,
+        keep_until: None,
+        uploaded_by: "os:1000".into(),
+        created: now,
+    };
+    let mut tx = scene.stage.app.store.begin(&Scope::system(scene.stage.ours)).await.unwrap();
+    tx.put_credential(&row).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// Signatures as the log of them tells: each intended and ended, but those of `open` only intended.
+async fn signed(scene: &Scene, id: CredentialId, counters: std::ops::RangeInclusive<u64>, open: &[u64]) {
+    let mut tx = scene.stage.app.store.begin(&Scope::system(scene.stage.ours)).await.unwrap();
+    for counter in counters {
+        let of = |action: &str| Event::new(scene.stage.clock.wall(), &Actor::System, action).object(id).field("counter", counter);
+        let intended = of("signature.intended").field("profile", "dgii").field("purpose", "document").field("root", "ECF");
+        let n = tx.append(intended.digest("document", &[counter as u8; 32]), None).await.unwrap();
+        if !open.contains(&counter) {
+            tx.append(of("signature.ended").field("intent", n).digest("signed", &[0xee; 32]), None).await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_signature_of_a_certificate_is_reported() {
+    let scene = Scene::new().await;
+    let id = certificate(&scene).await;
+    let key = scene.key().await;
+    let path = format!("/api/certificates/{id}/custody");
+    signed(&scene, id, 1..=3, &[]).await;
+    let report = scene.stage.api.get(&path).bearer("looks").send().await;
+    let (verdict, told) = verify_custody(&report.bytes, Some(&key)).unwrap();
+    assert!(verdict.holds() && verdict.gapless && verdict.uses == 3, "{verdict:?}");
+    assert_eq!(told.report.signatures[2].document, "03".repeat(32));
+
+    // One that nothing tells the end of, and then a hole.
+    signed(&scene, id, 4..=4, &[4]).await;
+    signed(&scene, id, 7..=7, &[]).await;
+    let report = scene.get(&path).await;
+    let kinds: Vec<(&str, u64)> = report["report"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["kind"].as_str().unwrap(), it["counter"].as_u64().unwrap()))
+        .collect();
+    assert_eq!((kinds, report["report"]["gapless"].as_bool()), (vec![("open", 4), ("gap", 5)], Some(false)));
+
+    let page = scene.stage.api.get(&format!("{path}?format=html")).bearer("all").send().await;
+    let text = String::from_utf8_lossy(&page.bytes).into_owned();
+    assert!(
+        text.starts_with("<!DOCTYPE html>") && text.contains("Reporte de custodia") && text.contains(&"03".repeat(32)),
+        "{text}"
+    );
+    assert!(!text.contains("<script"));
+    assert_eq!(
+        scene
+            .stage
+            .api
+            .get(&format!("/api/certificates/{}/custody", CredentialId::fresh(scene.stage.clock.wall())))
+            .bearer("all")
+            .send()
+            .await
+            .status,
+        404
+    );
+    fedatario_testkit::covers!(
+        "audit: the custody report of a certificate over HTTP, signed, and as a page, gaps and open ends told"
+    );
 }

@@ -7,6 +7,7 @@ use super::ports::Courier;
 use super::{delivery_job, secrets, tell};
 use crate::App;
 use crate::audit_trail::entry;
+use crate::called;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::mail::ADDRESS_BYTES_AT_MOST;
@@ -131,16 +132,36 @@ impl HookService {
         found(self.app.store.read(scope).await?.as_mut(), id).await
     }
 
-    /// Changes an address; with `revision`, only if it is still the one that was seen.
+    /// Changes an address; with `revision`, only if it is still the one that was seen. The entry binds what
+    /// it was before and after, sealed.
     pub async fn change(&self, scope: &Scope, id: WebhookId, changes: Changes, revision: Option<i64>) -> AppResult<Webhook> {
         let now = self.begin(scope)?;
+        let seen = found(self.app.store.read(scope).await?.as_mut(), id).await?;
+        let moved = || StoreError::Conflict("it was changed meanwhile".to_owned());
+        if revision.is_some_and(|it| it != seen.revision) {
+            return Err(moved().into());
+        }
+        let mut webhook = self.changed(seen.clone(), changes)?;
+        let event = entry(&now, "webhook", &id.to_string(), "changed");
+        let (event, detail) = called::changed(&self.app.vault, scope.tenant(), event, &told_of(&seen), &told_of(&webhook)).await?;
+        let mut tx = self.app.store.begin(scope).await?;
+        let current = found(tx.as_mut(), id).await?;
+        if current.revision != seen.revision {
+            return Err(moved().into());
+        }
+        if webhook.state == seen.state {
+            webhook.failing_since = current.failing_since;
+        }
+        tx.update_webhook(&webhook).await?;
+        tx.append(event, detail).await?;
+        tx.commit().await?;
+        webhook.revision += 1;
+        Ok(webhook)
+    }
+
+    fn changed(&self, mut webhook: Webhook, changes: Changes) -> AppResult<Webhook> {
         let url = changes.url.as_deref().map(|it| self.address(it)).transpose()?;
         let description = changes.description.as_deref().map(described).transpose()?;
-        let mut tx = self.app.store.begin(scope).await?;
-        let mut webhook = found(tx.as_mut(), id).await?;
-        if revision.is_some_and(|it| it != webhook.revision) {
-            return Err(StoreError::Conflict("it was changed meanwhile".to_owned()).into());
-        }
         webhook.url = url.unwrap_or(webhook.url);
         webhook.description = description.unwrap_or(webhook.description);
         webhook.events = changes.events.unwrap_or(webhook.events);
@@ -151,9 +172,6 @@ impl HookService {
             (webhook.state, webhook.failing_since) = (state, None);
             webhook.reason = (state == HookState::Disabled).then(|| "by_hand".to_owned());
         }
-        tx.update_webhook(&webhook).await?;
-        self.told(tx, &now, id, "changed").await?;
-        webhook.revision += 1;
         Ok(webhook)
     }
 
@@ -295,4 +313,13 @@ fn notified(address: Option<String>) -> AppResult<Option<String>> {
 
 fn input(code: Code, text: String) -> AppError {
     AppError::Input { code, text }
+}
+
+/// What an entry tells of an address; its secrets are not among it.
+fn told_of(webhook: &Webhook) -> serde_json::Value {
+    let events: Vec<&str> = webhook.events.iter().map(|it| it.text()).collect();
+    serde_json::json!({
+        "url": webhook.url, "description": webhook.description, "events": events, "state": webhook.state.text(),
+        "notify": webhook.notify,
+    })
 }

@@ -94,11 +94,12 @@ impl People {
         let mut role = own(tx.role(scope.tenant(), name).await?, name)?;
         // Nobody takes from a role what they could not have put into it.
         exceeding(scope, &role.permissions)?;
+        let before = texts(&role.permissions);
         role.description = described(&asked.description)?;
         role.permissions = parsed(scope, &asked.permissions)?;
         role.revision = revision;
         tx.update_role(scope.tenant(), &role).await?;
-        tell(tx.as_mut(), scope.tenant(), told(scope, now, "role.changed", &role)).await?;
+        tell(tx.as_mut(), scope.tenant(), told(scope, now, "role.changed", &role).field("before", before)).await?;
         tx.commit().await?;
         role.revision += 1;
         Ok(role)
@@ -150,6 +151,9 @@ pub(super) fn parsed(scope: &Scope, texts: &[String]) -> AppResult<Vec<Permissio
 }
 
 fn told(scope: &Scope, now: jiff::Timestamp, action: &str, role: &Role) -> fedatario_audit::Event {
-    let texts: Vec<&str> = role.permissions.iter().map(|it| it.text()).collect();
-    event(scope.actor(), now, action, role.id).field("role", role.name.as_str()).field("permissions", texts.join(" "))
+    event(scope.actor(), now, action, role.id).field("role", role.name.as_str()).field("permissions", texts(&role.permissions))
+}
+
+fn texts(permissions: &[Permission]) -> String {
+    permissions.iter().map(|it| it.text()).collect::<Vec<_>>().join(" ")
 }
