@@ -18,6 +18,7 @@ mod pages;
 mod people;
 mod recovery;
 mod repeats;
+mod sign;
 mod sockets;
 mod strangers;
 mod support;
