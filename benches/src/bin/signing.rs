@@ -72,7 +72,11 @@ async fn run(bench: &Bench) -> anyhow::Result<()> {
     let peer = of_the_peer(bench, &dir, lasts).await?;
     table.push(Row::figure("signatures over HTTP/s, a call each", single.rate, Goal::AtLeast(0.35 * raw)));
     table.push(Row::figure("signatures over HTTP/s, NDJSON", many, Goal::AtLeast(0.60 * raw)));
-    table.push(Row { peer: Some(peer.rate), goal: Goal::Ratio(3.0), ..Row::figure("a call each, beside FastAPI + xmlsec", single.rate, Goal::None) });
+    table.push(Row {
+        peer: Some(peer.rate),
+        goal: Goal::Ratio(3.0),
+        ..Row::figure("a call each, beside FastAPI + xmlsec", single.rate, Goal::None)
+    });
     table.push(Row::figure("p99 of a call at saturation, ms", single.within_ms(0.99), Goal::None));
     split(bench, &dir, &single, spent, &mut table)?;
     println!("{table}");
@@ -82,7 +86,8 @@ async fn run(bench: &Bench) -> anyhow::Result<()> {
 /// A certificate, its key in the forms that both sides read, and the document.
 fn mint(dir: &Path) -> anyhow::Result<()> {
     let now = SystemClock::default().wall();
-    let subject = Subject { rfc: RFC.into(), representative_rfc: None, name: "ESCUELA KEMPER URGATE".into(), curp: None, branch: None };
+    let subject =
+        Subject { rfc: RFC.into(), representative_rfc: None, name: "ESCUELA KEMPER URGATE".into(), curp: None, branch: None };
     let until = now.saturating_add(Duration::from_secs(300 * 86_400))?;
     let key = Sealer::generate()?;
     let cer = Authority::generate("AC", now)?.certify(&subject, Kind::Fiel, "30001000000500003415", now, until, &key)?;
@@ -108,7 +113,9 @@ fn document() -> String {
     let mut place = 0;
     while text.len() < DOCUMENT_BYTES {
         place += 1;
-        text.push_str(&format!("<p:partida numero=\"{place}\"><p:concepto>Papelería y útiles</p:concepto><p:importe>118.00</p:importe></p:partida>"));
+        text.push_str(&format!(
+            "<p:partida numero=\"{place}\"><p:concepto>Papelería y útiles</p:concepto><p:importe>118.00</p:importe></p:partida>"
+        ));
     }
     text + "</aviso>"
 }
@@ -142,7 +149,8 @@ fn raw(dir: &Path, lasts: Duration) -> anyhow::Result<f64> {
 /// A taxpayer with an e.firma, a program's key and its grant; the key, and whose certificate.
 fn furnish(program: &Program, dir: &Path) -> anyhow::Result<(String, String)> {
     let path = |name: &str| dir.join(name).display().to_string();
-    let register = ["sat", "register", "--cer", &path("fiel.cer"), "--key", &path("fiel.key"), "--password-file", &path("password.txt")];
+    let register =
+        ["sat", "register", "--cer", &path("fiel.cer"), "--key", &path("fiel.key"), "--password-file", &path("password.txt")];
     let registered = shell(program, &register)?;
     let listed = shell(program, &["certificates", "list"])?;
     let text = |it: &Value| it.as_str().map(str::to_owned).context("an id");
@@ -214,7 +222,11 @@ fn split(bench: &Bench, dir: &Path, single: &Load, spent: Duration, table: &mut 
     let whole = spent.as_secs_f64() * 1e6 / single.times.len().max(1) as f64;
     table.push(Row::figure("processor time of a call, the server's, µs", whole, Goal::None));
     let mut rest = whole;
-    for (what, name) in [("rsa", "of it: the private operation"), ("xml", "of it: reading, canonical forms, digests"), ("chain", "of it: two entries of the chain")] {
+    for (what, name) in [
+        ("rsa", "of it: the private operation"),
+        ("xml", "of it: reading, canonical forms, digests"),
+        ("chain", "of it: two entries of the chain"),
+    ] {
         let measured = bench.ours("cpu", &[what, &dir.display().to_string()])?;
         let each = measured.cpu.as_secs_f64() * 1e6 / measured.units;
         rest -= each;
@@ -228,17 +240,23 @@ fn split(bench: &Bench, dir: &Path, single: &Load, spent: Duration, table: &mut 
 fn cpu(what: &str, dir: &Path) -> anyhow::Result<()> {
     let (pkcs8, document) = (std::fs::read(dir.join("key.pk8"))?, std::fs::read(dir.join("document.xml"))?);
     let key = KeyPair::from_pkcs8(&pkcs8).map_err(|_| anyhow::anyhow!("not a key"))?;
-    let signatory =
-        Signatory { certificate_der: std::fs::read(dir.join("fiel.cer"))?, issuer_name: String::new(), serial_decimal: String::new() };
+    let signatory = Signatory {
+        certificate_der: std::fs::read(dir.join("fiel.cer"))?,
+        issuer_name: String::new(),
+        serial_decimal: String::new(),
+    };
     let (now, credential) = (SystemClock::default().wall(), CredentialId::fresh(SystemClock::default().wall()));
     let (mut signature, mut head, began) = (vec![0; key.public_modulus_len()], Head::EMPTY, Instant::now());
     for place in 0..UNITS {
         match what {
-            "rsa" => key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"octets", &mut signature).map_err(|_| anyhow::anyhow!("not signed"))?,
+            "rsa" => key
+                .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"octets", &mut signature)
+                .map_err(|_| anyhow::anyhow!("not signed"))?,
             "xml" => drop(prepare(Profile::Plain, &document, &signatory)?),
             _ => {
                 for action in ["signature.intended", "signature.ended"] {
-                    let event = Event::new(now, &Actor::System, action).object(credential).field("counter", place).field("root", "aviso");
+                    let event =
+                        Event::new(now, &Actor::System, action).object(credential).field("counter", place).field("root", "aviso");
                     head = append([7; 16], &head, &event.digest("document", &[1; 32]))?.head();
                 }
             }

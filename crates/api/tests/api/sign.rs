@@ -37,13 +37,18 @@ struct Desk {
 }
 
 fn mint(authority: &Authority, rfc: &str) -> Minted {
-    let subject =
-        Subject { rfc: rfc.into(), representative_rfc: None, name: "PRUEBA".into(), curp: None, branch: None };
+    let subject = Subject { rfc: rfc.into(), representative_rfc: None, name: "PRUEBA".into(), curp: None, branch: None };
     let (from, to) = ("2025-01-01T00:00:00Z".parse().unwrap(), "2029-01-01T00:00:00Z".parse().unwrap());
     authority.issue(&subject, Kind::Fiel, "30001000000500003415", from, to).expect("a certificate")
 }
 
-async fn seated(stage: &Stage, kind: TaxpayerKind, tax_id: &str, environment: Environment, of: VaultKind) -> (TaxpayerId, CredentialId) {
+async fn seated(
+    stage: &Stage,
+    kind: TaxpayerKind,
+    tax_id: &str,
+    environment: Environment,
+    of: VaultKind,
+) -> (TaxpayerId, CredentialId) {
     let scope = Scope::system(stage.ours);
     let now = Moment::now(&stage.app, &scope);
     let authority = Authority::generate("AC", now.wall).expect("an authority");
@@ -53,8 +58,14 @@ async fn seated(stage: &Stage, kind: TaxpayerKind, tax_id: &str, environment: En
     let sealed = stage.app.vault.admit(&scope, pair, of, id, now.wall).await.expect("admitted");
     let object = format!("certificados/{id}");
     stage.app.blobs.put(&object, &sealed.object).await.expect("an object");
-    let taxpayer =
-        Taxpayer { id: TaxpayerId::fresh(now.wall), kind, tax_id: tax_id.into(), name: "PRUEBA".into(), environment, created: now.wall };
+    let taxpayer = Taxpayer {
+        id: TaxpayerId::fresh(now.wall),
+        kind,
+        tax_id: tax_id.into(),
+        name: "PRUEBA".into(),
+        environment,
+        created: now.wall,
+    };
     let mut tx = stage.app.store.begin(&scope).await.expect("a transaction");
     tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
     let entry = Entry { owner: Owner::Taxpayer(taxpayer.id), name: None, activate: None, object };
@@ -204,7 +215,11 @@ async fn whatever_may_not_be_signed_is_refused_with_its_code_and_chained() {
         let answer = desk.xml("ana", taxpayer, profile, document).await;
         assert_eq!(answer.code(), code, "row {place}: {}", String::from_utf8_lossy(&answer.bytes));
         let last = desk.entries().await.pop().unwrap();
-        assert_eq!((last["action"].as_str(), last["code"].as_str()), (Some("signature.refused"), Some(code)), "row {place}: {last}");
+        assert_eq!(
+            (last["action"].as_str(), last["code"].as_str()),
+            (Some("signature.refused"), Some(code)),
+            "row {place}: {last}"
+        );
     }
     // A query that is none, another's taxpayer, another type, a document that is too large.
     let none = desk.sign("ana", "taxpayer=x&profile=sha1", "application/xml", "*/*", NOTICE).await;
@@ -344,7 +359,8 @@ async fn a_batch_keeps_its_order_and_goes_on_after_a_bad_line() {
     lines[7] = line(7, "<SemillaModel/>");
     lines[9] = "no es JSON".into();
     lines[11] = json!({ "id": "11", "document": "no es base64" }).to_string();
-    lines[13] = json!({ "id": "13", "document": STANDARD.encode(ECF), "taxpayer": desk.rd.to_string(), "profile": "dgii" }).to_string();
+    lines[13] =
+        json!({ "id": "13", "document": STANDARD.encode(ECF), "taxpayer": desk.rd.to_string(), "profile": "dgii" }).to_string();
     lines[15] = json!({ "id": "15", "document": "", "otro": 1 }).to_string();
     let query = format!("taxpayer={}", desk.mx);
     let body = format!("\n{}\n\n", lines.join("\n"));
@@ -384,7 +400,10 @@ async fn a_report_says_what_was_signed_by_whom_and_what_was_not() {
     assert_eq!(told["signer"]["tax_id"], "EKU9003173C9");
     let altered = String::from_utf8_lossy(&signed).replace("1.00", "9.00");
     let told = desk.verify("profile=plain", altered).await.is(200);
-    assert_eq!((told["valid"].as_bool(), told["code"].as_str(), &told["signed"]), (Some(false), Some("signature_digest"), &Value::Null));
+    assert_eq!(
+        (told["valid"].as_bool(), told["code"].as_str(), &told["signed"]),
+        (Some(false), Some("signature_digest"), &Value::Null)
+    );
     let told = desk.verify("", NOTICE).await.is(200);
     assert_eq!((told["valid"].as_bool(), told["code"].as_str()), (Some(false), Some("signature_missing")));
     assert_eq!(desk.verify("", "<a>").await.code(), "xml_malformed");
@@ -438,7 +457,8 @@ impl Dice {
 
 /// Documents of every kind: made here, signed here, and the published ones where they are.
 async fn documents(desk: &Desk) -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> = [NOTICE, ECF, "<SemillaModel><valor>x</valor></SemillaModel>"].map(|it| it.as_bytes().to_vec()).into();
+    let mut all: Vec<Vec<u8>> =
+        [NOTICE, ECF, "<SemillaModel><valor>x</valor></SemillaModel>"].map(|it| it.as_bytes().to_vec()).into();
     for (taxpayer, profile, document) in [(desk.mx, "plain", NOTICE), (desk.rd, "dgii", ECF)] {
         all.push(desk.xml("ana", taxpayer, profile, document).await.bytes.to_vec());
     }

@@ -9,8 +9,8 @@ pub mod ports;
 pub mod verify;
 
 use crate::App;
-use crate::certificates;
 use crate::audit_trail::{entry, sha256};
+use crate::certificates;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialKind, CredentialRow, Owner, SignatureMode, TaxpayerKind};

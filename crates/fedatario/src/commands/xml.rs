@@ -106,14 +106,7 @@ impl Check {
         Ok(key)
     }
 
-    fn tell(
-        &self,
-        verified: &Verified,
-        signer: Option<&Certificate>,
-        profile: &str,
-        outside: Option<&Outside>,
-        screen: &Screen,
-    ) {
+    fn tell(&self, verified: &Verified, signer: Option<&Certificate>, profile: &str, outside: Option<&Outside>, screen: &Screen) {
         screen.say("cli-verify-good", &[]);
         let arguments = [
             ("root", root(verified)),

@@ -78,7 +78,10 @@ async fn counters_have_no_gaps_however_many_sign(bench: &Bench) {
         let [intended_at, ended_at] = [intended, ended].map(|n| &entries[*n as usize - 1]);
         assert_eq!((intended_at["action"].as_str(), intended_at["n"].as_u64()), (Some("signature.intended"), Some(*intended)));
         assert_eq!(intended_at["fields"]["counter"], *counter);
-        assert_eq!((ended_at["action"].as_str(), ended_at["fields"]["intent"].as_u64()), (Some("signature.ended"), Some(*intended)));
+        assert_eq!(
+            (ended_at["action"].as_str(), ended_at["fields"]["intent"].as_u64()),
+            (Some("signature.ended"), Some(*intended))
+        );
         assert!(intended < ended);
     }
     // The chain holds: the rows are in place and the head is the last of them.
@@ -141,8 +144,7 @@ async fn rules_are_held_when_the_intent_is_written(bench: &Bench) {
     let of = |rnc: &str| Intention { rnc: Some(rnc.into()), ..intention(id) };
     assert_eq!(refused_with(&book, &bench.ours, of("101000001")).await, Some(Code::DocumentForeign));
     let mut tx = bench.our_tx().await;
-    let delegation =
-        Delegation { credential: id, rnc: "101000001".into(), from: noon(), to: None, granted_by: "os:1000".into() };
+    let delegation = Delegation { credential: id, rnc: "101000001".into(), from: noon(), to: None, granted_by: "os:1000".into() };
     tx.add_delegation(&delegation).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(refused_with(&book, &bench.ours, of("101000001")).await, None);
