@@ -77,7 +77,7 @@ async fn seated(
 impl Desk {
     async fn new() -> Self {
         let stage = Stage::new().await;
-        let (mx, fiel) = seated(&stage, TaxpayerKind::Rfc, "EKU9003173C9", Environment::Sandbox, VaultKind::Fiel).await;
+        let (mx, fiel) = seated(&stage, TaxpayerKind::Rfc, "COSC8001137NA", Environment::Sandbox, VaultKind::Fiel).await;
         let (rd, ecf) = seated(&stage, TaxpayerKind::Rnc, RNC, Environment::Production, VaultKind::Ecf).await;
         stage.api.knows("ana", person(stage.ours, &Permission::of_tenants()));
         Self { stage, mx, fiel, rd, ecf, calls: std::cell::Cell::new(0) }
@@ -430,10 +430,10 @@ impl Dice {
     /// Bytes that were changed in one place or three.
     fn mutated(&mut self, document: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = document.to_vec();
-        for _ in 0..=self.roll(3) {
+        for _ in 0..=self.roll(2) {
             let at = self.roll(bytes.len().max(1)).min(bytes.len());
             let end = (at + self.roll(40)).min(bytes.len());
-            match self.roll(7) {
+            match self.roll(12) {
                 0 => bytes.truncate(at),
                 1 => drop(bytes.drain(at..end)),
                 2 => {
@@ -447,6 +447,13 @@ impl Dice {
                     let from = self.roll(other.len());
                     let to = (from + self.roll(200)).min(other.len());
                     drop(bytes.splice(at..end, other[from..to].iter().copied()));
+                }
+                6..11 => {
+                    let letters: Vec<usize> = (0..bytes.len()).filter(|it| bytes[*it].is_ascii_digit()).collect();
+                    if !letters.is_empty() {
+                        let at = letters[self.roll(letters.len())];
+                        bytes[at] = b'0' + self.roll(10) as u8;
+                    }
                 }
                 _ => drop(bytes.splice(at..at, [b'<', b'&', b'>', 0, 0xff, b'"'][self.roll(6)..].iter().copied())),
             }
@@ -482,7 +489,8 @@ async fn documents(desk: &Desk) -> Vec<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_mutants_are_refused_for_their_reason_or_signed_as_they_should_be() {
-    let desk = Desk::new().await;
+    let mut desk = Desk::new().await;
+    desk.stage.api.chained = None; // Each entry is looked at elsewhere.
     let (all, mut dice) = (documents(&desk).await, Dice(7));
     let reasons = [
         "purpose_refused",
@@ -496,7 +504,8 @@ async fn two_thousand_mutants_are_refused_for_their_reason_or_signed_as_they_sho
     ];
     let mut signed = 0;
     for place in 0..2_000 {
-        let mutant = dice.mutated(&all[place % all.len()], &all);
+        let source = if dice.roll(2) == 0 { &all[place % 5] } else { &all[place % all.len()] };
+        let mutant = dice.mutated(source, &all);
         let (taxpayer, profile) = if dice.roll(2) == 0 { (desk.mx, "plain") } else { (desk.rd, "dgii") };
         let query = format!("taxpayer={taxpayer}&profile={profile}");
         let answer = desk.sign("ana", &query, "application/xml", "*/*", mutant.clone()).await;
