@@ -17,7 +17,7 @@ use fedatario_benches::load::{self, Load};
 use fedatario_benches::served::{self, Program, Served};
 use fedatario_benches::{Bench, Goal, Row, Table};
 use fedatario_credentials::Kind;
-use fedatario_credentials::mint::{Authority, Sealer, Subject};
+use fedatario_credentials::mint::{Authority, Subject};
 use fedatario_xmlsig::{Profile, Signatory, prepare};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -89,17 +89,16 @@ fn mint(dir: &Path) -> anyhow::Result<()> {
     let subject =
         Subject { rfc: RFC.into(), representative_rfc: None, name: "ESCUELA KEMPER URGATE".into(), curp: None, branch: None };
     let until = now.saturating_add(Duration::from_secs(300 * 86_400))?;
-    let key = Sealer::generate()?;
-    let cer = Authority::generate("AC", now)?.certify(&subject, Kind::Fiel, "30001000000500003415", now, until, &key)?;
+    let minted = Authority::generate("AC", now)?.issue(&subject, Kind::Fiel, "30001000000500003415", now, until)?;
+    let (cer, pkcs8) = (&minted.cer_der, &minted.pkcs8_der);
     let write = |name: &str, bytes: &[u8]| std::fs::write(dir.join(name), bytes);
-    write("fiel.cer", &cer)?;
-    write("fiel.key", &key.key_file(&Secret::new(PASSWORD))?)?;
+    write("fiel.cer", cer)?;
+    write("fiel.key", &minted.key_file(&Secret::new(PASSWORD))?)?;
     write("password.txt", PASSWORD.as_bytes())?;
-    let pkcs8 = key.pkcs8_der()?;
     write("key.pk8", pkcs8.expose())?;
     let pem = |label: &str, der: &[u8]| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines(der));
     write("key.pem", pem("PRIVATE KEY", pkcs8.expose()).as_bytes())?;
-    write("cer.pem", pem("CERTIFICATE", &cer).as_bytes())?;
+    write("cer.pem", pem("CERTIFICATE", cer).as_bytes())?;
     Ok(write("document.xml", document().as_bytes())?)
 }
 
