@@ -36,22 +36,35 @@ pub fn get(path: &str, bearer: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {bearer}\r\naccept: application/json\r\n\r\n")
 }
 
+/// Makes the request of a number.
+pub type Make = Arc<dyn Fn(u64) -> String + Send + Sync>;
+
 /// As fast as it is answered, over so many connections.
 pub async fn saturate(address: SocketAddr, request: &str, connections: usize, lasts: Duration) -> anyhow::Result<Load> {
-    run(address, request, connections, lasts, None).await
+    run(address, same(request), connections, lasts, None).await
+}
+
+/// The same with another request each time, numbered from 0.
+pub async fn each(address: SocketAddr, make: Make, connections: usize, lasts: Duration) -> anyhow::Result<Load> {
+    run(address, make, connections, lasts, None).await
+}
+
+fn same(request: &str) -> Make {
+    let request = request.to_owned();
+    Arc::new(move |_| request.clone())
 }
 
 /// So many a second, over as many connections as that takes.
 pub async fn pace(address: SocketAddr, request: &str, connections: usize, lasts: Duration, rate: f64) -> anyhow::Result<Load> {
-    run(address, request, connections, lasts, Some(rate)).await
+    run(address, same(request), connections, lasts, Some(rate)).await
 }
 
-async fn run(address: SocketAddr, request: &str, connections: usize, lasts: Duration, rate: Option<f64>) -> anyhow::Result<Load> {
-    let (began, next, request) = (Instant::now(), Arc::new(AtomicU64::new(0)), Arc::new(request.to_owned()));
+async fn run(address: SocketAddr, make: Make, connections: usize, lasts: Duration, rate: Option<f64>) -> anyhow::Result<Load> {
+    let (began, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let mut all = tokio::task::JoinSet::new();
     for _ in 0..connections {
-        let (next, request) = (next.clone(), request.clone());
-        all.spawn(async move { one(address, &request, began, lasts, rate.map(|it| (it, next))).await });
+        let (next, make) = (next.clone(), make.clone());
+        all.spawn(async move { one(address, &make, began, lasts, rate, &next).await });
     }
     let mut times = Vec::new();
     while let Some(done) = all.join_next().await {
@@ -64,24 +77,26 @@ async fn run(address: SocketAddr, request: &str, connections: usize, lasts: Dura
 
 async fn one(
     address: SocketAddr,
-    request: &str,
+    make: &Make,
     began: Instant,
     lasts: Duration,
-    rate: Option<(f64, Arc<AtomicU64>)>,
+    rate: Option<f64>,
+    next: &AtomicU64,
 ) -> anyhow::Result<Vec<Duration>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut times, mut buffer) = (Vec::new(), Vec::with_capacity(ANSWER_BYTES));
     loop {
-        let due = match &rate {
-            Some((rate, next)) => began + Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate),
+        let place = next.fetch_add(1, Ordering::Relaxed);
+        let due = match rate {
+            Some(rate) => began + Duration::from_secs_f64(place as f64 / rate),
             None => Instant::now(),
         };
         if due.duration_since(began) >= lasts {
             return Ok(times);
         }
         tokio::time::sleep_until(due.into()).await;
-        stream.write_all(request.as_bytes()).await?;
+        stream.write_all(make(place).as_bytes()).await?;
         answer(&mut stream, &mut buffer).await?;
         times.push(due.elapsed());
     }

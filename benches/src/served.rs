@@ -54,6 +54,18 @@ impl Served {
     }
 }
 
+impl Served {
+    /// The processor time that its process has taken so far.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        /// Ticks a second of every Linux that there is (`CLK_TCK`).
+        const TICKS_A_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, rest) = stat.rsplit_once(')').context("no name")?;
+        let ticks: Vec<f64> = rest.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Duration::from_secs_f64(ticks.iter().sum::<f64>() / TICKS_A_SECOND))
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -83,6 +95,13 @@ impl Program {
     /// Its database.
     pub fn database(&self) -> PathBuf {
         self.data.join("fedatario.db")
+    }
+
+    /// A command of the shell over the same folder, without its arguments.
+    pub fn shell(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.env("FEDATARIO_DATA", &self.data).env("FEDATARIO_SAT_URL", "http://127.0.0.1:1");
+        command
     }
 
     /// Serves with every role, as an operator would who is told nothing of limits.

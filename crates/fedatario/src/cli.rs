@@ -109,6 +109,10 @@ pub enum Command {
         #[command(subcommand)]
         command: ApiKeys,
     },
+    Sign {
+        #[command(subcommand)]
+        command: Sign,
+    },
     Doctor(Doctor),
     OwnerLink,
     Migrate,
@@ -695,6 +699,48 @@ pub enum ApiKeys {
         #[arg(long, value_name = "HOURS")]
         overlap_hours: Option<i64>,
     },
+    Revoke {
+        id: String,
+    },
+}
+
+/// Documents signed with a certificate that is kept here.
+#[derive(Subcommand, Debug)]
+pub enum Sign {
+    Xml {
+        #[arg(long, value_name = "TAXPAYER")]
+        taxpayer: Option<String>,
+        #[arg(long, default_value = "plain", value_parser = ["plain", "dgii"])]
+        profile: String,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    Log {
+        certificate: String,
+    },
+    Grants {
+        #[command(subcommand)]
+        command: Grants,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Grants {
+    Add {
+        #[arg(long, value_name = "ID")]
+        principal: String,
+        #[arg(long, value_name = "CERTIFICATE")]
+        certificate: String,
+        #[arg(long, value_parser = ["plain", "dgii"])]
+        profile: String,
+        #[arg(long, value_name = "INSTANT")]
+        until: String,
+        #[arg(long, value_name = "AMOUNT", requires = "currency")]
+        max_amount: Option<String>,
+        #[arg(long, value_name = "CURRENCY", requires = "max_amount")]
+        currency: Option<String>,
+    },
+    List,
     Revoke {
         id: String,
     },

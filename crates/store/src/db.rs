@@ -5,6 +5,7 @@
 //! local disk.
 
 use crate::error::{migrated, stored};
+use crate::group::Group;
 use crate::reach::Reach;
 use crate::tx::{Inner, SqlTx, Work};
 use async_trait::async_trait;
@@ -61,7 +62,7 @@ pub(crate) enum Pools {
 
 /// A database, and every port over it. Clones share it.
 #[derive(Clone)]
-pub struct Db(pub(crate) Pools);
+pub struct Db(pub(crate) Pools, pub(crate) Group<crate::replays::Asked>);
 
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -90,7 +91,7 @@ impl Db {
             .acquire_timeout(ACQUIRE)
             .test_before_acquire(false)
             .connect_lazy_with(options.read_only(true));
-        Ok(Self(Pools::Lite { write, read, path }))
+        Ok(Self(Pools::Lite { write, read, path }, Group::default()))
     }
 
     /// Connects to a server by its URL.
@@ -104,7 +105,7 @@ impl Db {
             .acquire_timeout(ACQUIRE)
             .after_connect(|connection, _| Box::pin(async move { connection.execute(DURABLE).await.map(|_| ()) }))
             .connect_lazy_with(options);
-        Ok(Self(Pools::Pg(pool)))
+        Ok(Self(Pools::Pg(pool), Group::default()))
     }
 
     /// Brings the schema up to this program's, one process at a time; where it is, nothing is written,

@@ -20,6 +20,7 @@ mod error;
 mod exchanges;
 mod expiry;
 mod find;
+mod group;
 mod hooks;
 mod identity;
 mod jobs;

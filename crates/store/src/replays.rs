@@ -1,70 +1,178 @@
 //! Calls that named themselves, and what they were answered with.
 
 use crate::db::Db;
+use crate::group::{Group, Writes};
 use crate::reach::Reach;
-use crate::tx::{fetch, run};
+use crate::tx::{Work, fetch, parts, rows_after, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_app::replay::{Answered, Claim, KEPT_FOR, Named, Replays, UNDER_WAY};
 use fedatario_base::clock::to_millis;
 use fedatario_base::{Scope, SystemScope};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+use std::collections::HashSet;
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
 /// What is kept of a call.
 type Row = (Vec<u8>, i64, Option<i64>, Option<String>, Option<Vec<u8>>);
 
+/// What waits to be written: claims and answers of many calls share a transaction of their tenant.
+pub(crate) enum Asked {
+    Claim { it: Claiming, reply: oneshot::Sender<Stored<Claim>> },
+    Keep { it: Box<Keeping>, reply: oneshot::Sender<Stored<()>> },
+}
+
+/// A call that names itself.
+pub(crate) struct Claiming {
+    named: Named,
+    fingerprint: [u8; 32],
+    now: Timestamp,
+}
+
+/// What a call was answered with.
+pub(crate) struct Keeping {
+    named: Named,
+    status: u16,
+    headers: String,
+    body: Option<Vec<u8>>,
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("the keeper of answers was shut down".into())
+}
+
+/// The same failure for everybody who shared the transaction.
+fn same(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::NotFound => StoreError::NotFound,
+        StoreError::Conflict(text) => StoreError::Conflict(text.clone()),
+        StoreError::LeaseLost => StoreError::LeaseLost,
+        StoreError::SchemaNewer => StoreError::SchemaNewer,
+        StoreError::Unprotected(text) => StoreError::Unprotected(text.clone()),
+        StoreError::Corrupt(text) => StoreError::Corrupt(text.clone()),
+        StoreError::Unavailable(text) => StoreError::Unavailable(text.clone()),
+    }
+}
+
+#[async_trait]
+impl Writes<Asked> for Db {
+    fn group(&self) -> &Group<Asked> {
+        &self.1
+    }
+
+    async fn write_all(&self, tenant: Uuid, batch: Vec<Asked>) {
+        let done = self.write_replays(tenant, &batch).await;
+        let mut claims = match &done {
+            Ok(claims) => claims.iter().cloned().map(Ok).collect::<Vec<_>>().into_iter(),
+            Err(_) => Vec::new().into_iter(),
+        };
+        for asked in batch {
+            let failed = done.as_ref().err().map(same);
+            match asked {
+                Asked::Claim { reply, .. } => {
+                    let claim = failed.map_or_else(|| claims.next().unwrap_or_else(|| Err(away())), Err);
+                    drop(reply.send(claim));
+                }
+                Asked::Keep { reply, .. } => drop(reply.send(failed.map_or(Ok(()), Err))),
+            }
+        }
+    }
+}
+
+impl Db {
+    /// Writes answers, then claims; what each claim found, in order.
+    async fn write_replays(&self, tenant: Uuid, batch: &[Asked]) -> Stored<Vec<Claim>> {
+        let mut work = self.writing(Reach::Tenant(tenant)).await?;
+        let keeps: Vec<&Keeping> =
+            batch.iter().filter_map(|it| if let Asked::Keep { it, .. } = it { Some(&**it) } else { None }).collect();
+        for part in parts(&keeps) {
+            let sql = format!(
+                "update replays set status = v.column5, headers = v.column6, body = v.column7 from (values {}) as v \
+                 where replays.tenant_id = $1 and replays.principal = v.column1 and replays.method = v.column2 \
+                 and replays.path = v.column3 and replays.key = v.column4",
+                rows_after(part.len(), 1, 7)
+            );
+            run!(
+                work, AssertSqlSafe(sql.as_str()), tenant;
+                for it in part =>
+                    &it.named.principal, &it.named.method, &it.named.path, &it.named.key, i64::from(it.status), &it.headers,
+                    it.body.as_deref()
+            )?;
+        }
+        let claims: Vec<&Claiming> =
+            batch.iter().filter_map(|it| if let Asked::Claim { it, .. } = it { Some(it) } else { None }).collect();
+        let mut made = insert_claims(&mut work, tenant, &claims).await?;
+        let mut found = Vec::with_capacity(claims.len());
+        for it in claims {
+            // Of two in one transaction the first made it.
+            found.push(if made.remove(&key_of(&it.named)) { Claim::Ours } else { earlier(&mut work, tenant, it).await? });
+        }
+        work.commit().await?;
+        Ok(found)
+    }
+}
+
+type Key = (String, String, String, String);
+
+fn key_of(it: &Named) -> Key {
+    (it.principal.clone(), it.method.clone(), it.path.clone(), it.key.clone())
+}
+
+/// Inserts those that nobody made before, in one order for every process; which were made.
+async fn insert_claims(work: &mut Work, tenant: Uuid, claims: &[&Claiming]) -> Stored<HashSet<Key>> {
+    let mut sorted = claims.to_vec();
+    sorted.sort_by_key(|it| key_of(&it.named));
+    let mut made = HashSet::new();
+    for part in parts(&sorted) {
+        let sql = format!(
+            "insert into replays (tenant_id, principal, method, path, key, fingerprint, claimed_ms) values {} \
+             on conflict do nothing returning principal, method, path, key",
+            rows_of(part.len(), 1, 6)
+        );
+        let rows: Vec<Key> = fetch!(
+            work, fetch_all, AssertSqlSafe(sql.as_str()), tenant;
+            for it in part =>
+                &it.named.principal, &it.named.method, &it.named.path, &it.named.key, it.fingerprint.as_slice(), to_millis(it.now)
+        )?;
+        made.extend(rows);
+    }
+    Ok(made)
+}
+
+/// What became of the call that was there before.
+async fn earlier(work: &mut Work, tenant: Uuid, it: &Claiming) -> Stored<Claim> {
+    let row: Option<Row> = fetch!(
+        work,
+        fetch_optional,
+        "select fingerprint, claimed_ms, status, headers, body from replays \
+         where tenant_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5",
+        tenant,
+        &it.named.principal,
+        &it.named.method,
+        &it.named.path,
+        &it.named.key,
+    )?;
+    // It was there a moment ago: whoever gave it back did nothing, and the caller may come again.
+    row.map_or(Ok(Claim::UnderWay), |row| found(row, &it.fingerprint, it.now))
+}
+
 #[async_trait]
 impl Replays for Db {
     async fn claim(&self, scope: &Scope, named: &Named, fingerprint: &[u8; 32], now: Timestamp) -> Stored<Claim> {
-        let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
-        let claimed = run!(
-            work,
-            "insert into replays (tenant_id, principal, method, path, key, fingerprint, claimed_ms) \
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-            scope.tenant().0,
-            &named.principal,
-            &named.method,
-            &named.path,
-            &named.key,
-            fingerprint.as_slice(),
-            to_millis(now),
-        )?;
-        if claimed == 1 {
-            work.commit().await?;
-            return Ok(Claim::Ours);
-        }
-        let row: Option<Row> = fetch!(
-            work,
-            fetch_optional,
-            "select fingerprint, claimed_ms, status, headers, body from replays \
-             where tenant_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5",
-            scope.tenant().0,
-            &named.principal,
-            &named.method,
-            &named.path,
-            &named.key,
-        )?;
-        // It was there a moment ago: whoever gave it back did nothing, and the caller may come again.
-        row.map_or(Ok(Claim::UnderWay), |it| found(it, fingerprint, now))
+        let (reply, answer) = oneshot::channel();
+        let it = Claiming { named: named.clone(), fingerprint: *fingerprint, now };
+        self.ask(scope.tenant().0, Asked::Claim { it, reply }).map_err(|_| away())?;
+        answer.await.map_err(|_| away())?
     }
 
     async fn keep(&self, scope: &Scope, named: &Named, answered: &Answered) -> Stored<()> {
         let headers = serde_json::to_string(&answered.headers).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let mut work = self.writing(Reach::Tenant(scope.tenant().0)).await?;
-        run!(
-            work,
-            "update replays set status = $6, headers = $7, body = $8 \
-             where tenant_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5",
-            scope.tenant().0,
-            &named.principal,
-            &named.method,
-            &named.path,
-            &named.key,
-            i64::from(answered.status),
-            headers,
-            answered.body.as_deref(),
-        )?;
-        work.commit().await
+        let (reply, answer) = oneshot::channel();
+        let it = Keeping { named: named.clone(), status: answered.status, headers, body: answered.body.clone() };
+        self.ask(scope.tenant().0, Asked::Keep { it: Box::new(it), reply }).map_err(|_| away())?;
+        answer.await.map_err(|_| away())?
     }
 
     async fn give_back(&self, scope: &Scope, named: &Named) -> Stored<()> {

@@ -1,7 +1,7 @@
 //! The log of every use of a taxpayer's key, written by many at once.
 //!
-//! Whoever signs asks and waits; a task drains what has gathered of a tenant and writes it in one
-//! transaction: rows, entries of the chain, and the head once. So a signature costs a share of a commit, and
+//! Whoever signs asks and waits; what has gathered of a tenant is written in one transaction
+//! ([`Group`]): rows, entries of the chain, and the head once. So a signature costs a share of a commit, and
 //! nobody is answered before theirs is durable. The rules that an intent is held against (the credential
 //! is in use, the document is of an RNC that it signs for, a program has a grant) are looked at there, with
 //! the head of the chain held: what was revoked before is refused, and chained as such.
@@ -11,9 +11,10 @@
 
 use crate::audit::{Told, append_all};
 use crate::db::Db;
+use crate::group::{Group, Shut, Writes};
 use crate::reach::Reach;
 use crate::read::{exactly, from_row, instant};
-use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_of, run};
+use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_after, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::called::{self, Called};
 use fedatario_app::ports::{StoreError, Stored};
@@ -29,14 +30,10 @@ use fedatario_vault::require_state;
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::runtime::Handle;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// What one transaction writes at most: a share of the commit is small by then, and the head is not
-/// held for long.
-const BATCH_AT_MOST: usize = 256;
 /// Intents of a tenant that wait at most; further ones are told to come back.
 const WAITING_AT_MOST: usize = 4_096;
 /// Grants of one principal for one credential that are looked at, the newest first.
@@ -46,7 +43,7 @@ const LOST_AT_ONCE: i64 = 200;
 
 /// Who asks, as far as it is written.
 #[derive(Clone)]
-struct Who {
+pub(crate) struct Who {
     actor: Actor,
     is_sandbox_only: bool,
     /// The call that it is part of: whoever writes does so outside of it.
@@ -60,9 +57,9 @@ impl Who {
 }
 
 /// Whoever waits for an answer; nobody, where an outcome is written for one who is gone.
-type Waiting<T> = Option<oneshot::Sender<T>>;
+pub(crate) type Waiting<T> = Option<oneshot::Sender<T>>;
 
-enum Asked {
+pub(crate) enum Asked {
     Intend { who: Who, it: Box<Intention>, reply: oneshot::Sender<Result<Intent, Unsigned>> },
     End { who: Who, ended: Ended, reply: Waiting<Result<u64, PortError>> },
     Refuse { who: Who, it: Refusal, reply: oneshot::Sender<Result<(), PortError>> },
@@ -78,7 +75,7 @@ impl Asked {
 
 /// An outcome, and which intent's.
 #[derive(Clone, Copy)]
-struct Ended {
+pub(crate) struct Ended {
     credential: CredentialId,
     counter: u64,
     intended: u64,
@@ -139,117 +136,77 @@ pub(crate) struct SignatureBook {
     db: Db,
     holder: HolderId,
     clock: Arc<dyn Clock>,
-    queues: Arc<Mutex<Queues>>,
-}
-
-type Queues = HashMap<TenantId, Vec<Asked>>;
-
-fn lock(queues: &Mutex<Queues>) -> MutexGuard<'_, Queues> {
-    queues.lock().unwrap_or_else(PoisonError::into_inner)
+    group: Group<Asked>,
 }
 
 fn away() -> PortError {
     PortError::new(Code::StoreUnavailable, "the log of signatures was shut down")
 }
 
+impl From<Shut> for PortError {
+    fn from(_: Shut) -> Self {
+        away()
+    }
+}
+
 impl SignatureBook {
     pub(crate) fn new(db: Db, holder: HolderId, clock: Arc<dyn Clock>) -> Self {
-        Self { db, holder, clock, queues: Arc::default() }
+        Self { db, holder, clock, group: Group::default() }
     }
 
     pub(crate) async fn intend(&self, scope: &Scope, it: Intention) -> Result<Intent, Unsigned> {
         let (reply, answer) = oneshot::channel();
-        if lock(&self.queues).get(&scope.tenant()).is_some_and(|it| it.len() >= WAITING_AT_MOST) {
+        if self.group.waiting(scope.tenant().0) >= WAITING_AT_MOST {
             return Err(PortError::new(Code::Busy, "too many signatures wait").into());
         }
-        self.ask(scope.tenant(), Asked::Intend { who: Who::of(scope), it: Box::new(it), reply })?;
+        self.ask(scope.tenant().0, Asked::Intend { who: Who::of(scope), it: Box::new(it), reply }).map_err(PortError::from)?;
         answer.await.map_err(|_| away())?
     }
 
     pub(crate) async fn ended(&self, scope: &Scope, intent: &Intent, ending: Ending) -> Result<u64, PortError> {
         let (reply, answer) = oneshot::channel();
         let ended = Ended::of(intent, ending);
-        self.ask(scope.tenant(), Asked::End { who: Who::of(scope), ended, reply: Some(reply) })?;
+        self.ask(scope.tenant().0, Asked::End { who: Who::of(scope), ended, reply: Some(reply) })?;
         answer.await.map_err(|_| away())?
     }
 
     pub(crate) fn abandon(&self, scope: &Scope, intent: &Intent, ending: Ending) {
         let ended = Ended::of(intent, ending);
         // Left open where nobody runs any more; the next start closes it.
-        let _ = self.ask(scope.tenant(), Asked::End { who: Who::of(scope), ended, reply: None });
+        let _ = self.ask(scope.tenant().0, Asked::End { who: Who::of(scope), ended, reply: None });
     }
 
     pub(crate) async fn refused(&self, scope: &Scope, it: Refusal) -> Result<(), PortError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(scope.tenant(), Asked::Refuse { who: Who::of(scope), it, reply })?;
+        self.ask(scope.tenant().0, Asked::Refuse { who: Who::of(scope), it, reply })?;
         answer.await.map_err(|_| away())?
     }
-
-    /// Adds to what waits, and sees that somebody writes it.
-    fn ask(&self, tenant: TenantId, asked: Asked) -> Result<(), PortError> {
-        let runtime = Handle::try_current().map_err(|_| away())?;
-        let mut queues = lock(&self.queues);
-        match queues.get_mut(&tenant) {
-            Some(waiting) => waiting.push(asked),
-            None => {
-                queues.insert(tenant, vec![asked]);
-                runtime.spawn(Writer { book: self.clone(), tenant, is_done: false }.run());
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Writes what waits of one tenant until nothing does.
-struct Writer {
-    book: SignatureBook,
-    tenant: TenantId,
-    is_done: bool,
-}
-
-impl Drop for Writer {
-    /// Whoever still waits for a writer that was stopped is told so: what they hold is dropped.
-    fn drop(&mut self) {
-        if !self.is_done {
-            lock(&self.book.queues).remove(&self.tenant);
-        }
-    }
-}
-
-impl Writer {
-    async fn run(mut self) {
-        while let Some(batch) = self.next() {
-            self.write(batch).await;
-        }
+#[async_trait]
+impl Writes<Asked> for SignatureBook {
+    fn group(&self) -> &Group<Asked> {
+        &self.group
     }
 
-    fn next(&mut self) -> Option<Vec<Asked>> {
-        let mut queues = lock(&self.book.queues);
-        let waiting = queues.get_mut(&self.tenant)?;
-        if waiting.is_empty() {
-            queues.remove(&self.tenant);
-            self.is_done = true;
-            return None;
-        }
-        let many = waiting.len().min(BATCH_AT_MOST);
-        Some(waiting.drain(..many).collect())
-    }
-
-    async fn write(&self, batch: Vec<Asked>) {
-        match self.book.write(self.tenant, &batch).await {
-            Ok(all) => batch.into_iter().zip(all).for_each(|(asked, (decided, entry))| self.answer(asked, decided, entry)),
+    async fn write_all(&self, tenant: Uuid, batch: Vec<Asked>) {
+        let tenant = TenantId(tenant);
+        match self.write(tenant, &batch).await {
+            Ok(all) => batch.into_iter().zip(all).for_each(|(asked, (decided, entry))| self.answer(tenant, asked, decided, entry)),
             Err(error) => batch.into_iter().for_each(|it| fail(it, &error)),
         }
     }
+}
 
-    fn answer(&self, asked: Asked, decided: Decided, entry: u64) {
+impl SignatureBook {
+    fn answer(&self, tenant: TenantId, asked: Asked, decided: Decided, entry: u64) {
         match (asked, decided) {
             (Asked::Intend { who, it, reply }, Decided::Intend(new)) => {
                 let intent = Intent { credential: it.credential, counter: new.counter, entry, row: new.row };
                 let Err(Ok(intent)) = reply.send(Ok(intent)) else { return };
                 // Nobody waits any more, and nothing was signed.
                 let ended = Ended::of(&intent, Ending::Failed(Code::SignatureAbandoned));
-                let _ = self.book.ask(self.tenant, Asked::End { who, ended, reply: None });
+                let _ = self.ask(tenant.0, Asked::End { who, ended, reply: None });
             }
             (Asked::Intend { reply, .. }, Decided::Refuse(code)) => drop(reply.send(Err(Unsigned::Refused(code)))),
             (Asked::End { reply: Some(reply), .. }, _) => drop(reply.send(Ok(entry))),
@@ -352,12 +309,6 @@ async fn put_ends(work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now
         )?;
     }
     Ok(())
-}
-
-/// `($3, $4), ($5, $6), …`: rows of `own` binds each, behind the first `before` binds.
-fn rows_after(rows: usize, before: usize, own: usize) -> String {
-    let row = |it: usize| format!("({})", crate::tx::places(before + 1 + it * own, own));
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 fn on_behalf(actor: &Actor) -> Option<String> {

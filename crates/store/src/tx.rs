@@ -131,6 +131,12 @@ pub(crate) fn rows_of(rows: usize, shared: usize, own: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// `($3, $4), ($5, $6), …`: rows of `own` binds each, behind the first `before` binds.
+pub(crate) fn rows_after(rows: usize, before: usize, own: usize) -> String {
+    let row = |it: usize| format!("({})", places(before + 1 + it * own, own));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 impl Work {
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner, fallen: false }

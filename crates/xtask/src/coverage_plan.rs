@@ -76,6 +76,8 @@ pub const PORTS: &[(&str, &[&str])] = &[
     ),
     ("crates/upstream/src/ports.rs", &["Ledger", "Sessions", "Limits", "Breakers"]),
     ("crates/vault/src/ports.rs", &["TenantKeys", "CredentialStore"]),
+    ("crates/vault/src/log.rs", &["SignatureLog"]),
+    ("crates/app/src/signing/ports.rs", &["Signatures"]),
 ];
 
 /// The matrices, in the order of the document.

@@ -12,6 +12,7 @@ const UNBREAKABLE: &str = "Unbreakable";
 const JUDGED: &str = "Judged by others";
 const IDENTITY: &str = "People come in";
 const PEOPLE: &str = "People and organisations";
+const SIGNING: &str = "Signing on request";
 const TOLD: &str = "Events and mail";
 const CERTIFICATES: &str = "Certificates";
 const PROVEN: &str = "The audit one can check";
@@ -635,6 +636,49 @@ pub const BULLETS: &[Bullet] = &[
         PEOPLE,
         "Keys of programs: scopes, networks, an end, two secrets for a while, only digests kept; a test key reaches the sandbox only",
         &["keys:", "people: a key"],
+    ),
+    bullet(
+        SIGNING,
+        "Documents signed on request, one or many, that xmlsec1 verifies; sessions and requests of authorities, documents of another RNC, of another profile and signed ones are refused with exact codes and chained; 2,000 mutants",
+        &[
+            "signing: xmlsec1",
+            "signing: a call",
+            "signing: a batch",
+            "signing: sessions",
+            "signing: dgii",
+            "signing: a key of the sandbox",
+            "signing: 2,000",
+            "signing: whoever turned",
+        ],
+    ),
+    bullet(
+        SIGNING,
+        "Every use of a taxpayer's key is in the chain before the key is opened and after, counted without gaps; what a dead process left open is uncertain",
+        &[
+            "vault: every use",
+            "vault: a key that is open",
+            "signing: each signature",
+            "signing: the counter",
+            "signing: an intent whose",
+        ],
+    ),
+    bullet(
+        SIGNING,
+        "Grants: a program signs within one alone, and each reason against it has its code; given by people, taken back at once",
+        &[
+            "vault: a program",
+            "signing: a program",
+            "signing: grants",
+            "signing: expired",
+            "signing: owner",
+            "signing: totals",
+            "signing: a total",
+        ],
+    ),
+    bullet(
+        SIGNING,
+        "A report tells signature, signer, chain, dates, revocation and what is not covered apart; unknown is never good",
+        &["signing: a report", "signing: what is not covered", "signing: valid maths"],
     ),
     bullet(
         PEOPLE,

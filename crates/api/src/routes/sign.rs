@@ -101,6 +101,9 @@ pub fn routes() -> Routes {
                 .step_up()
                 .audits("signature.grant.given")
                 .refuses(&[Code::SignatureGrantFormat, Code::SessionRequired])
+                .example(
+                    r#"{"principal":"key_01h455vb4pex5vsknk084sn02q","certificate":"crd_01h455vb4pex5vsknk084sn02q","profile":"plain","not_after":"2027-01-01T00:00:00Z"}"#,
+                )
                 .notes("With a cap only documents are signed whose total is read: `Total` of a CFDI, `MontoTotal` of an e-CF."),
             give,
         )

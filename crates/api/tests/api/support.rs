@@ -134,7 +134,8 @@ pub fn watched(mut api: TestApi) -> TestApi {
 fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {
     let blobs: Arc<dyn Blobs> = Arc::new(Memory::new());
     let roots = RootKeys::open_or_create_file(&dir.path().join("root.key")).expect("a root key");
-    let custody = Arc::new(VaultStore::new(db.clone(), blobs.clone()));
+    let custody = VaultStore::new(db.clone(), blobs.clone()).held_by(HolderId::fresh(clock.wall()), clock.clone());
+    let custody = Arc::new(custody);
     App {
         store: Arc::new(db.clone()),
         people: Arc::new(db.clone()),

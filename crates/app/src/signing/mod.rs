@@ -10,6 +10,7 @@ pub mod verify;
 
 use crate::App;
 use crate::audit_trail::{entry, sha256};
+use crate::certificates;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialKind, CredentialRow, Owner, SignatureMode, TaxpayerKind};
@@ -174,12 +175,6 @@ pub async fn usage(
     before: Option<u64>,
     limit: u32,
 ) -> AppResult<Vec<SignatureRow>> {
-    if !scope.may(Permission::CredentialRead) {
-        return Err(AppError::Denied(Permission::CredentialRead));
-    }
-    let mut tx = app.store.read(scope).await?;
-    let found = tx.credential(credential).await?;
-    let is_shown = |it: &CredentialRow| it.owner.user().is_none_or(|user| person(scope) == Some(user) || person(scope).is_none());
-    found.filter(is_shown).ok_or_else(|| AppError::NotFound(credential.to_string()))?;
-    Ok(tx.signatures(credential, before, limit).await?)
+    certificates::one(app, scope, credential).await?;
+    Ok(app.store.read(scope).await?.signatures(credential, before, limit).await?)
 }

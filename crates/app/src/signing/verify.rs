@@ -16,8 +16,6 @@ use std::cell::RefCell;
 pub const OUTSIDE_AT_MOST: usize = 100;
 /// The namespace of signatures.
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
-/// Attributes that name an element for a reference.
-const IDS: [&str; 4] = ["Id", "ID", "id", "AssertionID"];
 
 /// Which signature is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +120,7 @@ pub fn report(document: &[u8], expected: Expected, authorities: &[Certificate], 
         Expected::SatRequest => ("sat_request", verify(document, VerifyProfile::SatRequest, &trust)),
     };
     let signer: Option<Certificate> = seen.into_inner();
-    let outside = signed.as_ref().ok().and_then(|it| outside(&parsed, it));
+    let outside = signed.as_ref().ok().and_then(|it| outside_of(&parsed, it));
     let (chain, dates) = match &signer {
         Some(signer) => (chain_of(signer, authorities, at), dates(signer, at)),
         None => (Standing::Unknown, Standing::Unknown),
@@ -178,14 +176,24 @@ fn revocation(_: Option<&Certificate>, _: Standing) -> Standing {
     Standing::Unknown
 }
 
-/// What lies outside of what was signed. A whole document is covered but for its signature.
-fn outside(document: &Document, signed: &Verified) -> Option<Outside> {
-    let id = signed.reference().strip_prefix('#')?;
-    let is_it = |it: &Node<'_>| {
-        IDS.iter().any(|name| it.attribute(name) == Some(id))
-            || it.attributes().any(|a| a.local.eq_ignore_ascii_case("id") && a.value == id)
+/// What of a document lies outside of what was signed of it; nothing if that is all of it.
+pub fn outside(document: &[u8], signed: &Verified) -> Option<Outside> {
+    Document::parse(document, Limits::VERIFY).ok().and_then(|it| outside_of(&it, signed))
+}
+
+/// A whole document is covered but for its signature. SAT's requests name none of their parts: what is
+/// covered is the operation element.
+fn outside_of(document: &Document, signed: &Verified) -> Option<Outside> {
+    let root = document.root();
+    let is_it = |it: &Node<'_>| match signed.reference().strip_prefix('#') {
+        Some(id) => it.attributes().any(|it| it.local.eq_ignore_ascii_case("id") && it.value == id),
+        None => it.namespace() == signed.root().namespace() && it.local() == signed.root().local(),
     };
-    let target = document.root().descendants().find(|it| it.is_element() && is_it(it))?;
+    let Some(target) = root.descendants().find(|it| it.is_element() && is_it(it)) else {
+        // Signed as a document of its own, under another name: nothing here is it.
+        let elements = root.descendants().filter(|it| it.is_element()).count();
+        return Some(Outside { paths: vec![path(root)], elements });
+    };
     let mut found = Outside { paths: Vec::new(), elements: 0 };
     let above: Vec<Node<'_>> = std::iter::successors(target.parent(), |it| it.parent()).filter(|it| it.is_element()).collect();
     for ancestor in above.iter().rev() {

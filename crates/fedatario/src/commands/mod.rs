@@ -23,6 +23,7 @@ pub mod sandbox;
 mod sat;
 pub mod schedule;
 mod serve;
+mod sign;
 mod signer;
 mod tenant;
 pub mod tokens;
@@ -57,6 +58,7 @@ pub async fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure>
         Command::Mail { command } => mail::run(globals, command, screen).await,
         Command::Users { command } => users::run(globals, command, screen).await,
         Command::ApiKeys { command } => keys::run(globals, command, screen).await,
+        Command::Sign { command } => sign::run(globals, command, screen).await,
         Command::OwnerLink => owner_link::run(globals, screen).await,
         Command::Migrate => migrate::run(globals, screen).await,
         Command::Doctor(doctor) => doctor::run(globals, doctor, screen).await,

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::present::Screen;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fedatario_app::signing::verify::{Outside, outside};
 use fedatario_base::code::Exit;
 use fedatario_credentials::certificate::MAX_BUNDLE_BYTES;
 use fedatario_credentials::{Certificate, CredentialError, Pair, chain};
@@ -85,7 +86,8 @@ impl Check {
         let signer = seen.into_inner();
         match result {
             Ok(verified) => {
-                self.tell(&verified, signer.as_ref(), profile, screen);
+                let outside = outside(document, &verified);
+                self.tell(&verified, signer.as_ref(), profile, outside.as_ref(), screen);
                 Ok(Exit::Good)
             }
             Err(error) => Ok(self.refuse(&error, signer.as_ref(), profile, screen)),
@@ -104,7 +106,7 @@ impl Check {
         Ok(key)
     }
 
-    fn tell(&self, verified: &Verified, signer: Option<&Certificate>, profile: &str, screen: &Screen) {
+    fn tell(&self, verified: &Verified, signer: Option<&Certificate>, profile: &str, outside: Option<&Outside>, screen: &Screen) {
         screen.say("cli-verify-good", &[]);
         let arguments = [
             ("root", root(verified)),
@@ -116,9 +118,14 @@ impl Check {
         screen.say("cli-verify-signed", &arguments);
         self.tell_signer(signer, screen);
         self.tell_chain(signer, screen);
+        match outside {
+            Some(it) => screen.say("cli-verify-outside", &[("count", it.elements.to_string()), ("paths", it.paths.join(" "))]),
+            None => screen.say("cli-verify-whole", &[]),
+        }
         screen.result(&json!({
             "good": true, "profile": profile, "signed": signed(verified),
             "signer": signer.map(|it| self.signer(it)), "chain": self.chain(signer),
+            "not_covered": outside.map(|it| json!({ "elements": it.elements, "paths": it.paths })),
         }));
     }
 

@@ -25,6 +25,7 @@ mod samples;
 mod sat;
 mod schedules;
 mod sessions;
+mod signatures;
 mod store;
 mod system;
 mod tenancy;

@@ -1,7 +1,7 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 5] = [
+const PORTS: [(&str, &[&str]); 7] = [
     (
         include_str!("../../../app/src/ports.rs"),
         &[
@@ -22,6 +22,8 @@ const PORTS: [(&str, &[&str]); 5] = [
     (include_str!("../../../app/src/revision/ports.rs"), &["Checks", "Registry"]),
     (include_str!("../../../upstream/src/ports.rs"), &["Ledger", "Sessions", "Limits", "Breakers"]),
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
+    (include_str!("../../../vault/src/log.rs"), &["SignatureLog"]),
+    (include_str!("../../../app/src/signing/ports.rs"), &["Signatures"]),
 ];
 
 const TESTS: &[&str] = &[
@@ -37,6 +39,7 @@ const TESTS: &[&str] = &[
     include_str!("sat.rs"),
     include_str!("schedules.rs"),
     include_str!("sessions.rs"),
+    include_str!("signatures.rs"),
     concat!(include_str!("store.rs"), include_str!("system.rs"), include_str!("vault.rs")),
 ];
 

@@ -22,7 +22,7 @@ fn key(key_use: KeyUse, version: u32) -> TenantKeyRow {
 }
 
 /// Objects that hold their own path.
-struct Paths;
+pub struct Paths;
 
 #[async_trait]
 impl Blobs for Paths {
