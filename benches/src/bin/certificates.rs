@@ -8,7 +8,7 @@ use fedatario_app::expiry;
 use fedatario_app::model::*;
 use fedatario_app::signing::{self, Wish};
 use fedatario_base::id::{CredentialId, TaxpayerId};
-use fedatario_base::{Clock as _, Secret};
+use fedatario_base::Secret;
 use fedatario_benches::house::House;
 use fedatario_benches::{Bench, Goal, Row, Table};
 use fedatario_credentials::Kind;

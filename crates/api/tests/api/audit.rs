@@ -272,7 +272,7 @@ async fn certificate(scene: &Scene) -> CredentialId {
         created: now,
     };
     let mut tx = scene.stage.app.store.begin(&Scope::system(scene.stage.ours)).await.unwrap();
-    tx.put_credential(&row).await.unwrap();
+    tx.put_credential(&row, now).await.unwrap();
     tx.commit().await.unwrap();
     id
 }
