@@ -4,7 +4,10 @@
 use crate::chain;
 use crate::revocation::{self, List, NONCE_BYTES, State};
 use crate::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey, pem};
+use crate::mint::{Authority, Country, Person};
 use fedatario_base::{Code, Secret};
+use jiff::Timestamp;
+use std::sync::LazyLock;
 
 /// A certificate reads the same in each of its forms, and everything it says can be asked.
 pub fn certificate(bytes: &[u8]) {
@@ -78,7 +81,7 @@ pub fn text_forms(bytes: &[u8]) {
 
 /// What a stranger writes in the place of a list or of an answer says nothing good of anybody: `issuer` signed
 /// none of it.
-pub fn revocation(bytes: &[u8], certificate: &Certificate, issuer: &Certificate) {
+pub fn revocation_of(bytes: &[u8], certificate: &Certificate, issuer: &Certificate) {
     let now = certificate.not_before();
     let list = List::read(bytes, issuer, now).and_then(|it| it.state_of(certificate, issuer));
     let answer = revocation::answer(bytes, certificate, issuer, &[0; NONCE_BYTES], now);
@@ -88,4 +91,19 @@ pub fn revocation(bytes: &[u8], certificate: &Certificate, issuer: &Certificate)
             Err(error) => assert_eq!(error.code(), Code::RevocationUnknown),
         }
     }
+}
+
+/// Somebody whom nobody knows, and their authority.
+static SOMEBODY: LazyLock<(Certificate, Certificate)> = LazyLock::new(|| {
+    let (from, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+    let until = until.min("2049-01-01T00:00:00Z".parse().unwrap_or(until));
+    let issuer = Authority::generate_in(Country::Panama, "CA", from).expect("an authority");
+    let person = Person::Dominican { document: "00199999996".into(), given_name: "A".into(), surname: "B".into() };
+    let minted = issuer.issue_to(&person, from, until).expect("a certificate");
+    (Certificate::parse(&minted.cer_der).expect("what was minted reads"), issuer.certificate().clone())
+});
+
+/// The same about somebody whom nobody knows.
+pub fn revocation(bytes: &[u8]) {
+    revocation_of(bytes, &SOMEBODY.0, &SOMEBODY.1);
 }

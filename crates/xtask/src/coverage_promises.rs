@@ -13,6 +13,7 @@ const JUDGED: &str = "Judged by others";
 const IDENTITY: &str = "People come in";
 const PEOPLE: &str = "People and organisations";
 const TOLD: &str = "Events and mail";
+const CERTIFICATES: &str = "Certificates";
 
 const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'static str]) -> Bullet {
     Bullet { section, text, claims }
@@ -591,6 +592,27 @@ pub const BULLETS: &[Bullet] = &[
     ),
     bullet(PEOPLE, "Whoever is concerned is told by mail in their language, with the change and never without it", &["notices:"]),
     bullet(PEOPLE, "Every command that acts on an installation has its route", &["shell: every command"]),
+    bullet(
+        CERTIFICATES,
+        "A test authority of ours mints e.firma, seals, Dominican and Panamanian certificates and archives that openssl reads; the published ones open and are refused for exactly their reason",
+        &["credentials: minted Dominican", "credentials: minted Panamanian", "credentials: minted archives", "credentials: the published Dominican", "mint:"],
+    ),
+    bullet(
+        CERTIFICATES,
+        "What does not open is refused for exactly its reason and never with its password: garbage, iterations, bags, passwords of every kind, T61 strings, missing and two keys, authorities, curves, dates, two thousand mutants",
+        &["credentials: thirteen archives", "credentials: 22 passwords", "credentials: T61 strings", "credentials: two thousand mutants"],
+    ),
+    bullet(
+        CERTIFICATES,
+        "Chain and revocation against configured authorities, asked by a job at configured addresses, the answer kept with its date; silence is unknown, never good; forty hostile answers",
+        &["revocation:", "sign: a certificate is judged", "sign: without configured authorities"],
+    ),
+    bullet(
+        CERTIFICATES,
+        "Nobody is surprised by the end of a certificate: seven thresholds, once each, by mail, event and API, escalated when nobody acknowledges; ten thousand in one pass",
+        &["expiry:"],
+    ),
+    bullet(CERTIFICATES, "Vault status and an inventory of every algorithm in use, with the reason for each weak one", &["vault: the inventory"]),
     bullet(
         PEOPLE,
         "Keys of programs: scopes, networks, an end, two secrets for a while, only digests kept; a test key reaches the sandbox only",

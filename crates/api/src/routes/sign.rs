@@ -21,6 +21,8 @@ use fedatario_app::signing::grants::{self, GrantAsked};
 use fedatario_app::signing::ports::SignatureRow;
 use fedatario_app::signing::verify::{Expected, Outside, Report, Standing, report};
 use fedatario_app::signing::{self, DOCUMENT_BYTES, Grant, Kind, Sealed, Wish};
+use fedatario_app::trust::model::RevocationState;
+use fedatario_app::trust::{self, Chain};
 use fedatario_base::id::{CredentialId, GrantId, TaxpayerId};
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::IssuerStyle;
@@ -343,15 +345,34 @@ impl From<Report> for ReportView {
 }
 
 /// `POST /api/sign/verify`
-async fn verify(api: Api, Query(expecting): Query<Expecting>, raw: Raw) -> Result<Json<ReportView>, ApiError> {
+async fn verify(api: Api, scope: Scope, Query(expecting): Query<Expecting>, raw: Raw) -> Result<Json<ReportView>, ApiError> {
     let expected = match expecting.profile.as_deref() {
         None => Expected::Any,
         Some(text) => Expected::from_text(text).ok_or_else(|| ApiError::field("?profile", Code::FieldInvalid))?,
     };
     let at = api.app.clock.service();
-    let reported = tokio::task::spawn_blocking(move || report(&raw.bytes, expected, &[], at).map(ReportView::from)).await;
+    let reported = tokio::task::spawn_blocking(move || report(&raw.bytes, expected, &[], at)).await;
     let reported = reported.map_err(|error| ApiError::new(Code::Internal).because(error))?;
-    reported.map(Json).map_err(|error| ApiError::new(error.code()).because(error))
+    let mut report = reported.map_err(|error| ApiError::new(error.code()).because(error))?;
+    if let Some(signer) = &report.signer {
+        (report.chain, report.revocation) = stands(&trust::standing(&api.app, &scope, signer).await?);
+    }
+    Ok(Json(report.into()))
+}
+
+/// What the configured authorities say of whoever signed, in the three words of a report.
+fn stands(it: &trust::Standing) -> (Standing, Standing) {
+    let chain = match &it.chain {
+        Chain::Trusted(_) => Standing::Good,
+        Chain::Untrusted(error) => Standing::Bad(error.code()),
+        Chain::Unknown => Standing::Unknown,
+    };
+    let revocation = match it.revocation.state {
+        RevocationState::Good => Standing::Good,
+        RevocationState::Revoked => Standing::Bad(Code::CertificateRevoked),
+        RevocationState::Unknown => Standing::Unknown,
+    };
+    (chain, revocation)
 }
 
 /// A grant to sign.

@@ -162,7 +162,8 @@ async fn people(stage: &Stage, tenant: TenantId) -> Vec<String> {
     ids
 }
 
-async fn member(stage: &Stage, tenant: TenantId, name: &str, role: &str) -> Vec<String> {
+/// Somebody who belongs to a tenant and holds a role: their id, and the grant's.
+pub async fn member(stage: &Stage, tenant: TenantId, name: &str, role: &str) -> Vec<String> {
     let now = stage.clock.wall();
     let user = User {
         id: UserId::fresh(now),

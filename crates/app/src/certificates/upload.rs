@@ -8,7 +8,7 @@ use crate::descarga::{layout, plan};
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialKind, CredentialRow, CredentialState, Delegation, Owner, Taxpayer};
 use crate::ports::Tx;
-use crate::{App, hooks};
+use crate::{App, hooks, trust};
 use fedatario_base::id::CredentialId;
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::{Certificate, CredentialError};
@@ -76,6 +76,7 @@ pub async fn prepare(app: &App, scope: &Scope, asked: Asked) -> AppResult<Prepar
     let now = Moment::now(app, scope);
     let name = named(asked.name.as_deref())?;
     let sealed = app.vault.take_in(scope, asked.handed, CredentialId::fresh(now.wall), now.wall).await?;
+    trust::require(app, scope, &sealed.certificate).await?;
     let activate = when(&sealed.certificate, asked.activate, now.wall)?;
     let found = whose::place(app, scope, &sealed.certificate, asked.place, asked.delegated, now.wall).await?;
     let in_use = already(app, scope, Owner::Taxpayer(found.taxpayer.id), &sealed).await?;

@@ -17,9 +17,9 @@ pub use check::{Checks, Inquiry, TRUST_CHECK, check_job};
 
 use crate::App;
 use crate::audit_trail::hex;
-use crate::error::AppResult;
+use crate::error::{AppError, AppResult};
 use crate::ports::Tx;
-use fedatario_base::Scope;
+use fedatario_base::{Code, Scope};
 use fedatario_credentials::Certificate;
 use jiff::Timestamp;
 use model::{RevocationRow, RevocationState};
@@ -117,6 +117,19 @@ pub async fn standing(app: &App, scope: &Scope, certificate: &Certificate) -> Ap
     }
     let revocation = kept.map_or_else(|| Revocation::unknown("not_asked_yet"), |it| Revocation::of(&it, now));
     Ok(Standing { chain, revocation, at: now })
+}
+
+/// Refuses a certificate that speaks against itself: nobody's authority issued it, or its authority took it back.
+pub async fn require(app: &App, scope: &Scope, certificate: &Certificate) -> AppResult<()> {
+    let standing = standing(app, scope, certificate).await?;
+    if let Chain::Untrusted(error) = standing.chain {
+        return Err(error.into());
+    }
+    if standing.revocation.state == RevocationState::Revoked {
+        let text = standing.revocation.reason.unwrap_or_default();
+        return Err(AppError::Input { code: Code::CertificateRevoked, text });
+    }
+    Ok(())
 }
 
 /// The same from what is kept, without asking anybody for anything: for whoever holds a transaction.

@@ -28,4 +28,5 @@ mod sessions;
 mod store;
 mod system;
 mod tenancy;
+mod trust;
 mod vault;
