@@ -2,9 +2,9 @@
 //! when a promise is broken, and only then.
 
 use crate::chain;
+use crate::mint::{Authority, Country, Person};
 use crate::revocation::{self, List, NONCE_BYTES, State};
 use crate::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey, pem};
-use crate::mint::{Authority, Country, Person};
 use fedatario_base::{Code, Secret};
 use jiff::Timestamp;
 use std::sync::LazyLock;

@@ -595,12 +595,23 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         CERTIFICATES,
         "A test authority of ours mints e.firma, seals, Dominican and Panamanian certificates and archives that openssl reads; the published ones open and are refused for exactly their reason",
-        &["credentials: minted Dominican", "credentials: minted Panamanian", "credentials: minted archives", "credentials: the published Dominican", "mint:"],
+        &[
+            "credentials: minted Dominican",
+            "credentials: minted Panamanian",
+            "credentials: minted archives",
+            "credentials: the published Dominican",
+            "mint:",
+        ],
     ),
     bullet(
         CERTIFICATES,
         "What does not open is refused for exactly its reason and never with its password: garbage, iterations, bags, passwords of every kind, T61 strings, missing and two keys, authorities, curves, dates, two thousand mutants",
-        &["credentials: thirteen archives", "credentials: 22 passwords", "credentials: T61 strings", "credentials: two thousand mutants"],
+        &[
+            "credentials: thirteen archives",
+            "credentials: 22 passwords",
+            "credentials: T61 strings",
+            "credentials: two thousand mutants",
+        ],
     ),
     bullet(
         CERTIFICATES,
@@ -612,7 +623,11 @@ pub const BULLETS: &[Bullet] = &[
         "Nobody is surprised by the end of a certificate: seven thresholds, once each, by mail, event and API, escalated when nobody acknowledges; ten thousand in one pass",
         &["expiry:"],
     ),
-    bullet(CERTIFICATES, "Vault status and an inventory of every algorithm in use, with the reason for each weak one", &["vault: the inventory"]),
+    bullet(
+        CERTIFICATES,
+        "Vault status and an inventory of every algorithm in use, with the reason for each weak one",
+        &["vault: the inventory"],
+    ),
     bullet(
         PEOPLE,
         "Keys of programs: scopes, networks, an end, two secrets for a while, only digests kept; a test key reaches the sandbox only",

@@ -104,6 +104,7 @@ async fn what_is_done_to_work_and_times_leaves_entries() {
         ("POST", "/api/jobs/cancel", json!({ "state": "ready" }), "job.cancelled"),
         ("PUT", "/api/sat/taxpayers/{txp}/schedule", nightly(), "schedule.set"),
         ("DELETE", "/api/sat/taxpayers/{txp}/schedule", Value::Null, "schedule.set"),
+        ("POST", "/api/certificates/notices/{ntc}/acknowledge", Value::Null, "certificate.notice.acknowledged"),
         ("POST", "/api/tenant/users/{usr}/disable", Value::Null, "member.disabled"),
         ("POST", "/api/tenant/users/{usr}/enable", Value::Null, "member.enabled"),
         ("POST", "/api/tenant/deletion", json!({ "reason": "cierre" }), "tenant.deletion_asked"),

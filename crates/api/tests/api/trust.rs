@@ -91,26 +91,21 @@ async fn a_certificate_is_judged_and_nothing_of_it_is_kept() {
     let both = validate(&stage, &[("file", &good.cer_der), ("key", &key), ("password", pw)]).await.is(200);
     assert_eq!((both["success"].as_bool(), both["key_matches"].as_bool()), (Some(true), Some(true)));
 
-    let ca_der = ca.certificate().der().to_vec();
-    let stray = issue(&ca, -1, 100).cer_der;
-    let key_alone = key.clone();
-    let rows: Vec<(&str, Vec<(&str, &[u8])>, Vec<&str>)> = vec![
-        ("its time is over", vec![("file", &issue(&ca, -100, -1).cer_der)], vec!["certificate_expired"]),
-        ("its time has not come", vec![("file", &issue(&ca, 10, 20).cer_der)], vec!["certificate_not_yet_valid"]),
-        ("nobody's authority", vec![("file", &issue(&other, -1, 100).cer_der)], vec!["certificate_chain"]),
-        ("over, and nobody's", vec![("file", &issue(&other, -9, -1).cer_der)], vec!["certificate_expired", "certificate_chain"]),
-        ("Panama's authority of a Dominican", vec![("file", &issue(&panama, -1, 100).cer_der)], vec!["certificate_chain"]),
-        ("an authority's own", vec![("file", &ca_der)], vec!["certificate_purpose"]),
-        ("another's key", vec![("file", &stray), ("key", &key), ("password", pw)], vec!["key_mismatch"]),
-    ]
-    .into_iter()
-    .map(|(name, parts, codes)| (name, parts, codes))
-    .collect();
-    for (name, parts, expected) in &rows {
-        let told = validate(&stage, parts).await.is(200);
+    let rows = [
+        ("its time is over", issue(&ca, -100, -1).cer_der, vec!["certificate_expired"]),
+        ("its time has not come", issue(&ca, 10, 20).cer_der, vec!["certificate_not_yet_valid"]),
+        ("nobody's authority", issue(&other, -1, 100).cer_der, vec!["certificate_chain"]),
+        ("over, and nobody's", issue(&other, -9, -1).cer_der, vec!["certificate_expired", "certificate_chain"]),
+        ("Panama's authority of a Dominican", issue(&panama, -1, 100).cer_der, vec!["certificate_chain"]),
+        ("an authority's own", ca.certificate().der().to_vec(), vec!["certificate_purpose"]),
+    ];
+    for (name, bytes, expected) in &rows {
+        let told = validate(&stage, &[("file", bytes)]).await.is(200);
         assert_eq!((told["success"].as_bool(), codes(&told)), (Some(false), expected.clone()), "{name}: {told}");
         assert!(told["reasons"][0]["title"].as_str().is_some_and(|it| !it.is_empty()));
     }
+    let told = validate(&stage, &[("file", &issue(&ca, -1, 100).cer_der), ("key", &key), ("password", pw)]).await.is(200);
+    assert_eq!((told["key_matches"].as_bool(), codes(&told)), (Some(false), vec!["key_mismatch"]), "another's key: {told}");
     let archive = p12(&good);
     for (name, parts, status, code) in [
         (
@@ -121,7 +116,7 @@ async fn a_certificate_is_judged_and_nothing_of_it_is_kept() {
         ),
         ("no password", vec![("file", archive.as_slice())], 422, "field_missing"),
         ("garbage", vec![("file", b"<html>".as_slice()), ("password", b"otra-Clave-9".as_slice())], 400, "certificate_format"),
-        ("a key alone", vec![("file", key_alone.as_slice()), ("password", b"otra-Clave-9".as_slice())], 400, "certificate_format"),
+        ("a key alone", vec![("file", key.as_slice()), ("password", b"otra-Clave-9".as_slice())], 400, "certificate_format"),
         ("a password alone", vec![("password", b"otra-Clave-9".as_slice())], 422, "field_missing"),
     ] {
         let answer = validate(&stage, &parts).await;
@@ -163,10 +158,12 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    fn index(&self, certificate: &Certificate, is_revoked: bool) {
-        let (state, at) = if is_revoked { ("R", "250601120000Z,superseded") } else { ("V", "") };
-        let line = format!("{state}\t400101000000Z\t{at}\t{}\tunknown\t/CN=x\n", certificate.number().to_uppercase());
-        std::fs::write(self.at("index.txt"), line).expect("writable");
+    fn index(&self, all: &[(&Certificate, bool)]) {
+        let line = |(it, is_revoked): &(&Certificate, bool)| {
+            let (state, at) = if *is_revoked { ("R", "250601120000Z,superseded") } else { ("V", "") };
+            format!("{state}\t400101000000Z\t{at}\t{}\tunknown\t/CN=x\n", it.number().to_uppercase())
+        };
+        std::fs::write(self.at("index.txt"), all.iter().map(line).collect::<String>()).expect("writable");
     }
 }
 
@@ -260,7 +257,9 @@ async fn an_authority_is_asked_and_what_it_takes_back_is_blocked() {
     write(folder.path(), "ca.pem", ca.certificate_pem().as_bytes());
     write(folder.path(), "ca.key", ca.key_pem().expose());
     let desk = Arc::new(Desk { folder, is_down: Mutex::new(true), asked: Mutex::default() });
-    desk.index(&certificate, false);
+    let second = ca.issue_to(&dominican(), real - DAY, real + DAY * 300).expect("minted");
+    let other = Certificate::parse(&second.cer_der).expect("a certificate");
+    desk.index(&[(&certificate, false), (&other, false)]);
     let checks = Checks::new(stage.app.clone(), desk.clone());
     let taxpayer = taxpayer(&stage, "131880738").await;
     let credential = row_of(taxpayer.id, &minted.cer_der, certificate.not_after(), stage.clock.wall());
@@ -291,14 +290,13 @@ async fn an_authority_is_asked_and_what_it_takes_back_is_blocked() {
     assert!(told["source"].as_str().is_some_and(|it| it == "ocsp http://ocsp.example/"));
     assert!(told["checked_at"].is_string() && told["valid_until"].is_string());
     assert_eq!(work(&stage, &checks, TRUST_CHECK).await, 0, "what counts is not asked for again");
-    *desk.is_down.lock().expect("no holder panics") = true;
-    stage.clock.advance(DAY * 3);
-    assert_eq!(state(&look().await), "unknown", "a word that has run out is none");
+    let look_at_other = || async { validate(&stage, &[("file", &second.cer_der)]).await.is(200)["revocation"].clone() };
+    look_at_other().await;
+    assert_eq!(work(&stage, &checks, TRUST_CHECK).await, 1);
+    assert_eq!(state(&look_at_other().await), "good");
 
     // It takes the certificate back: the credential is blocked before anybody can use it.
-    *desk.is_down.lock().expect("no holder panics") = false;
-    stage.clock.advance(-(DAY * 3));
-    desk.index(&certificate, true);
+    desk.index(&[(&certificate, true), (&other, false)]);
     stage.clock.advance(SignedDuration::from_hours(25));
     look().await;
     assert_eq!(work(&stage, &checks, TRUST_CHECK).await, 1);
@@ -315,6 +313,7 @@ async fn an_authority_is_asked_and_what_it_takes_back_is_blocked() {
     *desk.is_down.lock().expect("no holder panics") = true;
     stage.clock.advance(DAY * 30);
     assert_eq!(state(&look().await), "revoked", "silence lifts nothing");
+    assert_eq!(state(&look_at_other().await), "unknown", "a good word that has run out is none");
     covers!(
         "revocation: an authority is asked by a job at configured addresses, silence is unknown, and what it takes back is blocked"
     );

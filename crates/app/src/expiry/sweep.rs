@@ -83,7 +83,7 @@ pub(super) async fn handle(app: &App, job: &ClaimedJob, scope: &Scope) -> Result
 }
 
 async fn look(app: &App, scope: &Scope, now: &Moment) -> AppResult<(Swept, Vec<Notice>)> {
-    let horizon = now.wall + SignedDuration::from_hours(24 * THRESHOLDS[0]);
+    let horizon = now.wall + SignedDuration::from_hours(24 * THRESHOLDS[0]) + A_DAY;
     let mut tx = app.store.read(scope).await?;
     let (mut swept, mut notices, mut after) = (Swept::default(), Vec::new(), None);
     loop {

@@ -12,7 +12,7 @@ use fedatario_app::certificates::{self, Asked, Files, Handed, Imported, Place};
 use fedatario_app::model::{CredentialFilter, CredentialKind, CredentialRow, CredentialState};
 use fedatario_base::code::Exit;
 use fedatario_base::id::TaxpayerId;
-use fedatario_base::{Clock as _, Code, Secret};
+use fedatario_base::{Code, Secret};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
