@@ -56,14 +56,12 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     };
     let mut tx = stage.app.store.begin(&scope).await.expect("a transaction");
     tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
-<<<<<<< HEAD
     let seal = seal(taxpayer.id, now);
     tx.put_credential(&seal, now).await.expect("a certificate");
-    let mut ids = vec![taxpayer.id.to_string(), seal.id.to_string()];
-=======
-    let mut ids = vec![taxpayer.id.to_string()];
-    ids.extend(ending(tx.as_mut(), now, taxpayer.id).await);
->>>>>>> 8cbdbec (trust: notices of the first day are not a day late; tests of validation, of notices, and of the shell)
+    let notice = NoticeId::fresh(now);
+    let of_seal = Notice { id: notice, credential: seal.id, days: 30, not_after: seal.not_after, escalated: false, at: now };
+    tx.add_notices(&[of_seal]).await.expect("a notice");
+    let mut ids = vec![taxpayer.id.to_string(), seal.id.to_string(), notice.to_string()];
     let of_sat = of_sat(tx.as_mut(), &Moment::now(&stage.app, &scope), taxpayer.id).await;
     ids.extend(hooks(tx.as_mut(), now).await);
     for kind in ["sat.verify", "sat.ask"] {
@@ -76,7 +74,6 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     ids
 }
 
-<<<<<<< HEAD
 /// A seal of SAT, whose key nobody has.
 fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
     let id = CredentialId::fresh(now);
@@ -102,19 +99,6 @@ fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
         uploaded_by: "system".into(),
         created: now,
     }
-=======
-/// A credential whose certificate ends before long, and the notice of it.
-async fn ending(tx: &mut dyn Tx, now: Timestamp, taxpayer: TaxpayerId) -> Vec<String> {
-    let not_after = now + jiff::SignedDuration::from_hours(24 * 20);
-    let row = crate::trust::row_of(taxpayer, b"certificate", not_after, now);
-    // Nothing that is in use: other tests count those.
-    let row = CredentialRow { state: CredentialState::Destroyed, kind: CredentialKind::Pa, ..row };
-    tx.put_credential(&row, now).await.expect("a credential");
-    let id = NoticeId::fresh(now);
-    let notice = Notice { id, credential: row.id, days: 30, not_after, escalated: false, at: now };
-    tx.add_notices(&[notice]).await.expect("a notice");
-    vec![row.id.to_string(), id.to_string()]
->>>>>>> 8cbdbec (trust: notices of the first day are not a day late; tests of validation, of notices, and of the shell)
 }
 
 async fn of_sat(tx: &mut dyn Tx, now: &Moment, taxpayer: TaxpayerId) -> Vec<String> {
