@@ -173,7 +173,8 @@ fn forty_hostile_answers_are_never_good() {
     bureau.responder("foreign", "other", &eku, &["-days", "10"]);
     bureau.responder("lapsed", "ca", &eku, &["-days", "0"]);
     bureau.responder("unsigning", "ca", &eku.replace("digitalSignature", "keyEncipherment"), &["-days", "10"]);
-    let good = bureau.answered(&bureau.good, "ca", &[]);
+    // Without the certificates that openssl adds, which nobody signed here and nobody reads.
+    let good = bureau.answered(&bureau.good, "ca", &["-resp_no_certs"]);
     let list = bureau.list("ca", &[]);
     assert!(bureau.by_answer(&good, &bureau.good).is_ok() && bureau.by_list(&list, &bureau.good).is_ok(), "the samples hold");
 
