@@ -95,8 +95,7 @@ pub fn revocation_of(bytes: &[u8], certificate: &Certificate, issuer: &Certifica
 
 /// Somebody whom nobody knows, and their authority.
 static SOMEBODY: LazyLock<(Certificate, Certificate)> = LazyLock::new(|| {
-    let (from, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
-    let until = until.min("2049-01-01T00:00:00Z".parse().unwrap_or(until));
+    let [from, until]: [Timestamp; 2] = ["2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z"].map(|it| it.parse().expect("an instant"));
     let issuer = Authority::generate_in(Country::Panama, "CA", from).expect("an authority");
     let person = Person::Dominican { document: "00199999996".into(), given_name: "A".into(), surname: "B".into() };
     let minted = issuer.issue_to(&person, from, until).expect("a certificate");

@@ -190,6 +190,9 @@ fn passwords_of_every_kind_open_what_they_closed() {
         assert!(Pair::from_pkcs12(&archive, &secret(password)).is_ok(), "{password:?}");
         let wrong = format!("{password}x");
         assert_eq!(refusal(&archive, &wrong), CredentialError::Password, "{password:?}");
+        if password.is_empty() || password.len() > 1_000 {
+            continue; // openssl's command reads no more from a file, and nothing as nothing.
+        }
         made.write("password", password.as_bytes());
         made.write("ours.p12", &archive);
         made.openssl(&["pkcs12", "-in", "ours.p12", "-passin", "file:password", "-nodes", "-noout"]);

@@ -43,7 +43,7 @@ impl Bureau {
             good: issued(),
             revoked: issued(),
             stranger: Certificate::parse(&stranger.cer_der).expect("a certificate"),
-            now,
+            now: now + SignedDuration::from_mins(1), // What openssl makes begins now, and later than this began.
         };
         made.write("ca.pem", authority.certificate_pem().as_bytes());
         made.write("ca.key", authority.key_pem().expose());
@@ -59,7 +59,7 @@ impl Bureau {
         made.write(
             "ca.cnf",
             b"[ca]\ndefault_ca=it\n[it]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=2\n\
-              crl_extensions=exts\n[exts]\nauthorityKeyIdentifier=keyid\n[delta]\ndeltaCRL=critical,@odd\n[odd]\n\
+              [delta]\ndeltaCRL=critical,@odd\n[odd]\n\
               [unknown]\n1.2.3.4=critical,ASN1:NULL\n[part]\nissuingDistributionPoint=critical,@idp\n[idp]\nonlyuser=TRUE\n",
         );
         made
@@ -173,7 +173,8 @@ fn forty_hostile_answers_are_never_good() {
     bureau.responder("foreign", "other", &eku, &["-days", "10"]);
     bureau.responder("lapsed", "ca", &eku, &["-days", "0"]);
     bureau.responder("unsigning", "ca", &eku.replace("digitalSignature", "keyEncipherment"), &["-days", "10"]);
-    let good = bureau.answered(&bureau.good, "ca", &[]);
+    // Without the certificates that openssl adds, which nobody signed here and nobody reads.
+    let good = bureau.answered(&bureau.good, "ca", &["-resp_no_certs"]);
     let list = bureau.list("ca", &[]);
     assert!(bureau.by_answer(&good, &bureau.good).is_ok() && bureau.by_list(&list, &bureau.good).is_ok(), "the samples hold");
 
