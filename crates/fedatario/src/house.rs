@@ -127,6 +127,11 @@ impl Opening {
         Self { makes: true, is_signer: true, ..Self::default() }
     }
 
+    /// The shell of the signer's machine, for what only it can do there.
+    pub fn signers_shell() -> Self {
+        Self { is_signer: true, ..Self::default() }
+    }
+
     /// The demo's: SAT is its own simulator, and the service clock runs at least this far ahead.
     pub fn demo(sat_url: &str, offset: SignedDuration) -> Self {
         Self { makes: true, is_demo: true, is_signer: false, sat_url: Some(sat_url.to_owned()), offset: Some(offset) }
@@ -191,7 +196,7 @@ impl Premises {
         let liveness = liveness(&db, &presence, dir);
         close_lost_signatures(&custody, &hands, liveness.as_ref()).await?;
         let (vault, root_files) = match opening.is_signer {
-            true => roots::signers_vault(dir, &db, &hands, custody).await?,
+            true => roots::signers_vault(dir, &db, &hands, custody, opening.makes).await?,
             false => roots::vault(dir, &db, &hands, custody, opening.makes).await?,
         };
         let vault = Arc::new(vault);

@@ -67,8 +67,9 @@ pub async fn signers_vault(
     db: &Db,
     hands: &SystemScope,
     custody: Arc<VaultStore>,
+    makes: bool,
 ) -> Result<(Vault, RootFiles), Failure> {
-    let makes = nothing_is_sealed(db, hands, KeyClass::Signer).await?;
+    let makes = makes && nothing_is_sealed(db, hands, KeyClass::Signer).await?;
     let (keys, signer) = root_keys(dir, KeyClass::Signer, makes)?;
     let has_house = is_given(KeyClass::House)? || dir.join("root.key").exists();
     let (house, file) = match has_house {

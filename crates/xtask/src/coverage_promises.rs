@@ -18,6 +18,8 @@ const fn bullet(section: &'static str, text: &'static str, claims: &'static [&'s
     Bullet { section, text, claims }
 }
 
+const CUSTODY: &str = "Certificates, signatures, custody";
+
 /// The promises, in the order of the milestone.
 pub const BULLETS: &[Bullet] = &[
     bullet(
@@ -600,5 +602,15 @@ pub const BULLETS: &[Bullet] = &[
         PEOPLE,
         "Organisations: suspended, held, exported, destroyed by two persons after thirty days, told in both chains; each row its tenant's alone",
         &["tenants:", "people: members", "people: an organisation"],
+    ),
+    bullet(
+        CUSTODY,
+        "The signer can run alone: mutual authentication, nothing lost while it is away; after 1,000 signatures the other processes hold nothing of a taxpayer's key, nor its password",
+        &["signer:"],
+    ),
+    bullet(
+        CUSTODY,
+        "Two classes of root key, rotations that are rehearsed, credentials carried out and back under a passphrase",
+        &["vault: what leads", "vault: credentials that a key", "vault: a rehearsal", "vault: a backup", "vault: a flipped byte"],
     ),
 ];

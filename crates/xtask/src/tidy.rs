@@ -16,6 +16,9 @@ const NUMBERED: &str = concat!("iss", "ue ");
 /// The one module that reads the time.
 const CLOCK: &str = "crates/base/src/clock.rs";
 
+/// Types that hold keys or passwords: none is cloned or printed by a derive.
+const KEYS: &[&str] = &["Secret", "KeyBytes", "TenantKey", "RootKeys", "PrivateKey", "Handed", "Opened", "Identity"];
+
 /// How the time is read. Written apart, so that this file does not read it.
 const TIME: &[&str] = &[concat!("Timestamp::no", "w("), concat!("SystemTime::no", "w("), concat!("Zoned::no", "w(")];
 
@@ -42,6 +45,7 @@ pub fn run(repository: &Repository) -> anyhow::Result<ExitCode> {
     found.extend(edges::check(repository)?);
     found.extend(headers(repository)?);
     found.extend(clocks(repository)?);
+    found.extend(keys(repository)?);
     found.extend(links::check(repository)?);
     found.extend(errors::check(repository)?);
     found.extend(targets::check(repository)?);
@@ -82,6 +86,38 @@ fn clocks(repository: &Repository) -> anyhow::Result<Vec<String>> {
         found.extend(TIME.iter().filter(|it| program.contains(*it)).map(|it| format!("{file}: `{it}…)`: time is a parameter")));
     }
     Ok(found)
+}
+
+/// What holds a key derives neither `Clone` nor `Debug`.
+fn keys(repository: &Repository) -> anyhow::Result<Vec<String>> {
+    let sources = repository.files(&[".rs"])?.into_iter().filter(|it| it.starts_with("crates/") && it.contains("/src/"));
+    let mut found = Vec::new();
+    for file in
+        sources.filter(|it| ["base", "credentials", "vault", "signer"].iter().any(|name| it.split('/').nth(1) == Some(name)))
+    {
+        let source = repository.read(&file)?;
+        found.extend(derived(&source).into_iter().map(|it| format!("{file}: `{it}` holds a key and derives Clone or Debug")));
+    }
+    Ok(found)
+}
+
+/// The key types of a source that derive what they must not.
+fn derived(source: &str) -> Vec<&'static str> {
+    let mut attributes = String::new();
+    let mut found = Vec::new();
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            attributes.push_str(line);
+            continue;
+        }
+        if let Some((_, rest)) = line.split_once("struct ") {
+            let name = rest.split(|it: char| !it.is_alphanumeric()).next().unwrap_or_default();
+            let derives = attributes.contains("derive(") && (attributes.contains("Clone") || attributes.contains("Debug"));
+            found.extend(KEYS.iter().filter(|it| derives && **it == name));
+        }
+        attributes.clear();
+    }
+    found
 }
 
 /// Both databases have the same steps.
@@ -133,6 +169,20 @@ mod tests {
             repository.write(path, text).expect("a file");
         }
         (folder, repository)
+    }
+
+    #[test]
+    fn keys_that_can_be_copied_or_printed_are_found() {
+        let cases = [
+            ("/// A key.\npub struct KeyBytes([u8; 32]);", 0),
+            ("#[derive(Clone)]\npub struct KeyBytes([u8; 32]);", 1),
+            ("#[derive(PartialEq, Debug)]\n#[allow(dead_code)]\nstruct PrivateKey {", 1),
+            ("#[derive(Clone, Debug)]\npub struct KeyStanding {", 0),
+        ];
+        for (source, count) in cases {
+            assert_eq!(derived(source).len(), count, "{source}");
+        }
+        fedatario_testkit::covers!("workspace: types that hold keys derive neither Clone nor Debug");
     }
 
     #[test]

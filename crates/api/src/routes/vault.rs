@@ -5,6 +5,7 @@ use crate::api::Api;
 use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
+use fedatario_app::custody;
 use fedatario_app::inventory::{self, Inventory, Keys, Use};
 use fedatario_base::{Permission, Scope};
 use jiff::Timestamp;
@@ -29,13 +30,62 @@ pub fn routes() -> Routes {
                 .notes("Weak algorithms stand here with the reason why they are used; `quantum` says what becomes of each."),
             inventory,
         )
+        .add(
+            Operation::get("/api/vault/rotations/plan", "vault.plan", "What a rotation of the tenant's keys would do now")
+                .needs(Permission::KeyRotate)
+                .notes("A rehearsal: every data key is opened, nothing is written. `POST /api/vault/rotations` then does exactly this."),
+            plan,
+        )
+}
+
+/// What a rotation would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultPlan)]
+pub struct PlanView {
+    /// The version that would be made. Null if an earlier rotation is still to be finished.
+    makes: Option<u32>,
+    /// The version that wraps everything when it is over.
+    to: u32,
+    /// Data keys that would be wrapped anew.
+    moves: u64,
+    /// Data keys whose seal is broken, which would stay.
+    broken: u64,
+    /// The same by what wraps them now.
+    rows: Vec<PlannedView>,
+}
+
+/// Data keys under one version.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VaultPlanned)]
+pub struct PlannedView {
+    /// The use of the key that wraps them now: `credential`, or `data` from before there were two classes.
+    key_use: &'static str,
+    /// Its version.
+    version: u32,
+    /// How many would be wrapped anew.
+    moves: u64,
+    /// How many are broken.
+    broken: u64,
+}
+
+/// `GET /api/vault/rotations/plan`
+async fn plan(api: Api, scope: Scope) -> Result<Json<PlanView>, ApiError> {
+    let plan = custody::plan(&api.app, &scope).await?;
+    let (moves, broken) = (plan.moves(), plan.broken());
+    let rows = plan.rows.iter().map(|it| PlannedView {
+        key_use: it.key_use.text(),
+        version: it.version,
+        moves: it.moves,
+        broken: it.broken,
+    });
+    Ok(Json(PlanView { makes: plan.makes, to: plan.to, moves, broken, rows: rows.collect() }))
 }
 
 /// A tenant's newest key of a use.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = VaultKey)]
 pub struct KeyView {
-    /// What it is for: `data` or `note`.
+    /// What it is for: `data`, `note` or `credential`.
     key_use: &'static str,
     /// Its version.
     version: u32,

@@ -17,7 +17,11 @@ use std::path::Path;
 
 /// Runs one of the commands.
 pub async fn run(globals: &Globals, command: Vault, screen: &Screen) -> Result<Exit, Failure> {
-    let house = House::open(globals, Opening::existing()).await?;
+    let opening = match command {
+        Vault::Rotate { signer_root: true, .. } => Opening::signers_shell(),
+        _ => Opening::existing(),
+    };
+    let house = House::open(globals, opening).await?;
     match command {
         Vault::Rotate { root, signer_root, tenant_key, plan } => {
             let what = What::of(root, signer_root, tenant_key)?;

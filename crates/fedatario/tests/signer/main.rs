@@ -246,9 +246,12 @@ fn a_signer_that_dies_loses_nothing() {
     assert_eq!((&plan["makes"], &plan["moves"], &plan["broken"]), (&done["made"], &done["moved"], &done["behind"]));
 
     // A second root key of the signer's class, on the signer's machine alone; then everything still opens.
-    let plan = stage.signers().run(&["vault", "rotate", "--signer-root", "--plan", "--json"]);
-    assert_eq!(plan.exit, 2, "the shell of that machine still asks for the house's key: {plan:?}");
-    assert!(sign(&url, &key, 7, 1)[0]["document"].is_string());
+    refused(&shell.run(&["vault", "rotate", "--signer-root", "--json"]), 2, "root_key_missing");
+    let plan = stage.signers().run(&["vault", "rotate", "--signer-root", "--plan", "--json"]).good();
+    let done = stage.signers().run(&["vault", "rotate", "--signer-root", "--json"]).good();
+    assert_eq!((&plan["makes"], &plan["moves"], &plan["broken"]), (&done["made"], &done["moved"], &done["behind"]));
+    assert!(!stage.dir.join("signer/root.key").exists(), "the house's key never was there");
+    assert!(sign(&url, &key, 7, 1)[0]["document"].is_string(), "the running signer follows its file");
     drop(again);
     covers!("signer: killed and started again it loses nothing; meanwhile everybody is told to come back");
 }
