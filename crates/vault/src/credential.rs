@@ -12,7 +12,7 @@ use fedatario_base::{Permission, Scope};
 use fedatario_credentials::{Certificate, CredentialError, Kind, Pair, Purpose};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The data key of a credential has one version: rotation re-wraps it and never changes it.
 const DATA_KEY_VERSION: u32 = 1;
@@ -195,10 +195,27 @@ impl Vault {
 const OPENING_AT_MOST: usize = 2;
 static OPENING: Semaphore = Semaphore::const_new(OPENING_AT_MOST);
 
+/// Bytes of stack that are overwritten when a key was opened: the libraries that derive keys from passwords
+/// leave them in frames that are no type of ours, and the thread lives on.
+const SCRUBBED_BYTES: usize = 256 * 1024;
+
+/// Overwrites what calls from here left behind.
+#[inline(never)]
+fn scrub_stack() {
+    let mut left = [0u8; SCRUBBED_BYTES];
+    left.zeroize();
+    std::hint::black_box(&left);
+}
+
 /// Opened on a thread that nobody waits for; what was handed in is wiped there.
 async fn opened(handed: Handed) -> Result<Pair, VaultError> {
     let _turn = OPENING.acquire().await.map_err(|_| VaultError::Crypto("no key is opened any more"))?;
-    let opening = tokio::task::spawn_blocking(move || handed.open());
+    let opening = tokio::task::spawn_blocking(move || {
+        let pair = handed.open();
+        drop(handed);
+        scrub_stack();
+        pair
+    });
     Ok(opening.await.map_err(|_| VaultError::Crypto("the opening of a key was cut off"))??)
 }
 

@@ -106,10 +106,11 @@ async fn a_rehearsal_says_what_the_rotation_does() {
     assert_eq!(vault.rewrap_data_keys(&mine).await.unwrap(), Progress { moved: 12, broken: 2, behind: 2 });
 
     // The same for a root key, over the tenants.
-    for second in 1..8 {
-        admitted(&vault, &memory, &scope(second), &minted).await;
+    let others: Vec<_> = (1..8).map(scope).collect();
+    for other in &others {
+        admitted(&vault, &memory, other, &minted).await;
     }
-    memory.alter_key(&scope(4), KeyUse::Credential, 1, |it| it.wrapped[30] ^= 1);
+    memory.alter_key(&others[3], KeyUse::Credential, 1, |it| it.wrapped[30] ^= 1);
     let rotating = Vault::new(roots(ROOT_1), memory.clone(), memory.clone()).with_signer_keys(roots(SIGNER_1_2));
     let before = vault.plan_root(&system, KeyClass::Signer).await.unwrap();
     let plan = rotating.plan_root(&system, KeyClass::Signer).await.unwrap();

@@ -6,9 +6,9 @@ mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use fedatario_testkit::covers;
-use memory::{found, number, numbers, text};
+use memory::{found, lasting, number, numbers, text};
 use serde_json::{Value, json};
 use stage::{Answer, PASSWORD, Stage, api_key, call, efirma, form, identities};
 use std::collections::BTreeSet;
@@ -154,10 +154,11 @@ fn grant(stage: &Stage, credential: &str) {
     assert!(child.wait().unwrap().success());
 }
 
-fn serve(shell: &Shell, roles: &str, trusted: &Path) -> Running {
+/// Starts some roles with the modulus of the key, which is public, where any process keeps what it was
+/// started with: a search that does not find it looks at nothing.
+fn serve(shell: &Shell, roles: &str, modulus: &[u8]) -> Running {
     let mut command = shell.command(&["serve", "--roles", roles, "--json"]);
-    // Held for as long as the process lives: what a search has to find.
-    command.env("FEDATARIO_SAT_TRUST", trusted);
+    command.env("PUBLIC_MODULUS", HEXLOWER.encode(modulus));
     start(command)
 }
 
@@ -169,8 +170,9 @@ fn after_a_thousand_signatures_nobody_but_the_signer_holds_anything_of_the_key()
     let (shell, signer) = (stage.client(), stage.signer());
     shell.run(&["tenant", "add", "uno", "--json"]).good();
     let key = api_key(&shell);
-    let api = serve(&shell, "api", &files.0);
-    let worker = serve(&shell, "worker,scheduler", &files.0);
+    let all = numbers(&files.1, PASSWORD);
+    let api = serve(&shell, "api", &all[0]);
+    let worker = serve(&shell, "worker,scheduler", &all[0]);
     let url = api.first["api"].as_str().unwrap().to_owned();
     let registered = upload(&url, &key, &files);
     assert_eq!(registered.status, 200, "{}", String::from_utf8_lossy(&registered.body));
@@ -184,7 +186,6 @@ fn after_a_thousand_signatures_nobody_but_the_signer_holds_anything_of_the_key()
     }
     assert_eq!(shell.run(&["audit", "verify", "--json"]).good()["intact"], true);
 
-    let all = numbers(&files.1, PASSWORD);
     let names = ["n", "e", "d", "p", "q", "dp", "dq", "qinv"];
     let mut secret = Vec::new();
     for (name, it) in names.iter().zip(&all).skip(2) {
@@ -201,10 +202,10 @@ fn after_a_thousand_signatures_nobody_but_the_signer_holds_anything_of_the_key()
             assert_ne!(rustix::process::getuid().as_raw(), 0, "root may look");
             continue; // Whoever is not root may not even look: that is what they promise.
         };
-        assert!(seen.contains("n, big-endian"), "{role}: the search finds what is there: {seen:?}");
-        assert_eq!(found(pid, &secret).unwrap(), BTreeSet::new(), "{role}");
+        assert!(seen.contains("n, hex"), "{role}: the search finds what is there: {seen:?}");
+        assert_eq!(lasting(pid, &secret).unwrap(), BTreeSet::new(), "{role}");
     }
-    if let Some(seen) = found(signer.child.id(), &secret) {
+    if let Some(seen) = lasting(signer.child.id(), &secret) {
         assert!(!seen.iter().any(|it| it.starts_with("the password")), "not even the signer keeps the password: {seen:?}");
     }
     covers!(
@@ -220,7 +221,7 @@ fn a_signer_that_dies_loses_nothing() {
     let (shell, signer) = (stage.client(), stage.signer());
     shell.run(&["tenant", "add", "uno", "--json"]).good();
     let key = api_key(&shell);
-    let api = serve(&shell, "api", &files.0);
+    let api = serve(&shell, "api", b"");
     let url = api.first["api"].as_str().unwrap().to_owned();
     assert_eq!(upload(&url, &key, &files).status, 200);
     grant(&stage, "it");
@@ -263,18 +264,19 @@ fn nobody_keeps_a_password_when_its_upload_is_over() {
     let shell = Shell::new(dir.path().join("house")).with("FEDATARIO_SAT_URL", "http://127.0.0.1:9");
     shell.run(&["tenant", "add", "uno", "--json"]).good();
     let key = api_key(&shell);
-    let serve = serve(&shell, "api,worker,scheduler", &files.0);
+    let modulus = numbers(&files.1, PASSWORD).remove(0);
+    let serve = serve(&shell, "api,worker,scheduler", &modulus);
     let url = serve.first["api"].as_str().unwrap();
     assert_eq!(upload(url, &key, &files).status, 200);
     let (media, body) = form(&files.0, &files.1, "una contraseña equivocada");
     assert_eq!(call(url, "POST", "/api/sat/taxpayers", &key, &media, &body).json()["retryable"], false);
-    let public = number("n", &numbers(&files.1, PASSWORD)[0]);
+    let public = number("n", &modulus);
     let mut secret = text("the password", PASSWORD);
     secret.extend(text("the wrong password", "una contraseña equivocada"));
     match found(serve.child.id(), &public) {
         Some(seen) => {
-            assert!(seen.contains("n, big-endian"), "the search finds what is there: {seen:?}");
-            assert_eq!(found(serve.child.id(), &secret).unwrap(), BTreeSet::new());
+            assert!(seen.contains("n, hex"), "the search finds what is there: {seen:?}");
+            assert_eq!(lasting(serve.child.id(), &secret).unwrap(), BTreeSet::new());
         }
         None => assert_ne!(rustix::process::getuid().as_raw(), 0, "root may look"),
     }

@@ -71,8 +71,8 @@ impl Stage {
 
 /// A key of the API with everything that a certificate takes.
 pub fn api_key(shell: &Shell) -> String {
-    let scopes = ["TENANT_CREDENTIAL_UPLOAD", "TENANT_CREDENTIAL_SIGN", "TENANT_CREDENTIAL_READ", "TENANT_KEY_ROTATE"];
-    let mut arguments = vec!["api-keys", "make", "prueba", "--test", "--calls-a-minute", "60000", "--json"];
+    let scopes = ["TENANT_CREDENTIAL_UPLOAD", "TENANT_CREDENTIAL_SIGN", "TENANT_CREDENTIAL_READ"];
+    let mut arguments = vec!["api-keys", "make", "prueba", "--test", "--json"];
     scopes.iter().for_each(|it| arguments.extend(["--scope", it]));
     shell.run(&arguments).good()["secret"].as_str().expect("a secret").to_owned()
 }
