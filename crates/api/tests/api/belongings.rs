@@ -12,6 +12,7 @@ use fedatario_app::identity::program_keys::KeyAsked;
 use fedatario_app::model::*;
 use fedatario_app::ports::Tx;
 use fedatario_app::revision::model::RunRow;
+use fedatario_app::signing::Grant;
 use fedatario_base::id::*;
 use fedatario_base::{Actor, Clock, Permission, PlatformScope, Scope};
 use jiff::Timestamp;
@@ -59,6 +60,7 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     let seal = seal(taxpayer.id, now);
     tx.put_credential(&seal, now).await.expect("a certificate");
     let mut ids = vec![taxpayer.id.to_string(), seal.id.to_string(), notice(tx.as_mut(), now, &seal).await];
+    ids.push(grant(tx.as_mut(), now, &seal).await);
     let of_sat = of_sat(tx.as_mut(), &Moment::now(&stage.app, &scope), taxpayer.id).await;
     ids.extend(hooks(tx.as_mut(), now).await);
     for kind in ["sat.verify", "sat.ask"] {
@@ -96,6 +98,23 @@ fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
         uploaded_by: "system".into(),
         created: now,
     }
+}
+
+/// What a program may have signed with it.
+async fn grant(tx: &mut dyn Tx, now: Timestamp, of: &CredentialRow) -> String {
+    let grant = Grant {
+        id: GrantId::fresh(now),
+        principal: ApiKeyId::fresh(now).to_string(),
+        credential: of.id,
+        profile: "plain".into(),
+        not_after: of.not_after,
+        cap: None,
+        created_by: "system".into(),
+        created: now,
+        revoked: None,
+    };
+    tx.add_signature_grant(&grant).await.expect("a grant");
+    grant.id.to_string()
 }
 
 /// The notice of its end.

@@ -233,7 +233,7 @@ impl People {
             return Err(unknown());
         }
         if !within(&key.networks, origin.address) {
-            self.tell_foreign_address(&key, now, origin).await?;
+            self.tell_foreign_address(&key, now).await?;
             return Err(unknown());
         }
         if tenant.is_some_and(|it| it != key.tenant) {
@@ -262,10 +262,10 @@ impl People {
     }
 
     /// The secret was right and the place was not: somebody may have found it.
-    async fn tell_foreign_address(&self, key: &ApiKey, now: Timestamp, origin: &Origin) -> AppResult<()> {
+    async fn tell_foreign_address(&self, key: &ApiKey, now: Timestamp) -> AppResult<()> {
         let mut tx = self.begin(&Actor::System).await?;
         let entry = event(&Actor::ApiKey(key.id), now, "api_key.shown_elsewhere", key.id);
-        let entry = entry.outcome(Outcome::Refused).field("address", origin.address.to_string());
+        let entry = entry.outcome(Outcome::Refused);
         tell(tx.as_mut(), key.tenant, entry).await?;
         Ok(tx.commit().await?)
     }
