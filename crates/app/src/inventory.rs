@@ -9,6 +9,7 @@ use crate::error::{AppError, AppResult};
 use crate::model::{CredentialFilter, CredentialState};
 use crate::ports::Tx;
 use fedatario_base::id::CredentialId;
+use fedatario_base::text::{Language, say};
 use fedatario_base::{Permission, Scope};
 use fedatario_credentials::Certificate;
 use fedatario_vault::Standing;
@@ -24,10 +25,10 @@ const PAGE: u32 = 1_000;
 /// One algorithm in one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Use {
+    /// Which row of the table: `word-use-…` in the catalogues.
+    pub id: &'static str,
     /// Its name.
     pub algorithm: &'static str,
-    /// What it is for.
-    pub purpose: &'static str,
     /// Where in the program, by crate.
     pub place: &'static str,
     /// Whether it protects what is new; `false` reads what others made, and nothing else.
@@ -36,8 +37,25 @@ pub struct Use {
     pub bits: u16,
     /// What becomes of it with a quantum computer: `broken`, `halved` or `none` (nothing to break).
     pub quantum: &'static str,
-    /// Why it is used although it is weak; empty if it is not.
-    pub reason: &'static str,
+    /// Whether somebody may ask why it is used at all.
+    pub is_weak: bool,
+}
+
+impl Use {
+    /// What it is for.
+    pub fn purpose(&self, language: Language) -> String {
+        say(language, &format!("word-use-{}", self.id), &[])
+    }
+
+    /// Why it is used although it is weak; nothing if it is not.
+    pub fn reason(&self, language: Language) -> Option<String> {
+        self.is_weak.then(|| say(language, &format!("word-use-{}-why", self.id), &[]))
+    }
+}
+
+/// What is to be done once there are quantum computers.
+pub fn post_quantum(language: Language) -> String {
+    say(language, "word-post-quantum", &[])
 }
 
 /// Certificates of one kind and key.
@@ -64,108 +82,38 @@ pub struct Inventory {
     pub algorithms: Vec<Use>,
     /// What the tenant's certificates are.
     pub certificates: Vec<Keys>,
-    /// What is to be done once there are quantum computers.
-    pub post_quantum: &'static str,
 }
 
-/// What is said of the time after.
-const POST_QUANTUM: &str = "RSA and Ed25519 fall to a quantum computer, AES-256 and SHA-2 do not. RSA is what the three authorities \
-issue and accept; it is replaced when they issue something else. Data at rest is under AES-256-GCM alone and needs no change. \
-Checkpoints carry the name of their algorithm, and a second signature can stand beside Ed25519 without breaking a verifier.";
-
-const fn strong(algorithm: &'static str, purpose: &'static str, place: &'static str, bits: u16, quantum: &'static str) -> Use {
-    Use { algorithm, purpose, place, makes: true, bits, quantum, reason: "" }
+const fn used(id: &'static str, algorithm: &'static str, place: &'static str, bits: u16, quantum: &'static str) -> Use {
+    Use { id, algorithm, place, makes: true, bits, quantum, is_weak: false }
 }
 
-const fn reads(algorithm: &'static str, purpose: &'static str, bits: u16, reason: &'static str) -> Use {
-    Use { algorithm, purpose, place: "credentials", makes: false, bits, quantum: "none", reason }
+/// What is read and never written.
+const fn reads(id: &'static str, algorithm: &'static str, bits: u16) -> Use {
+    Use { id, algorithm, place: "credentials", makes: false, bits, quantum: "none", is_weak: false }
+}
+
+const fn weak(it: Use) -> Use {
+    Use { is_weak: true, ..it }
 }
 
 /// What the program does.
 const TABLE: &[Use] = &[
-    strong("AES-256-GCM", "private keys, data keys, tenant keys, sealed details and mails", "vault", 256, "halved"),
-    strong("Argon2id", "root keys from a passphrase, passwords of people", "vault, identity", 128, "halved"),
-    strong(
-        "Ed25519",
-        "checkpoints of the audit chain, reports, access tokens, webhooks (v1a)",
-        "audit, vault, identity, webhooks",
-        128,
-        "broken",
-    ),
-    strong("SHA-512", "the links of the audit chain", "audit", 256, "none"),
-    strong(
-        "SHA-256",
-        "digests of documents and objects, Merkle trees, identities of certificates",
-        "audit, app, credentials",
-        128,
-        "none",
-    ),
-    strong(
-        "HMAC-SHA256",
-        "webhooks (v1), cursors, integrity of archives that are minted",
-        "webhooks, api, credentials",
-        256,
-        "halved",
-    ),
-    strong(
-        "TLS 1.2 and 1.3 (rustls, aws-lc-rs)",
-        "every connection to the outside",
-        "sat, webhooks, mailer, store, blobs",
-        128,
-        "broken",
-    ),
-    Use {
-        algorithm: "RSA-PKCS1-v1_5 with SHA-256",
-        purpose: "signatures on documents with taxpayers' keys",
-        place: "vault",
-        makes: true,
-        bits: 112,
-        quantum: "broken",
-        reason: "The authorities issue keys of 2,048 bits and accept this padding alone.",
-    },
-    Use {
-        algorithm: "RSA-PKCS1-v1_5 with SHA-1",
-        purpose: "requests and sessions at SAT's mass download",
-        place: "vault (profiles sat-token and sat-request)",
-        makes: true,
-        bits: 63,
-        quantum: "broken",
-        reason: "SAT's service refuses every other digest. The profiles are closed; no operation signs other documents with them.",
-    },
-    Use {
-        algorithm: "HMAC-SHA1",
-        purpose: "codes of second factors (RFC 6238)",
-        place: "identity",
-        makes: true,
-        bits: 128,
-        quantum: "halved",
-        reason: "What authenticator programs have in common; collisions of SHA-1 do not matter in an HMAC.",
-    },
-    reads("PBES2 with AES-128, AES-192 or AES-256", "archives and keys that are brought", 128, ""),
-    reads(
-        "three-key DES, DES, RC2 in PBES1, PBES2 and PKCS#12",
-        "archives and keys that are brought",
-        40,
-        "What authorities and older programs wrote. Opened, sealed under AES-256-GCM, never written.",
-    ),
-    reads(
-        "MD5 in PEM key files",
-        "keys that are brought",
-        64,
-        "OpenSSL's old form of a key under a password. Opened, never written.",
-    ),
-    reads(
-        "SHA-1 in signatures of certificates",
-        "chains of SAT's older authorities",
-        63,
-        "Certificates of documents of past years were signed so.",
-    ),
-    reads(
-        "SHA-1 and SHA-256 as names",
-        "certificates in OCSP, fingerprints for display",
-        63,
-        "They name and protect nothing: identity is SHA-256, trust is the signature.",
-    ),
+    used("aes", "AES-256-GCM", "vault", 256, "halved"),
+    used("argon", "Argon2id", "vault, identity", 128, "halved"),
+    used("ed25519", "Ed25519", "audit, vault, identity, webhooks", 128, "broken"),
+    used("links", "SHA-512", "audit", 256, "none"),
+    used("digests", "SHA-256", "audit, app, credentials", 128, "none"),
+    used("hmac", "HMAC-SHA256", "webhooks, api, credentials", 256, "halved"),
+    used("tls", "TLS 1.2, 1.3", "sat, webhooks, mailer, store, blobs, signer", 128, "broken"),
+    weak(used("documents", "RSA-PKCS1-v1_5, SHA-256", "vault", 112, "broken")),
+    weak(used("sat", "RSA-PKCS1-v1_5, SHA-1", "vault (sat_token, sat_request)", 63, "broken")),
+    weak(used("totp", "HMAC-SHA1", "identity", 128, "halved")),
+    reads("pbes2", "PBES2, AES-128, AES-192, AES-256", 128),
+    weak(reads("des", "3DES, DES, RC2 (PBES1, PBES2, PKCS#12)", 40)),
+    weak(reads("md5", "MD5 (PEM)", 64)),
+    weak(reads("chains", "SHA-1 (X.509)", 63)),
+    weak(reads("names", "SHA-1, SHA-256 (OCSP)", 63)),
 ];
 
 /// Everything that is in use in a tenant.
@@ -174,7 +122,7 @@ pub async fn of(app: &App, scope: &Scope) -> AppResult<Inventory> {
         return Err(AppError::Denied(Permission::KeyRotate));
     }
     let mut tx = app.store.read(scope).await?;
-    Ok(Inventory { algorithms: TABLE.to_vec(), certificates: counted(tx.as_mut()).await?, post_quantum: POST_QUANTUM })
+    Ok(Inventory { algorithms: TABLE.to_vec(), certificates: counted(tx.as_mut()).await? })
 }
 
 async fn counted(tx: &mut dyn Tx) -> AppResult<Vec<Keys>> {
@@ -222,12 +170,15 @@ mod tests {
     #[test]
     fn what_is_weak_says_why() {
         for it in TABLE {
-            assert!(it.bits >= 112 || !it.reason.is_empty(), "{}", it.algorithm);
-            assert!(!it.purpose.is_empty() && !it.place.is_empty(), "{}", it.algorithm);
+            assert!(it.bits >= 112 || it.is_weak, "{}", it.algorithm);
             assert!(["broken", "halved", "none"].contains(&it.quantum), "{}", it.algorithm);
+            for language in [Language::Es, Language::En] {
+                let told = [Some(it.purpose(language)), it.reason(language)].into_iter().flatten();
+                told.for_each(|text| assert!(!text.is_empty() && !text.contains("word-use"), "{}: {text}", it.algorithm));
+            }
         }
         let sha1 = TABLE.iter().find(|it| it.algorithm.ends_with("SHA-1") && it.makes).expect("SAT's profiles");
-        assert!(sha1.reason.contains("SAT"));
+        assert!(sha1.reason(Language::Es).is_some_and(|it| it.contains("SAT")));
         fedatario_testkit::covers!("vault: the inventory names every algorithm, and each weak one with its reason");
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::answer::Json;
 use crate::api::Api;
+use crate::call::Asked;
 use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
 use fedatario_app::custody;
 use fedatario_app::inventory::{self, Inventory, Keys, Use};
+use fedatario_base::text::Language;
 use fedatario_base::{Permission, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -145,7 +147,7 @@ pub struct UseView {
     /// Its name.
     algorithm: &'static str,
     /// What it is for.
-    purpose: &'static str,
+    purpose: String,
     /// Where in the program.
     place: &'static str,
     /// Whether it protects what is new, or reads what others made.
@@ -154,13 +156,14 @@ pub struct UseView {
     bits: u16,
     /// What a quantum computer makes of it: `broken`, `halved` or `none`.
     quantum: &'static str,
-    /// Why it is used although it is weak; empty if it is not.
-    reason: &'static str,
+    /// Why it is used although it is weak; null if it is not.
+    reason: Option<String>,
 }
 
-impl From<Use> for UseView {
-    fn from(it: Use) -> Self {
-        let Use { algorithm, purpose, place, makes, bits, quantum, reason } = it;
+impl UseView {
+    fn new(it: &Use, language: Language) -> Self {
+        let (purpose, reason) = (it.purpose(language), it.reason(language));
+        let Use { algorithm, place, makes, bits, quantum, .. } = *it;
         Self { algorithm, purpose, place, makes, bits, quantum, reason }
     }
 }
@@ -201,15 +204,15 @@ pub struct InventoryView {
     /// What the tenant's certificates are.
     certificates: Vec<CertificatesView>,
     /// What is to be done once there are quantum computers.
-    post_quantum: &'static str,
+    post_quantum: String,
 }
 
 /// `GET /api/vault/inventory`
-async fn inventory(api: Api, scope: Scope) -> Result<Json<InventoryView>, ApiError> {
-    let Inventory { algorithms, certificates, post_quantum } = inventory::of(&api.app, &scope).await?;
+async fn inventory(api: Api, asked: Asked, scope: Scope) -> Result<Json<InventoryView>, ApiError> {
+    let Inventory { algorithms, certificates } = inventory::of(&api.app, &scope).await?;
     Ok(Json(InventoryView {
-        algorithms: algorithms.into_iter().map(UseView::from).collect(),
+        algorithms: algorithms.iter().map(|it| UseView::new(it, asked.language)).collect(),
         certificates: certificates.into_iter().map(CertificatesView::from).collect(),
-        post_quantum,
+        post_quantum: inventory::post_quantum(asked.language),
     }))
 }

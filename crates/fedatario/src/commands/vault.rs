@@ -127,10 +127,10 @@ async fn inventory(house: &House, screen: &Screen) -> Result<Exit, Failure> {
     for it in &found.algorithms {
         let arguments = [
             ("algorithm", it.algorithm.to_owned()),
-            ("purpose", it.purpose.to_owned()),
+            ("purpose", it.purpose(screen.language())),
             ("place", it.place.to_owned()),
             ("bits", it.bits.to_string()),
-            ("reason", it.reason.to_owned()),
+            ("reason", it.reason(screen.language()).unwrap_or_default()),
         ];
         screen.say("cli-vault-algorithm", &arguments);
     }
@@ -144,7 +144,13 @@ async fn inventory(house: &House, screen: &Screen) -> Result<Exit, Failure> {
         ];
         screen.say("cli-vault-certificates", &arguments);
     }
-    screen.result(&json!(found));
+    let mut told = json!(found);
+    for (row, it) in told["algorithms"].as_array_mut().into_iter().flatten().zip(&found.algorithms) {
+        row["purpose"] = json!(it.purpose(screen.language()));
+        row["reason"] = json!(it.reason(screen.language()));
+    }
+    told["post_quantum"] = json!(inventory::post_quantum(screen.language()));
+    screen.result(&told);
     Ok(Exit::Good)
 }
 
