@@ -25,7 +25,8 @@ pub async fn read(entry: &Entry, media: Option<String>, body: Body) -> Result<Co
     if body.size_hint().lower() > at_most as u64 {
         return Err(too_large(at_most));
     }
-    if wanted.media == "application/json" && !is_json(media.as_deref()) {
+    let is_absent = !wanted.required && media.is_none();
+    if wanted.media == "application/json" && !is_absent && !is_json(media.as_deref()) {
         return Err(ApiError::new(Code::MediaType).member("accepts", wanted.media));
     }
     let limited = Limited::new(body, at_most);

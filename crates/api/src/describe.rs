@@ -43,6 +43,8 @@ pub struct BodyDescription {
     pub schema: Value,
     /// Whether it is read as a stream, never held whole.
     pub streams: bool,
+    /// Whether it must be there.
+    pub required: bool,
 }
 
 /// An answer that an operation may give.

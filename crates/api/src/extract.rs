@@ -264,7 +264,7 @@ pub struct Body<T>(pub T);
 impl<T: DeserializeOwned + ToSchema + Send> Extract for Body<T> {
     fn describe(description: &mut Description) {
         let schema = description.schema::<T>();
-        description.body = Some(BodyDescription { media: "application/json", schema, streams: false });
+        description.body = Some(BodyDescription { media: "application/json", schema, streams: false, required: true });
     }
 
     async fn extract(call: &mut Call) -> Result<Self, ApiError> {
@@ -283,6 +283,7 @@ pub struct Perhaps<T>(pub T);
 impl<T: DeserializeOwned + ToSchema + Default + Send> Extract for Perhaps<T> {
     fn describe(description: &mut Description) {
         Body::<T>::describe(description);
+        description.body.as_mut().into_iter().for_each(|it| it.required = false);
     }
 
     async fn extract(call: &mut Call) -> Result<Self, ApiError> {
@@ -342,7 +343,7 @@ pub struct Raw {
 impl Extract for Raw {
     fn describe(description: &mut Description) {
         let schema = json!({ "type": "string", "format": "binary" });
-        description.body = Some(BodyDescription { media: "application/octet-stream", schema, streams: false });
+        description.body = Some(BodyDescription { media: "application/octet-stream", schema, streams: false, required: true });
     }
 
     async fn extract(call: &mut Call) -> Result<Self, ApiError> {
@@ -358,7 +359,7 @@ pub struct Upload(pub RawBody);
 impl Extract for Upload {
     fn describe(description: &mut Description) {
         let schema = json!({ "type": "string", "format": "binary" });
-        description.body = Some(BodyDescription { media: "application/octet-stream", schema, streams: true });
+        description.body = Some(BodyDescription { media: "application/octet-stream", schema, streams: true, required: true });
     }
 
     async fn extract(call: &mut Call) -> Result<Self, ApiError> {

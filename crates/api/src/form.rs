@@ -75,7 +75,7 @@ impl<T: Fields> Extract for Form<T> {
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
-        description.body = Some(BodyDescription { media: "multipart/form-data", schema, streams: false });
+        description.body = Some(BodyDescription { media: "multipart/form-data", schema, streams: false, required: true });
     }
 
     async fn extract(call: &mut Call) -> Result<Self, ApiError> {

@@ -72,7 +72,7 @@ fn operation(entry: &Entry) -> Value {
         if let Some(example) = operation.example.and_then(|it| serde_json::from_str::<Value>(it).ok()) {
             content["example"] = example;
         }
-        told["requestBody"] = json!({ "required": true, "content": { body.media: content } });
+        told["requestBody"] = json!({ "required": body.required, "content": { body.media: content } });
     }
     told
 }

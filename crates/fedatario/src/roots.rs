@@ -45,7 +45,9 @@ pub async fn vault(
     makes: bool,
 ) -> Result<(Vault, RootFiles), Failure> {
     let remote = signer::remote()?;
-    let makes_house = makes && nothing_is_sealed(db, hands, KeyClass::House).await?;
+    // Where taxpayers' keys rest, a root key was here and is gone: a new one would be a second installation.
+    let is_fresh = nothing_is_sealed(db, hands, KeyClass::House).await? && nothing_is_sealed(db, hands, KeyClass::Signer).await?;
+    let makes_house = makes && is_fresh;
     let (roots, house) = root_keys(dir, KeyClass::House, makes_house)?;
     let is_file = house.is_some();
     let vault = Vault::new(roots, Arc::new(db.clone()), custody);

@@ -82,7 +82,7 @@ impl Desk {
         let line = |(it, is_revoked): &(&Value, bool)| {
             let serial = it["number"].as_str().expect("a number").to_uppercase();
             let (state, at) = if *is_revoked { ("R", "250601120000Z,keyCompromise") } else { ("V", "") };
-            format!("{state}\t400101000000Z\t{at}\t{serial}\tunknown\t/CN=x\n")
+            format!("{state}\t400101000000Z\t{at}\t{serial}\tunknown\t/CN={serial}\n")
         };
         std::fs::write(self.at("certs/authority/index.txt"), minted.iter().map(line).collect::<String>()).expect("writable");
     }

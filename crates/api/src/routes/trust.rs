@@ -1,5 +1,6 @@
 //! `/api/sign/certificate/validate`: a certificate looked at before anybody relies on it. Nothing is kept of it.
 
+use super::certificate_views;
 use crate::answer::Json;
 use crate::api::Api;
 use crate::call::Asked;
@@ -7,6 +8,7 @@ use crate::form::{Field, Fields, Form, Kind};
 use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
+use fedatario_app::AppError;
 use fedatario_app::trust::model::RevocationState;
 use fedatario_app::trust::{self, Chain, Revocation};
 use fedatario_base::text::say;
@@ -134,7 +136,7 @@ pub struct ReasonView {
     code: &'static str,
     /// The same for people.
     title: String,
-    /// More of it, for whoever looks for the cause.
+    /// What to do about it.
     detail: String,
 }
 
@@ -173,12 +175,16 @@ async fn validate(api: Api, asked: Asked, scope: Scope, mut form: Form<Looked>) 
     }
     let _turn = OPENING.acquire().await.map_err(|error| ApiError::new(Code::Internal).because(error))?;
     let opening = tokio::task::spawn_blocking(move || open(&file, key.as_ref(), &password.unwrap_or_else(|| Secret::new(""))));
-    let opened = opening.await.map_err(|error| ApiError::new(Code::Internal).because(error))?.map_err(refused)?;
+    let opened = opening
+        .await
+        .map_err(|error| ApiError::new(Code::Internal).because(error))?
+        .map_err(|error| certificate_views::refused(AppError::from(error)))?;
     drop(_turn);
     let standing = trust::standing(&api.app, &scope, &opened.certificate).await?;
     let found = reasons(&opened, &standing.chain, &standing.revocation, standing.at);
+    let said = |key: &str| say(asked.language, key, &[]);
     let told =
-        |(code, detail): (Code, String)| ReasonView { code: code.slug(), title: say(asked.language, code.slug(), &[]), detail };
+        |code: Code| ReasonView { code: code.slug(), title: said(code.slug()), detail: said(&format!("{}.fix", code.slug())) };
     Ok(Json(ValidationView {
         success: found.is_empty(),
         certificate: certificate_view(&opened.certificate, standing.at),
@@ -211,42 +217,21 @@ fn open(file: &Secret, key: Option<&Secret>, password: &Secret) -> Result<Opened
     }
 }
 
-/// What does not open: the password, or the format with what is wrong with it. The error never holds what was sent.
-fn refused(error: CredentialError) -> ApiError {
-    let code = match &error {
-        CredentialError::Password => Code::CertificatePassword,
-        CredentialError::Crypto(_) => Code::CryptoFailed,
-        _ => Code::CertificateFormat,
-    };
-    ApiError::new(code).member("cause", error.code().slug()).member("cause_detail", error.to_string()).because(error)
-}
-
-fn reasons(opened: &Opened, chain: &Chain, revocation: &Revocation, now: Timestamp) -> Vec<(Code, String)> {
+fn reasons(opened: &Opened, chain: &Chain, revocation: &Revocation, now: Timestamp) -> Vec<Code> {
     let it = &opened.certificate;
-    let mut found = Vec::new();
-    if let Err(error) = it.check_valid_at(now) {
-        found.push((error.code(), error.to_string()));
-    }
-    if opened.key_matches == Some(false) {
-        found.push((Code::KeyMismatch, CredentialError::KeyMismatch.to_string()));
-    }
-    match it.purpose() {
-        Purpose::Authority => found.push((Code::CertificatePurpose, "an authority's own certificate".to_owned())),
-        Purpose::Other => {
-            found.push((Code::CertificateSubject, "no tax id of Mexico, the Dominican Republic or Panama in it".to_owned()))
-        }
-        Purpose::Fiel | Purpose::Csd if it.tax_id().is_none() => {
-            found.push((Code::CertificateSubject, "its RFC is none".to_owned()))
-        }
-        Purpose::Fiel | Purpose::Csd | Purpose::Ecf | Purpose::Pa => {}
-    }
-    if let Chain::Untrusted(error) = chain {
-        found.push((Code::CertificateChain, error.to_string()));
-    }
-    if revocation.state == RevocationState::Revoked {
-        found.push((Code::CertificateRevoked, revocation.reason.clone().unwrap_or_default()));
-    }
-    found
+    let purpose = match it.purpose() {
+        Purpose::Authority => Some(Code::CertificatePurpose),
+        Purpose::Other => Some(Code::CertificateSubject),
+        _ => it.tax_id().is_none().then_some(Code::CertificateSubject),
+    };
+    let all = [
+        it.check_valid_at(now).err().map(|error| error.code()),
+        (opened.key_matches == Some(false)).then_some(Code::KeyMismatch),
+        purpose,
+        matches!(chain, Chain::Untrusted(_)).then_some(Code::CertificateChain),
+        (revocation.state == RevocationState::Revoked).then_some(Code::CertificateRevoked),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn certificate_view(it: &Certificate, now: Timestamp) -> CertificateView {

@@ -161,7 +161,8 @@ impl Desk {
     fn index(&self, all: &[(&Certificate, bool)]) {
         let line = |(it, is_revoked): &(&Certificate, bool)| {
             let (state, at) = if *is_revoked { ("R", "250601120000Z,superseded") } else { ("V", "") };
-            format!("{state}\t400101000000Z\t{at}\t{}\tunknown\t/CN=x\n", it.number().to_uppercase())
+            let number = it.number().to_uppercase();
+            format!("{state}\t400101000000Z\t{at}\t{number}\tunknown\t/CN={number}\n")
         };
         std::fs::write(self.at("index.txt"), all.iter().map(line).collect::<String>()).expect("writable");
     }

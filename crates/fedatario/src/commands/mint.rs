@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 const PASSWORD: &str = "12345678a";
 /// A certificate is valid from an hour ago, so that clocks may differ.
 const AGO: SignedDuration = SignedDuration::from_hours(1);
+/// An authority is older than what it issues, so that certificates that have run out can be minted too: eight
+/// years, of the twenty that it is valid.
+const SINCE: SignedDuration = SignedDuration::from_hours(24 * 365 * 8);
 /// Characters of a tax id that may stand in the name of a file.
 const FILE_CHARS_AT_MOST: usize = 40;
 
@@ -69,7 +72,7 @@ fn authority(dir: &Path, country: Country, now: Timestamp) -> Result<Authority, 
         return Ok(Authority::load(&super::read(&certificate)?, &super::read(&key)?)?);
     }
     files::private_dir(dir)?;
-    let made = Authority::generate_in(country, title, now)?;
+    let made = Authority::generate_in(country, title, now - SINCE)?;
     files::write_private(&key, made.key_pem().expose())?;
     files::write_private(&certificate, made.certificate_pem().as_bytes())?;
     Ok(made)
