@@ -22,6 +22,11 @@ pub const MAX_KEY_BYTES: usize = 64 * 1024;
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const UNUSABLE: CredentialError = CredentialError::KeyFormat("not an RSA key of 2,048 to 8,192 bits");
 
+const DAMAGED: CredentialError = CredentialError::KeyFormat("an RSA key whose numbers do not belong together");
+/// Bytes of a PKCS#1 key of 2,048 to 8,192 bits, with room for exponents of any size: what the library refuses
+/// within them is damaged, beyond them it is of another size.
+const SIZES: std::ops::RangeInclusive<usize> = 1_100..=5_400;
+
 /// An RSA private key. It is neither cloned nor printed.
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
@@ -102,7 +107,8 @@ impl PrivateKey {
         let algorithm = AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };
         let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(der).map_err(broken)?);
         let pkcs8 = Zeroizing::new(info.to_der().map_err(broken)?);
-        let pair = KeyPair::from_pkcs8(&pkcs8).map_err(|_| UNUSABLE)?;
+        let refused = || if SIZES.contains(&der.len()) { DAMAGED } else { UNUSABLE };
+        let pair = KeyPair::from_pkcs8(&pkcs8).map_err(|_| refused())?;
         Ok(Self { public: pair.public_key().as_ref().to_vec(), pkcs8 })
     }
 
