@@ -1,7 +1,7 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 7] = [
+const PORTS: [(&str, &[&str]); 9] = [
     (
         include_str!("../../../app/src/ports.rs"),
         &[
@@ -24,10 +24,13 @@ const PORTS: [(&str, &[&str]); 7] = [
     (include_str!("../../../vault/src/ports.rs"), &["TenantKeys", "CredentialStore"]),
     (include_str!("../../../vault/src/log.rs"), &["SignatureLog"]),
     (include_str!("../../../app/src/signing/ports.rs"), &["Signatures"]),
+    (include_str!("../../../app/src/trust/ports.rs"), &["Revocations"]),
+    (include_str!("../../../app/src/expiry/ports.rs"), &["Notices"]),
 ];
 
 const TESTS: &[&str] = &[
     include_str!("audit.rs"),
+    include_str!("certificates.rs"),
     include_str!("checks.rs"),
     include_str!("documents.rs"),
     include_str!("find.rs"),
@@ -40,6 +43,7 @@ const TESTS: &[&str] = &[
     include_str!("schedules.rs"),
     include_str!("sessions.rs"),
     include_str!("signatures.rs"),
+    include_str!("trust.rs"),
     concat!(include_str!("store.rs"), include_str!("system.rs"), include_str!("vault.rs")),
 ];
 
