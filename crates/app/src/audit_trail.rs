@@ -98,8 +98,8 @@ async fn feed(tx: &mut dyn Tx, verifier: &mut ChainVerifier) -> AppResult<()> {
 /// Whether the columns by which an entry is found say something else than the entry: then a list that
 /// goes by them would leave it out.
 fn contradicted(row: &AuditRow) -> bool {
-    let Some((actor, action, object)) = fedatario_audit::event::says(&row.entry) else { return false };
-    row.actor != actor || row.action != action || row.object.as_deref() != object.as_deref()
+    let Some(it) = fedatario_audit::event::says(&row.entry) else { return false };
+    row.actor != it.actor || row.action != it.action || row.object.as_deref() != it.object.as_deref()
 }
 
 /// Writes the whole chain as an export, with a fresh signed checkpoint, and remembers the

@@ -287,19 +287,23 @@ pub(crate) fn claimed_place(entry: &[u8]) -> Option<Place> {
     (claims.n <= MAX_INTEGER).then_some(Place { tenant, n: claims.n, prev })
 }
 
-/// What an entry says of itself beside its place: actor, action, object; `None` when it is no entry.
-pub fn says(entry: &[u8]) -> Option<(Cow<'_, str>, Cow<'_, str>, Option<Cow<'_, str>>)> {
-    #[derive(Deserialize)]
-    struct Says<'a> {
-        #[serde(borrow)]
-        actor: Cow<'a, str>,
-        #[serde(borrow)]
-        action: Cow<'a, str>,
-        #[serde(borrow)]
-        object: Option<Cow<'a, str>>,
-    }
-    let Says { actor, action, object } = serde_json::from_slice(entry).ok()?;
-    Some((actor, action, object))
+/// What an entry says of itself beside its place.
+#[derive(Debug, Deserialize)]
+pub struct Says<'a> {
+    /// Who acted.
+    #[serde(borrow)]
+    pub actor: Cow<'a, str>,
+    /// What was done.
+    #[serde(borrow)]
+    pub action: Cow<'a, str>,
+    /// To what.
+    #[serde(borrow)]
+    pub object: Option<Cow<'a, str>>,
+}
+
+/// What an entry says of itself; `None` when it is no entry.
+pub fn says(entry: &[u8]) -> Option<Says<'_>> {
+    serde_json::from_slice(entry).ok()
 }
 
 /// Personal text of an event (names, addresses, before and after), to be sealed apart.

@@ -73,10 +73,13 @@ fn kinds(report: &CustodyReport) -> Vec<(u64, String, u64)> {
     report.findings.iter().map(|it| (it.counter, it.kind.clone(), it.n)).collect()
 }
 
+/// What happened, and what is found of it: counter, kind, number of the entry.
+type Case<'a> = (&'a [Step], &'a [(u64, &'a str, u64)]);
+
 #[test]
 fn what_does_not_fit_is_told() {
     let signer = Signer::new(1);
-    let cases: &[(&[Step], &[(u64, &str, u64)])] = &[
+    let cases: &[Case<'_>] = &[
         (&[], &[]),
         (&[Intend(1), End(1, 1), Refuse, Other, Intend(2), Fail(2, 5)], &[]),
         // Two at once are no disorder.

@@ -73,7 +73,7 @@ fn with_iterations(archive: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 fn refusal(bytes: &[u8], password: &str) -> CredentialError {
-    let error = Pair::from_pkcs12(bytes, &secret(password)).err().expect("it is refused");
+    let Err(error) = Pair::from_pkcs12(bytes, &secret(password)) else { panic!("it is refused") };
     for told in [error.to_string(), format!("{error:?}")] {
         assert!(password.is_empty() || !told.contains(password), "the password in: {told}");
     }
@@ -259,7 +259,7 @@ fn two_thousand_mutants_break_no_promise() {
     let published = fixtures::maybe().map(|it| storm::files(&it.join("do/certificates"), ".p12")).unwrap_or_default();
     tried += storm::over("published.p12", &published, 100, exact);
     tried += storm::over("minted.key", &[key], 200, fuzz::key);
-    tried += storm::over("minted.cer", &[made.minted.cer_der.clone()], 500, fuzz::certificate);
+    tried += storm::over("minted.cer", std::slice::from_ref(&made.minted.cer_der), 500, fuzz::certificate);
     assert!(tried >= 2_000, "{tried}");
     covers!("credentials: two thousand mutants of minted and published files, no panic, a reason each, the password in none");
 }

@@ -179,7 +179,7 @@ fn an_authority_is_asked_over_the_network_and_its_silence_is_unknown() {
     configured(&[], &["http://127.0.0.1:1/a.crl"]);
     unknown(&open, "no answer");
     configured(&[&url], &[]);
-    unknown(&desk.shell(), "not public");
+    unknown(&desk.shell(), "only the ports of the web");
     for odd in ["ftp://127.0.0.1/a.crl", "http://user@127.0.0.1/", "file:///etc/passwd"] {
         configured(&[], &[odd]);
         unknown(&open, "");

@@ -51,7 +51,7 @@ pub(crate) trait Writes<A: Send + 'static>: Clone + Send + Sync + 'static {
             None => {
                 queues.insert(tenant, vec![asked]);
                 let run = Run { group: self.group().clone(), tenant, is_done: false };
-                runtime.spawn(run.to_the_end(self.clone()));
+                runtime.spawn(run.until_nothing_waits(self.clone()));
             }
         }
         Ok(())
@@ -85,7 +85,7 @@ impl<A> Drop for Run<A> {
 }
 
 impl<A: Send + 'static> Run<A> {
-    async fn to_the_end(mut self, writes: impl Writes<A>) {
+    async fn until_nothing_waits(mut self, writes: impl Writes<A>) {
         while let Some(batch) = self.next() {
             writes.write_all(self.tenant, batch).await;
         }

@@ -30,6 +30,7 @@ use fedatario_vault::require_state;
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -377,9 +378,8 @@ async fn decide_intent(
     it: &Intention,
     now: Timestamp,
 ) -> Stored<Decided> {
-    if !seats.contains_key(&it.credential) {
-        let found = seat(work, tenant, it.credential).await?;
-        seats.insert(it.credential, found);
+    if let Entry::Vacant(place) = seats.entry(it.credential) {
+        place.insert(seat(work, tenant, it.credential).await?);
     }
     let Some(Some(seat)) = seats.get_mut(&it.credential) else { return Ok(Decided::Refuse(Code::CredentialMissing)) };
     if who.is_sandbox_only && !seat.is_sandbox {

@@ -169,7 +169,7 @@ async fn path(app: &App, scope: &Scope, ranges: &[Range<u64>]) -> AppResult<Vec<
 /// The tree of the first entries, to be gone on with.
 pub async fn merkle_of(app: &App, scope: &Scope, size: u64) -> AppResult<fedatario_audit::Merkle> {
     grown(app, scope).await?;
-    let known = read(app, scope, &[0..size]).await?;
+    let known = read(app, scope, std::slice::from_ref(&(0..size))).await?;
     known.merkle(size).ok_or_else(|| broken(Code::AuditGap, size))
 }
 

@@ -101,7 +101,7 @@ async fn delegations_run_and_end(bench: &Bench) {
     let mut tx = bench.our_tx().await;
     tx.put_credential(&it, noon()).await.unwrap();
     tx.add_delegation(&delegation).await.unwrap();
-    assert_eq!(tx.delegations(it.id).await.unwrap(), [delegation.clone()]);
+    assert_eq!(tx.delegations(it.id).await.unwrap(), std::slice::from_ref(&delegation));
     let end = at("2026-09-05T00:00:00Z");
     assert_eq!(tx.end_delegations(it.id, "131880738", end).await.unwrap(), 1);
     assert_eq!(tx.end_delegations(it.id, "131880738", end).await.unwrap(), 0, "it has ended");
