@@ -8,7 +8,7 @@ use fedatario_app::ports::{ClaimFilter, System as _};
 use fedatario_base::id::HolderId;
 use fedatario_base::{Actor, Clock as _, Permission, Scope, Secret, SystemScope};
 use fedatario_credentials::Kind;
-use fedatario_credentials::mint::{Authority, Minted, Sealer, Subject};
+use fedatario_credentials::mint::{Authority, Country, Minted, Person, Sealer, Subject};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -145,6 +145,10 @@ async fn a_certificate_goes_in_is_replaced_put_back_and_destroyed() {
     let again = scene.sends("/api/tenant/certificates/upload", Parts::of(&Wanted::fiel(1))).await.is(200);
     assert_eq!((&again["certificateId"], &again["changed"]), (&json!(first), &json!(false)));
 
+    let by_tenant = scene.sends("/api/tenant/certificates/upload", Parts::of(&Wanted::fiel(3))).await.is(200);
+    assert_eq!((&by_tenant["changed"], scene.state(&first).await.as_str()), (&json!(true), "replaced"));
+    scene.posts(&format!("/api/certificates/{first}/activate")).await.is(200);
+
     let second = scene.uploads(&Wanted::fiel(2)).await;
     let active = scene.sees("/api/certificates/upload").await;
     let all = active["certificates"].as_array().expect("a list");
@@ -157,14 +161,14 @@ async fn a_certificate_goes_in_is_replaced_put_back_and_destroyed() {
     let restored = scene.posts(&format!("/api/certificates/{first}/activate")).await.is(200);
     assert_eq!((&restored["name"], &restored["state"]), (&json!("La del despacho"), &json!("active")));
     assert_eq!(scene.state(&second).await, "replaced");
-    assert_eq!(scene.entries("credential.restored").await, 1);
+    assert_eq!(scene.entries("credential.restored").await, 2);
 
     let gone = scene.api.call("DELETE".parse().unwrap(), &format!("/api/certificates/{second}")).bearer("one").send().await;
     assert_eq!(gone.status, 204);
     assert_eq!(scene.state(&second).await, "destroyed");
     assert_eq!(scene.posts(&format!("/api/certificates/{second}/activate")).await.code(), "certificate_state");
     let history = scene.sees(&format!("/api/certificates/{first}/history")).await;
-    assert_eq!(history["certificates"].as_array().map(Vec::len), Some(2));
+    assert_eq!(history["certificates"].as_array().map(Vec::len), Some(3));
     assert_eq!(scene.sees("/api/certificates?state=destroyed&kind=fiel").await["data"].as_array().map(Vec::len), Some(1));
     fedatario_testkit::covers!("api: a certificate goes in, is replaced, put back and destroyed, and each is told");
 }
@@ -344,4 +348,35 @@ async fn forms_that_are_none_are_refused_before_anything_is_opened() {
     }
     assert_eq!(scene.sees("/api/certificates?kind=fiel").await["data"], json!([]), "nothing was stored");
     fedatario_testkit::covers!("api: a certificate in a form that is none is refused before anything is opened");
+}
+
+#[tokio::test]
+async fn a_person_signs_for_a_company_while_it_is_written_down() {
+    let scene = Scene::new().await;
+    let authority = Authority::generate_in(Country::DominicanRepublic, "AUTORIDAD DE PRUEBA", noon()).expect("an authority");
+    let person = Person::Dominican { document: "00199999996".into(), given_name: "MARIA".into(), surname: "PEREZ".into() };
+    let minted = authority.issue_to(&person, noon(), noon() + DAY * 400).expect("a certificate");
+    let form = json!({ "kind": "rnc", "tax_id": "131880738", "name": "EMPRESA SRL", "environment": "sandbox" });
+    let company = scene.api.post("/api/taxpayers").bearer("one").json(&form).send().await.is(201);
+    let archive = minted.archive(&[], "firma", &Secret::new(PASSWORD)).expect("an archive");
+    let parts = || {
+        let parts = Parts::new().file("file", &archive).text("password", PASSWORD);
+        parts.text("taxpayer", company["id"].as_str().expect("an id"))
+    };
+    assert_eq!(scene.sends("/api/certificates/upload", parts()).await.code(), "certificate_delegation");
+    let done = scene.sends("/api/certificates/upload", parts().text("delegated", "true")).await.is(200);
+    assert_eq!((&done["kind"], &done["certificate"]["taxIdKind"]), (&json!("ecf"), &json!("cedula")));
+    let path = format!("/api/certificates/{}/delegations", done["certificateId"].as_str().expect("an id"));
+    let listed = scene.sees(&path).await;
+    assert_eq!((&listed["delegations"][0]["rnc"], &listed["delegations"][0]["to"]), (&json!("131880738"), &Value::Null));
+    let ended = scene.api.call("DELETE".parse().unwrap(), &format!("{path}/131880738")).bearer("one").send().await;
+    assert_eq!(ended.status, 204);
+    assert!(scene.sees(&path).await["delegations"][0]["to"].is_string());
+    scene.stage.clock.advance(DAY);
+    scene.api.post(&path).bearer("one").json(&json!({ "rnc": "1-31-88073-8" })).send().await.is(200);
+    let wrong = scene.api.post(&path).bearer("one").json(&json!({ "rnc": "12" })).send().await;
+    assert_eq!(wrong.code(), "tax_id_format");
+    assert_eq!(scene.entries("credential.delegated").await, 1);
+    assert_eq!(scene.entries("credential.undelegated").await, 1);
+    fedatario_testkit::covers!("api: a certificate of a person signs for a company while its delegation runs");
 }

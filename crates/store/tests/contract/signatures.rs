@@ -127,6 +127,7 @@ async fn what_a_dead_process_left_open_is_uncertain(bench: &Bench) {
     lost.ended(&bench.ours, &second, Ending::Signed([9; 32])).await.unwrap();
     let rows = bench.our_tx().await.signatures(id, None, 10).await.unwrap();
     assert_eq!((rows[1].outcome.as_deref(), rows[1].signed), (Some("uncertain"), None));
+    methods!(bench; "SignatureLog::abandon");
     covers!("signing: an intent whose process died is closed as uncertain by the next start, once");
 }
 
