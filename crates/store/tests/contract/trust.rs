@@ -82,8 +82,10 @@ async fn certificates_are_asked_about_when_their_word_is_over(bench: &Bench) {
     methods!(bench; "Revocations::credentials_bearing", "Revocations::certificates_due");
 }
 
+/// A notice of so many days before the end: the fewer, the later it was made, so that ids have one order.
 fn notice(credential: CredentialId, days: i64) -> Notice {
-    Notice { id: NoticeId::fresh(noon()), credential, days, not_after: noon(), escalated: days < 30, at: noon() }
+    let at = noon() - SignedDuration::from_hours(24 * days);
+    Notice { id: NoticeId::fresh(at), credential, days, not_after: noon(), escalated: days < 30, at }
 }
 
 async fn a_notice_is_made_once_told_once_and_acknowledged_with_those_before(bench: &Bench) {
