@@ -68,6 +68,7 @@ fn services(dir: &Path, db: &Db, sat: Option<&str>) -> anyhow::Result<App> {
         clock: Arc::new(SystemClock::default()),
         settings: Arc::new(Settings::sandbox()),
         trust: Arc::default(),
+        lookups: Default::default(),
     })
 }
 

@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod identity;
 pub mod inventory;
 pub mod jobs;
+pub mod lookups;
 pub mod mail;
 pub mod model;
 pub mod ports;
@@ -57,4 +58,6 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// The authorities that vouch for certificates.
     pub trust: Arc<trust::Trust>,
+    /// Lookups that many calls share.
+    pub lookups: lookups::Lookups,
 }

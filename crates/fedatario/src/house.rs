@@ -216,6 +216,7 @@ impl Premises {
             clock,
             settings: Arc::new(settings),
             trust: Arc::new(wiring::trust()?),
+            lookups: Default::default(),
         };
         #[cfg(feature = "crash-points")]
         let app =

@@ -119,6 +119,7 @@ fn services(dir: &Path, db: &Db, sat: &str) -> App {
         clock: Arc::new(SystemClock::default()),
         settings: Arc::new(Settings::sandbox()),
         trust: Arc::default(),
+        lookups: Default::default(),
     }
 }
 

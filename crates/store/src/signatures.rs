@@ -107,6 +107,13 @@ struct New {
     entry: u64,
 }
 
+/// What the intents of one batch share: all of it was read in their transaction.
+#[derive(Default)]
+struct Known {
+    seats: HashMap<CredentialId, Option<Seat>>,
+    grants: HashMap<(CredentialId, String), Vec<Grant>>,
+}
+
 /// A credential as an intent finds it.
 struct Seat {
     row: CredentialRow,
@@ -232,11 +239,11 @@ impl SignatureBook {
     async fn write(&self, tenant: TenantId, batch: &[Asked]) -> Stored<Vec<(Decided, u64)>> {
         let now = self.clock.wall();
         let mut work = self.db.writing_in(tenant.0).await?;
-        let mut seats: HashMap<CredentialId, Option<Seat>> = HashMap::new();
+        let mut known = Known::default();
         let mut all = Vec::with_capacity(batch.len());
         for asked in batch {
             all.push(match asked {
-                Asked::Intend { who, it, .. } => decide_intent(&mut work, tenant, &mut seats, who, it, now).await?,
+                Asked::Intend { who, it, .. } => decide_intent(&mut work, tenant, &mut known, who, it, now).await?,
                 Asked::End { ended, .. } => Decided::End(*ended),
                 Asked::Refuse { .. } => Decided::Note,
             });
@@ -373,11 +380,12 @@ fn refusal(who: &Who, credential: CredentialId, profile: &str, document: &[u8; 3
 async fn decide_intent(
     work: &mut Work,
     tenant: TenantId,
-    seats: &mut HashMap<CredentialId, Option<Seat>>,
+    known: &mut Known,
     who: &Who,
     it: &Intention,
     now: Timestamp,
 ) -> Stored<Decided> {
+    let Known { seats, grants } = known;
     if let Entry::Vacant(place) = seats.entry(it.credential) {
         place.insert(seat(work, tenant, it.credential).await?);
     }
@@ -394,7 +402,7 @@ async fn decide_intent(
     {
         return Ok(Decided::Refuse(Code::DocumentForeign));
     }
-    let grant = match granted(work, tenant, who, it, now).await? {
+    let grant = match granted(work, tenant, grants, who, it, now).await? {
         Ok(grant) => grant,
         Err(code) => return Ok(Decided::Refuse(code)),
     };
@@ -428,6 +436,7 @@ async fn seat(work: &mut Work, tenant: TenantId, id: CredentialId) -> Stored<Opt
 async fn granted(
     work: &mut Work,
     tenant: TenantId,
+    known: &mut HashMap<(CredentialId, String), Vec<Grant>>,
     who: &Who,
     it: &Intention,
     now: Timestamp,
@@ -435,15 +444,25 @@ async fn granted(
     if !it.needs_grant {
         return Ok(Ok(None));
     }
-    let grants: Vec<Grant> = list!(
+    let grants = match known.entry((it.credential, who.actor.originator())) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => {
+            let grants = grants_of(work, tenant, it.credential, &place.key().1).await?;
+            place.insert(grants)
+        }
+    };
+    Ok(decide(grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now }).map(Some))
+}
+
+async fn grants_of(work: &mut Work, tenant: TenantId, credential: CredentialId, principal: &str) -> Stored<Vec<Grant>> {
+    list!(
         work,
         "select * from signature_grants where tenant_id = $1 and credential_id = $2 and principal = $3 order by id desc limit $4",
         tenant.0,
-        it.credential.0,
-        who.actor.originator(),
+        credential.0,
+        principal,
         GRANTS_AT_MOST,
-    )?;
-    Ok(decide(&grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now }).map(Some))
+    )
 }
 
 async fn is_delegated(work: &mut Work, tenant: TenantId, credential: CredentialId, rnc: &str, now: Timestamp) -> Stored<bool> {

@@ -108,8 +108,9 @@ pub(crate) fn places(from: usize, count: usize) -> String {
     (from..from + count).map(|it| format!("${it}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Rows that one statement writes, the larger first: few sizes, so that few statements are prepared.
-const ROWS_A_STATEMENT: [usize; 3] = [32, 8, 1];
+/// Rows that one statement writes, the larger first: few sizes, so that few statements are prepared, and each
+/// half of the one before, so that few of them write any number of rows.
+const ROWS_A_STATEMENT: [usize; 6] = [32, 16, 8, 4, 2, 1];
 
 /// Cuts rows into portions of those sizes, in order.
 pub(crate) fn parts<T>(mut rows: &[T]) -> Vec<&[T]> {

@@ -19,6 +19,7 @@
 //! deciding who may ask; and to `store`: the ports of [`ports`].
 
 mod backup;
+mod cores;
 mod credential;
 mod document;
 mod envelope;

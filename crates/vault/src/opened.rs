@@ -9,6 +9,7 @@
 use crate::CredentialRow;
 use aws_lc_rs::rsa::KeyPair;
 use fedatario_base::id::{CredentialId, TenantId};
+use fedatario_credentials::Certificate;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// A key with the row that it was opened from.
 pub(crate) struct Opened {
     pub(crate) row: CredentialRow,
+    pub(crate) certificate: Certificate,
     pub(crate) key: KeyPair,
 }
 

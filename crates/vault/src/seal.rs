@@ -11,7 +11,7 @@ use crate::document::{self, Read};
 use crate::grant::Amount;
 use crate::log::{Ending, Intent, Intention, Refusal, Unsigned};
 use crate::opened::Opened;
-use crate::{CredentialKind, CredentialRow, CredentialState, Vault, VaultError, sha1};
+use crate::{CredentialKind, CredentialRow, CredentialState, Vault, VaultError, cores, sha1};
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
@@ -108,12 +108,15 @@ impl Vault {
     ) -> Result<Ready, VaultError> {
         require(scope, Permission::CredentialSign)?;
         let opened = self.opened.get(scope.tenant(), credential).filter(|_| !document::is_clients(profile));
-        let row = match &opened {
-            Some(opened) => opened.row.clone(),
-            None => self.usable(scope, credential).await?,
+        let (row, certificate) = match &opened {
+            Some(opened) => (opened.row.clone(), opened.certificate.clone()),
+            None => {
+                let row = self.usable(scope, credential).await?;
+                let certificate = Certificate::parse(&row.certificate).map_err(|_| VaultError::SealBroken)?;
+                (row, certificate)
+            }
         };
         require_purpose(row.kind, profile)?;
-        let certificate = Certificate::parse(&row.certificate).map_err(|_| VaultError::SealBroken)?;
         certificate.check_valid_at(now)?;
         let Read { document, root, rnc, amount } = document::read(profile, document)?;
         let prepared = prepare_parsed(profile, &document, &signatory(&certificate, profile))?;
@@ -156,24 +159,23 @@ impl Vault {
         }
         if document::is_clients(profile) {
             let key = self.private_key(scope, &intent.row, &certificate).await?;
-            let signature = sign(&intent.row, &key, profile, &prepared)?;
-            return Ok(prepared.finish(&signature));
+            let kind = intent.row.kind;
+            return cores::run(move || sign(kind, &key, profile, &prepared).map(|it| prepared.finish(&it))).await;
         }
         let opened = match opened.filter(|it| it.row == intent.row) {
             Some(opened) => opened,
-            None => self.open(scope, intent.row.clone(), &certificate).await?,
+            None => self.open(scope, intent.row.clone(), certificate).await?,
         };
         if prepared.hash() != Hash::Sha256 {
             return Err(VaultError::PurposeRefused(row.kind));
         }
-        let signature = sign_with(&opened.key, prepared.octets())?;
-        Ok(prepared.finish(&signature))
+        cores::run(move || sign_with(&opened.key, prepared.octets()).map(|it| prepared.finish(&it))).await
     }
 
-    async fn open(&self, scope: &Scope, row: CredentialRow, certificate: &Certificate) -> Result<Arc<Opened>, VaultError> {
-        let key = self.private_key(scope, &row, certificate).await?;
+    async fn open(&self, scope: &Scope, row: CredentialRow, certificate: Certificate) -> Result<Arc<Opened>, VaultError> {
+        let key = self.private_key(scope, &row, &certificate).await?;
         let key = key_pair(&key)?;
-        let opened = Arc::new(Opened { row, key });
+        let opened = Arc::new(Opened { row, certificate, key });
         self.opened.keep(scope.tenant(), opened.clone());
         Ok(opened)
     }
@@ -299,10 +301,10 @@ fn signatory(certificate: &Certificate, profile: Profile) -> Signatory {
 }
 
 /// SHA-1 for SAT and for nobody else, whatever was prepared.
-fn sign(row: &CredentialRow, pkcs8: &[u8], profile: Profile, prepared: &Prepared) -> Result<Vec<u8>, VaultError> {
+fn sign(kind: CredentialKind, pkcs8: &[u8], profile: Profile, prepared: &Prepared) -> Result<Vec<u8>, VaultError> {
     match (profile, prepared.hash()) {
         (Profile::SatToken | Profile::SatRequest(_), Hash::Sha1) => sha1::sign(pkcs8, prepared.octets()),
-        (_, Hash::Sha1) => Err(VaultError::PurposeRefused(row.kind)),
+        (_, Hash::Sha1) => Err(VaultError::PurposeRefused(kind)),
         (_, Hash::Sha256) => sign_sha256(pkcs8, prepared.octets()),
     }
 }

@@ -146,6 +146,7 @@ fn app(db: &Db, dir: &tempfile::TempDir, clock: Arc<FakeClock>) -> App {
         clock,
         settings: Arc::new(Settings::sandbox()),
         trust: Arc::default(),
+        lookups: Default::default(),
     }
 }
 

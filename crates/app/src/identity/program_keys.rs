@@ -13,6 +13,7 @@ use super::tenancy::{ApiKey, ApiKeySecret, TenantState};
 use super::tenancy_ports::PeopleTx;
 use crate::error::{AppError, AppResult};
 use crate::hooks::events::EventKind;
+use crate::lookups::KnownKey;
 use crate::mail::MailKind;
 use crate::model::NewJob;
 use async_trait::async_trait;
@@ -224,11 +225,14 @@ impl People {
     /// Who shows this key, from there; for the door. Whatever is wrong with it, the answer is the same.
     async fn admit_key(&self, shown: &ShownKey, tenant: Option<TenantId>, origin: &Origin) -> AppResult<Principal> {
         let now = self.now();
-        let mut tx = self.read(&Actor::System).await?;
-        let (key, secrets) = tx.api_key(shown.id, now).await?.ok_or_else(unknown)?;
+        // Calls of one program at once share the look.
+        let shared = self.app.lookups.keys.read(shown.id, async { self.known_key(shown.id).await.ok() }).await;
+        let known = match shared {
+            Some(known) => known,
+            None => self.known_key(shown.id).await?,
+        };
+        let (key, secrets, open) = known.ok_or_else(unknown)?;
         let proven = secrets.iter().fold(false, |known, it| same(&it.digest, &shown.digest) | known);
-        let open = tx.tenant(key.tenant).await?.is_some_and(|it| it.state == TenantState::Active);
-        drop(tx);
         if !proven || !open || shown.environment != environment(&key) || key.revoked.is_some() || key.expires <= now {
             return Err(unknown());
         }
@@ -241,6 +245,13 @@ impl People {
         }
         self.note_use(&key, now, origin).await?;
         Ok(principal(&key))
+    }
+
+    async fn known_key(&self, id: ApiKeyId) -> AppResult<KnownKey> {
+        let mut tx = self.read(&Actor::System).await?;
+        let Some((key, secrets)) = tx.api_key(id, self.now()).await? else { return Ok(None) };
+        let open = tx.tenant(key.tenant).await?.is_some_and(|it| it.state == TenantState::Active);
+        Ok(Some((key, secrets, open)))
     }
 
     /// Whether a key that was let in still would be.

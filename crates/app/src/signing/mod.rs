@@ -13,6 +13,7 @@ use crate::audit_trail::{entry, sha256};
 use crate::certificates;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
+use crate::lookups::Seat;
 use crate::model::{CredentialKind, CredentialRow, Owner, SignatureMode, TaxpayerKind};
 use crate::ports::Tx;
 use fedatario_audit::Outcome;
@@ -27,7 +28,7 @@ use ports::SignatureRow;
 pub const DOCUMENT_BYTES: usize = 4 << 20;
 
 /// How a document is signed on request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Kind {
     /// Any document that no authority takes for a message: enveloped, RSA-SHA256.
     #[default]
@@ -74,7 +75,7 @@ pub async fn sign(app: &App, scope: &Scope, wish: Wish, document: &[u8]) -> AppR
     if !scope.may(Permission::CredentialSign) {
         return Err(AppError::Denied(Permission::CredentialSign));
     }
-    let credential = match chosen(app, scope, wish).await {
+    let credential = match seat(app, scope, wish).await {
         Ok(credential) => credential,
         Err(error) => return Err(refused(app, scope, wish, document, error).await),
     };
@@ -89,7 +90,20 @@ fn person(scope: &Scope) -> Option<UserId> {
     }
 }
 
-/// The credential that is meant.
+/// The credential that is meant. A program's calls at the same moment share the look; a person is asked for
+/// what is theirs each time.
+async fn seat(app: &App, scope: &Scope, wish: Wish) -> AppResult<CredentialId> {
+    if person(scope).is_none() {
+        let (tenant, is_sandbox_only) = (scope.tenant(), scope.is_sandbox_only());
+        let seat = Seat { tenant, is_sandbox_only, taxpayer: wish.taxpayer, kind: wish.kind };
+        if let Some(found) = app.lookups.seats.read(seat, async { chosen(app, scope, wish).await.ok() }).await {
+            return Ok(found);
+        }
+    }
+    chosen(app, scope, wish).await
+}
+
+/// The same, looked up.
 async fn chosen(app: &App, scope: &Scope, wish: Wish) -> AppResult<CredentialId> {
     let mut tx = app.store.read(scope).await?;
     let mut personal = None;

@@ -130,6 +130,7 @@ impl World {
             clock: self.clock.clone(),
             settings: Arc::new(Settings::sandbox()),
             trust: Arc::default(),
+            lookups: Default::default(),
         }
     }
 
