@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 
 /// The document of the claim, bytes.
 const DOCUMENT_BYTES: usize = 6_000;
-/// Connections of the load: enough to share commits.
-const CONNECTIONS: usize = 64;
+/// Connections of the load, for us and for the peer: enough that the cores never wait for the disk.
+const CONNECTIONS: usize = 256;
 /// How long each measurement lasts, in seconds; a tenth with `--small`.
 const SECONDS: u64 = 20;
 /// Lines of a batch.

@@ -62,7 +62,7 @@ pub(crate) enum Pools {
 
 /// A database, and every port over it. Clones share it.
 #[derive(Clone)]
-pub struct Db(pub(crate) Pools, pub(crate) Group<crate::replays::Asked>);
+pub struct Db(pub(crate) Pools, pub(crate) Group<crate::shared::Asked>);
 
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -36,6 +36,7 @@ mod registry;
 mod replays;
 mod schedules;
 mod sessions;
+mod shared;
 mod signatures;
 mod solicitudes;
 mod system;

@@ -1,8 +1,9 @@
 //! Calls that named themselves, and what they were answered with.
 
 use crate::db::Db;
-use crate::group::{Group, Writes};
+use crate::group::Writes;
 use crate::reach::Reach;
+use crate::shared;
 use crate::tx::{Work, fetch, parts, rows_after, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
@@ -56,62 +57,54 @@ fn same(error: &StoreError) -> StoreError {
     }
 }
 
-#[async_trait]
-impl Writes<Asked> for Db {
-    fn group(&self) -> &Group<Asked> {
-        &self.1
-    }
-
-    async fn write_all(&self, tenant: Uuid, batch: Vec<Asked>) {
-        let done = self.write_replays(tenant, &batch).await;
-        let mut claims = match &done {
-            Ok(claims) => claims.iter().cloned().map(Ok).collect::<Vec<_>>().into_iter(),
-            Err(_) => Vec::new().into_iter(),
-        };
-        for asked in batch {
-            let failed = done.as_ref().err().map(same);
-            match asked {
-                Asked::Claim { reply, .. } => {
-                    let claim = failed.map_or_else(|| claims.next().unwrap_or_else(|| Err(away())), Err);
-                    drop(reply.send(claim));
-                }
-                Asked::Keep { reply, .. } => drop(reply.send(failed.map_or(Ok(()), Err))),
-            }
+/// Tells each what it found, in order.
+pub(crate) fn answer(batch: Vec<Asked>, claims: Vec<Claim>) {
+    let mut claims = claims.into_iter();
+    for asked in batch {
+        match asked {
+            Asked::Claim { reply, .. } => drop(reply.send(claims.next().ok_or_else(away))),
+            Asked::Keep { reply, .. } => drop(reply.send(Ok(()))),
         }
     }
 }
 
-impl Db {
-    /// Writes answers, then claims; what each claim found, in order.
-    async fn write_replays(&self, tenant: Uuid, batch: &[Asked]) -> Stored<Vec<Claim>> {
-        let mut work = self.writing(Reach::Tenant(tenant)).await?;
-        let keeps: Vec<&Keeping> =
-            batch.iter().filter_map(|it| if let Asked::Keep { it, .. } = it { Some(&**it) } else { None }).collect();
-        for part in parts(&keeps) {
-            let sql = format!(
-                "update replays set status = v.column5, headers = v.column6, body = v.column7 from (values {}) as v \
-                 where replays.tenant_id = $1 and replays.principal = v.column1 and replays.method = v.column2 \
-                 and replays.path = v.column3 and replays.key = v.column4",
-                rows_after(part.len(), 1, 7)
-            );
-            run!(
-                work, AssertSqlSafe(sql.as_str()), tenant;
-                for it in part =>
-                    &it.named.principal, &it.named.method, &it.named.path, &it.named.key, i64::from(it.status), &it.headers,
-                    it.body.as_deref()
-            )?;
+/// Tells everybody who shared a transaction that it failed.
+pub(crate) fn fail(batch: Vec<Asked>, error: &StoreError) {
+    for asked in batch {
+        match asked {
+            Asked::Claim { reply, .. } => drop(reply.send(Err(same(error)))),
+            Asked::Keep { reply, .. } => drop(reply.send(Err(same(error)))),
         }
-        let claims: Vec<&Claiming> =
-            batch.iter().filter_map(|it| if let Asked::Claim { it, .. } = it { Some(it) } else { None }).collect();
-        let mut made = insert_claims(&mut work, tenant, &claims).await?;
-        let mut found = Vec::with_capacity(claims.len());
-        for it in claims {
-            // Of two in one transaction the first made it.
-            found.push(if made.remove(&key_of(&it.named)) { Claim::Ours } else { earlier(&mut work, tenant, it).await? });
-        }
-        work.commit().await?;
-        Ok(found)
     }
+}
+
+/// Writes answers, then claims; what each claim found, in order.
+pub(crate) async fn write(work: &mut Work, tenant: Uuid, batch: &[Asked]) -> Stored<Vec<Claim>> {
+    let keeps: Vec<&Keeping> =
+        batch.iter().filter_map(|it| if let Asked::Keep { it, .. } = it { Some(&**it) } else { None }).collect();
+    for part in parts(&keeps) {
+        let sql = format!(
+            "update replays set status = v.column5, headers = v.column6, body = v.column7 from (values {}) as v \
+             where replays.tenant_id = $1 and replays.principal = v.column1 and replays.method = v.column2 \
+             and replays.path = v.column3 and replays.key = v.column4",
+            rows_after(part.len(), 1, 7)
+        );
+        run!(
+            work, AssertSqlSafe(sql.as_str()), tenant;
+            for it in part =>
+                &it.named.principal, &it.named.method, &it.named.path, &it.named.key, i64::from(it.status), &it.headers,
+                it.body.as_deref()
+        )?;
+    }
+    let claims: Vec<&Claiming> =
+        batch.iter().filter_map(|it| if let Asked::Claim { it, .. } = it { Some(it) } else { None }).collect();
+    let mut made = insert_claims(work, tenant, &claims).await?;
+    let mut found = Vec::with_capacity(claims.len());
+    for it in claims {
+        // Of two in one transaction the first made it.
+        found.push(if made.remove(&key_of(&it.named)) { Claim::Ours } else { earlier(work, tenant, it).await? });
+    }
+    Ok(found)
 }
 
 type Key = (String, String, String, String);
@@ -163,7 +156,7 @@ impl Replays for Db {
     async fn claim(&self, scope: &Scope, named: &Named, fingerprint: &[u8; 32], now: Timestamp) -> Stored<Claim> {
         let (reply, answer) = oneshot::channel();
         let it = Claiming { named: named.clone(), fingerprint: *fingerprint, now };
-        self.ask(scope.tenant().0, Asked::Claim { it, reply }).map_err(|_| away())?;
+        self.ask(scope.tenant().0, shared::Asked::Replay(Asked::Claim { it, reply })).map_err(|_| away())?;
         answer.await.map_err(|_| away())?
     }
 
@@ -171,7 +164,7 @@ impl Replays for Db {
         let headers = serde_json::to_string(&answered.headers).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
         let it = Keeping { named: named.clone(), status: answered.status, headers, body: answered.body.clone() };
-        self.ask(scope.tenant().0, Asked::Keep { it: Box::new(it), reply }).map_err(|_| away())?;
+        self.ask(scope.tenant().0, shared::Asked::Replay(Asked::Keep { it: Box::new(it), reply })).map_err(|_| away())?;
         answer.await.map_err(|_| away())?
     }
 

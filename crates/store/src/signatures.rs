@@ -1,7 +1,7 @@
 //! The log of every use of a taxpayer's key, written by many at once.
 //!
 //! Whoever signs asks and waits; what has gathered of a tenant is written in one transaction
-//! ([`Group`]): rows, entries of the chain, and the head once. So a signature costs a share of a commit, and
+//! ([`crate::shared`]): rows, entries of the chain, and the head once. So a signature costs a share of a commit, and
 //! nobody is answered before theirs is durable. The rules that an intent is held against (the credential
 //! is in use, the document is of an RNC that it signs for, a program has a grant) are looked at there, with
 //! the head of the chain held: what was revoked before is refused, and chained as such.
@@ -11,9 +11,10 @@
 
 use crate::audit::{Told, append_all};
 use crate::db::Db;
-use crate::group::{Group, Shut, Writes};
+use crate::group::Writes;
 use crate::reach::Reach;
 use crate::read::{exactly, from_row, instant};
+use crate::shared;
 use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_after, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::called::{self, Called};
@@ -47,13 +48,15 @@ const LOST_AT_ONCE: i64 = 200;
 pub(crate) struct Who {
     actor: Actor,
     is_sandbox_only: bool,
+    /// When: the wall clock of whoever asks.
+    at: Timestamp,
     /// The call that it is part of: whoever writes does so outside of it.
     called: Option<Called>,
 }
 
 impl Who {
-    fn of(scope: &Scope) -> Self {
-        Self { actor: scope.actor().clone(), is_sandbox_only: scope.is_sandbox_only(), called: called::now() }
+    fn of(scope: &Scope, at: Timestamp) -> Self {
+        Self { actor: scope.actor().clone(), is_sandbox_only: scope.is_sandbox_only(), at, called: called::now() }
     }
 }
 
@@ -61,7 +64,7 @@ impl Who {
 pub(crate) type Waiting<T> = Option<oneshot::Sender<T>>;
 
 pub(crate) enum Asked {
-    Intend { who: Who, it: Box<Intention>, reply: oneshot::Sender<Result<Intent, Unsigned>> },
+    Intend { who: Who, holder: HolderId, it: Box<Intention>, reply: oneshot::Sender<Result<Intent, Unsigned>> },
     End { who: Who, ended: Ended, reply: Waiting<Result<u64, PortError>> },
     Refuse { who: Who, it: Refusal, reply: oneshot::Sender<Result<(), PortError>> },
 }
@@ -90,7 +93,7 @@ impl Ended {
 }
 
 /// What was decided of one thing asked, before it has a number in the chain.
-enum Decided {
+pub(crate) enum Decided {
     Intend(Box<New>),
     Refuse(Code),
     End(Ended),
@@ -98,9 +101,10 @@ enum Decided {
 }
 
 /// A row to be.
-struct New {
+pub(crate) struct New {
     it: Intention,
     who: Who,
+    holder: HolderId,
     counter: u64,
     grant: Option<GrantId>,
     row: CredentialRow,
@@ -138,93 +142,84 @@ from_row!(Grant, row => Grant {
     revoked: row.try_get::<Option<i64>, _>("revoked_ms")?.map(instant),
 });
 
-/// The log over a database. Clones share what waits.
+/// The log over a database.
 #[derive(Clone)]
 pub(crate) struct SignatureBook {
     db: Db,
     holder: HolderId,
     clock: Arc<dyn Clock>,
-    group: Group<Asked>,
 }
 
 fn away() -> PortError {
     PortError::new(Code::StoreUnavailable, "the log of signatures was shut down")
 }
 
-impl From<Shut> for PortError {
-    fn from(_: Shut) -> Self {
-        away()
-    }
-}
-
 impl SignatureBook {
     pub(crate) fn new(db: Db, holder: HolderId, clock: Arc<dyn Clock>) -> Self {
-        Self { db, holder, clock, group: Group::default() }
+        Self { db, holder, clock }
     }
 
     pub(crate) async fn intend(&self, scope: &Scope, it: Intention) -> Result<Intent, Unsigned> {
         let (reply, answer) = oneshot::channel();
-        if self.group.waiting(scope.tenant().0) >= WAITING_AT_MOST {
+        if self.db.group().waiting(scope.tenant().0) >= WAITING_AT_MOST {
             return Err(PortError::new(Code::Busy, "too many signatures wait").into());
         }
-        self.ask(scope.tenant().0, Asked::Intend { who: Who::of(scope), it: Box::new(it), reply }).map_err(PortError::from)?;
+        let asked = Asked::Intend { who: Who::of(scope, self.clock.wall()), holder: self.holder, it: Box::new(it), reply };
+        ask(&self.db, scope.tenant().0, asked)?;
         answer.await.map_err(|_| away())?
     }
 
     pub(crate) async fn ended(&self, scope: &Scope, intent: &Intent, ending: Ending) -> Result<u64, PortError> {
         let (reply, answer) = oneshot::channel();
         let ended = Ended::of(intent, ending);
-        self.ask(scope.tenant().0, Asked::End { who: Who::of(scope), ended, reply: Some(reply) })?;
+        ask(&self.db, scope.tenant().0, Asked::End { who: Who::of(scope, self.clock.wall()), ended, reply: Some(reply) })?;
         answer.await.map_err(|_| away())?
     }
 
     pub(crate) fn abandon(&self, scope: &Scope, intent: &Intent, ending: Ending) {
         let ended = Ended::of(intent, ending);
         // Left open where nobody runs any more; the next start closes it.
-        let _ = self.ask(scope.tenant().0, Asked::End { who: Who::of(scope), ended, reply: None });
+        let _ = ask(&self.db, scope.tenant().0, Asked::End { who: Who::of(scope, self.clock.wall()), ended, reply: None });
     }
 
     pub(crate) async fn refused(&self, scope: &Scope, it: Refusal) -> Result<(), PortError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(scope.tenant().0, Asked::Refuse { who: Who::of(scope), it, reply })?;
+        ask(&self.db, scope.tenant().0, Asked::Refuse { who: Who::of(scope, self.clock.wall()), it, reply })?;
         answer.await.map_err(|_| away())?
     }
 }
 
-#[async_trait]
-impl Writes<Asked> for SignatureBook {
-    fn group(&self) -> &Group<Asked> {
-        &self.group
-    }
+fn ask(db: &Db, tenant: Uuid, asked: Asked) -> Result<(), PortError> {
+    db.ask(tenant, shared::Asked::Signature(asked)).map_err(|_| away())
+}
 
-    async fn write_all(&self, tenant: Uuid, batch: Vec<Asked>) {
-        let tenant = TenantId(tenant);
-        match self.write(tenant, &batch).await {
-            Ok(all) => batch.into_iter().zip(all).for_each(|(asked, (decided, entry))| self.answer(tenant, asked, decided, entry)),
-            Err(error) => batch.into_iter().for_each(|it| fail(it, &error)),
+/// Tells each what became of it.
+pub(crate) fn answer(db: &Db, tenant: Uuid, batch: Vec<Asked>, all: Vec<(Decided, u64)>) {
+    batch.into_iter().zip(all).for_each(|(asked, (decided, entry))| answer_one(db, tenant, asked, decided, entry));
+}
+
+fn answer_one(db: &Db, tenant: Uuid, asked: Asked, decided: Decided, entry: u64) {
+    match (asked, decided) {
+        (Asked::Intend { who, it, reply, .. }, Decided::Intend(new)) => {
+            let intent = Intent { credential: it.credential, counter: new.counter, entry, row: new.row };
+            let Err(Ok(intent)) = reply.send(Ok(intent)) else { return };
+            // Nobody waits any more, and nothing was signed.
+            let ended = Ended::of(&intent, Ending::Failed(Code::SignatureAbandoned));
+            let _ = ask(db, tenant, Asked::End { who, ended, reply: None });
         }
+        (Asked::Intend { reply, .. }, Decided::Refuse(code)) => drop(reply.send(Err(Unsigned::Refused(code)))),
+        (Asked::End { reply: Some(reply), .. }, _) => drop(reply.send(Ok(entry))),
+        (Asked::Refuse { reply, .. }, _) => drop(reply.send(Ok(()))),
+        (Asked::Intend { .. } | Asked::End { .. }, _) => {}
     }
 }
 
-impl SignatureBook {
-    fn answer(&self, tenant: TenantId, asked: Asked, decided: Decided, entry: u64) {
-        match (asked, decided) {
-            (Asked::Intend { who, it, reply }, Decided::Intend(new)) => {
-                let intent = Intent { credential: it.credential, counter: new.counter, entry, row: new.row };
-                let Err(Ok(intent)) = reply.send(Ok(intent)) else { return };
-                // Nobody waits any more, and nothing was signed.
-                let ended = Ended::of(&intent, Ending::Failed(Code::SignatureAbandoned));
-                let _ = self.ask(tenant.0, Asked::End { who, ended, reply: None });
-            }
-            (Asked::Intend { reply, .. }, Decided::Refuse(code)) => drop(reply.send(Err(Unsigned::Refused(code)))),
-            (Asked::End { reply: Some(reply), .. }, _) => drop(reply.send(Ok(entry))),
-            (Asked::Refuse { reply, .. }, _) => drop(reply.send(Ok(()))),
-            (Asked::Intend { .. } | Asked::End { .. }, _) => {}
-        }
-    }
+/// Tells everybody who shared a transaction that it failed.
+pub(crate) fn fail(batch: Vec<Asked>, error: &StoreError) {
+    batch.into_iter().for_each(|it| fail_one(it, error));
 }
 
-fn fail(asked: Asked, error: &StoreError) {
+fn fail_one(asked: Asked, error: &StoreError) {
     let port = || PortError::new(error.code(), error.to_string());
     match asked {
         Asked::Intend { reply, .. } => drop(reply.send(Err(Unsigned::Port(port())))),
@@ -234,64 +229,61 @@ fn fail(asked: Asked, error: &StoreError) {
     }
 }
 
-impl SignatureBook {
-    /// Decides and writes a batch in one transaction: what became of each, and the number of its entry.
-    async fn write(&self, tenant: TenantId, batch: &[Asked]) -> Stored<Vec<(Decided, u64)>> {
-        let now = self.clock.wall();
-        let mut work = self.db.writing_in(tenant.0).await?;
-        let mut known = Known::default();
-        let mut all = Vec::with_capacity(batch.len());
-        for asked in batch {
-            all.push(match asked {
-                Asked::Intend { who, it, .. } => decide_intent(&mut work, tenant, &mut known, who, it, now).await?,
-                Asked::End { ended, .. } => Decided::End(*ended),
-                Asked::Refuse { .. } => Decided::Note,
-            });
-        }
-        let told = |(asked, decided): (&Asked, &Decided)| Told::new(event(asked, decided, now), asked.who().called.clone());
-        let told: Vec<Told> = batch.iter().zip(&all).map(told).collect();
-        let numbers = append_all(&mut work, tenant.0, &told).await?;
-        let mut all: Vec<(Decided, u64)> = all.into_iter().zip(numbers).collect();
-        for (decided, entry) in &mut all {
-            if let Decided::Intend(new) = decided {
-                new.entry = *entry;
-            }
-        }
-        self.put_intents(&mut work, tenant, &all, now).await?;
-        put_ends(&mut work, tenant, &all, now).await?;
-        work.commit().await?;
-        Ok(all)
+/// Decides and writes a batch: what became of each, and the number of its entry.
+pub(crate) async fn write(work: &mut Work, tenant: Uuid, batch: &[Asked]) -> Stored<Vec<(Decided, u64)>> {
+    let Some(now) = batch.iter().map(|it| it.who().at).max() else { return Ok(Vec::new()) };
+    let (tenant, mut known) = (TenantId(tenant), Known::default());
+    let mut all = Vec::with_capacity(batch.len());
+    for asked in batch {
+        all.push(match asked {
+            Asked::Intend { who, holder, it, .. } => decide_intent(work, tenant, &mut known, (who, *holder), it, now).await?,
+            Asked::End { ended, .. } => Decided::End(*ended),
+            Asked::Refuse { .. } => Decided::Note,
+        });
     }
+    let told = |(asked, decided): (&Asked, &Decided)| Told::new(event(asked, decided, now), asked.who().called.clone());
+    let told: Vec<Told> = batch.iter().zip(&all).map(told).collect();
+    let numbers = append_all(work, tenant.0, &told).await?;
+    let mut all: Vec<(Decided, u64)> = all.into_iter().zip(numbers).collect();
+    for (decided, entry) in &mut all {
+        if let Decided::Intend(new) = decided {
+            new.entry = *entry;
+        }
+    }
+    put_intents(work, tenant, &all, now).await?;
+    put_ends(work, tenant, &all, now).await?;
+    Ok(all)
+}
 
-    async fn put_intents(&self, work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now: Timestamp) -> Stored<()> {
-        let news: Vec<&New> =
-            all.iter().filter_map(|(it, _)| if let Decided::Intend(new) = it { Some(&**new) } else { None }).collect();
-        for part in parts(&news) {
-            let rows = rows_of(part.len(), 3, 13);
-            let sql = format!(
-                "insert into signatures (tenant_id, holder_id, intended_ms, credential_id, n, actor, on_behalf, profile, purpose, \
-                 root, document, amount, currency, grant_id, intended_n, outcome) values {rows}"
-            );
-            run!(
-                work, AssertSqlSafe(sql.as_str()), tenant.0, self.holder.0, to_millis(now);
-                for new in part =>
-                    new.it.credential.0,
-                    new.counter as i64,
-                    new.who.actor.to_string(),
-                    on_behalf(&new.who.actor),
-                    new.it.profile,
-                    new.it.purpose,
-                    &new.it.root,
-                    &new.it.document[..],
-                    new.it.amount.as_ref().map(|it| it.value.to_string()),
-                    new.it.amount.as_ref().map(|it| it.currency.clone()),
-                    new.grant.map(|it| it.0),
-                    new.entry as i64,
-                    None::<String>
-            )?;
-        }
-        Ok(())
+async fn put_intents(work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now: Timestamp) -> Stored<()> {
+    let news: Vec<&New> =
+        all.iter().filter_map(|(it, _)| if let Decided::Intend(new) = it { Some(&**new) } else { None }).collect();
+    for part in parts(&news) {
+        let rows = rows_of(part.len(), 2, 14);
+        let sql = format!(
+            "insert into signatures (tenant_id, intended_ms, holder_id, credential_id, n, actor, on_behalf, profile, purpose, \
+             root, document, amount, currency, grant_id, intended_n, outcome) values {rows}"
+        );
+        run!(
+            work, AssertSqlSafe(sql.as_str()), tenant.0, to_millis(now);
+            for new in part =>
+                new.holder.0,
+                new.it.credential.0,
+                new.counter as i64,
+                new.who.actor.to_string(),
+                on_behalf(&new.who.actor),
+                new.it.profile,
+                new.it.purpose,
+                &new.it.root,
+                &new.it.document[..],
+                new.it.amount.as_ref().map(|it| it.value.to_string()),
+                new.it.amount.as_ref().map(|it| it.currency.clone()),
+                new.grant.map(|it| it.0),
+                new.entry as i64,
+                None::<String>
+        )?;
     }
+    Ok(())
 }
 
 /// Writes outcomes on rows that have none: what was closed as uncertain meanwhile stays so.
@@ -381,7 +373,7 @@ async fn decide_intent(
     work: &mut Work,
     tenant: TenantId,
     known: &mut Known,
-    who: &Who,
+    (who, holder): (&Who, HolderId),
     it: &Intention,
     now: Timestamp,
 ) -> Stored<Decided> {
@@ -408,7 +400,7 @@ async fn decide_intent(
     };
     seat.last += 1;
     let (counter, row) = (seat.last, seat.row.clone());
-    Ok(Decided::Intend(Box::new(New { it: it.clone(), who: who.clone(), counter, grant, row, entry: 0 })))
+    Ok(Decided::Intend(Box::new(New { it: it.clone(), who: who.clone(), holder, counter, grant, row, entry: 0 })))
 }
 
 async fn seat(work: &mut Work, tenant: TenantId, id: CredentialId) -> Stored<Option<Seat>> {

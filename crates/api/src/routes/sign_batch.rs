@@ -30,7 +30,7 @@ pub const LINE_BYTES: usize = DOCUMENT_BYTES / 3 * 4 + 4_096;
 /// The longest name that a caller gives a line, in bytes.
 pub const ID_BYTES: usize = 128;
 /// Lines under way at once: enough to share a commit, few enough to hold in memory.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 
 /// A line as it is asked for.
 #[derive(Deserialize)]
