@@ -10,7 +10,7 @@
 use crate::db::Db;
 use crate::reach::Reach;
 use crate::read::{Read, exactly, from_row, small};
-use crate::tx::{Inner, SqlTx, Work, fetch, list, one, parts, rows_of, run};
+use crate::tx::{Inner, OfRows, SqlTx, Work, fetch, list, one, parts, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::called::{self, Called};
 use fedatario_app::ports::{AuditFound, AuditLog, AuditQuestion, AuditRow, AuditTree, KeptNode, StoreError, Stored};
@@ -120,6 +120,13 @@ pub(crate) async fn append(work: &mut Work, tenant: Uuid, event: &Event, detail:
     Ok(new.n)
 }
 
+static ENTRIES: OfRows = OfRows::new(|rows| {
+    format!(
+        "insert into audit_entries (tenant_id, n, prev, hash, entry, at_ms, actor, action, result, object, request, origin) values {}",
+        rows_of(rows, 1, 11)
+    )
+});
+
 /// Appends several events, none with a detail; the numbers of their entries. The head is moved once.
 pub(crate) async fn append_all(work: &mut Work, tenant: Uuid, told: &[Told]) -> Stored<Vec<u64>> {
     let mut head = take_head(work, tenant).await?;
@@ -130,13 +137,8 @@ pub(crate) async fn append_all(work: &mut Work, tenant: Uuid, told: &[Told]) -> 
         all.push((new, told));
     }
     for part in parts(&all) {
-        let rows = rows_of(part.len(), 1, 11);
-        let sql = format!(
-            "insert into audit_entries (tenant_id, n, prev, hash, entry, at_ms, actor, action, result, object, request, origin) \
-             values {rows}"
-        );
         run!(
-            work, AssertSqlSafe(sql.as_str()), tenant;
+            work, ENTRIES.of(part), tenant;
             for it in part =>
                 it.0.n as i64, &it.0.prev[..], &it.0.hash[..], &it.0.entry, to_millis(it.1.event.at()), it.1.event.actor(),
                 it.1.event.action(), it.1.event.ended().text(), it.1.event.object_id(), it.1.request(), it.1.origin()

@@ -4,14 +4,13 @@ use crate::db::Db;
 use crate::group::Writes;
 use crate::reach::Reach;
 use crate::shared;
-use crate::tx::{Work, fetch, parts, rows_after, rows_of, run};
+use crate::tx::{OfRows, Work, fetch, parts, rows_after, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored};
 use fedatario_app::replay::{Answered, Claim, KEPT_FOR, Named, Replays, UNDER_WAY};
 use fedatario_base::clock::to_millis;
 use fedatario_base::{Scope, SystemScope};
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -78,19 +77,30 @@ pub(crate) fn fail(batch: Vec<Asked>, error: &StoreError) {
     }
 }
 
+static ANSWERS: OfRows = OfRows::new(|rows| {
+    format!(
+        "update replays set status = v.column5, headers = v.column6, body = v.column7 from (values {}) as v \
+         where replays.tenant_id = $1 and replays.principal = v.column1 and replays.method = v.column2 \
+         and replays.path = v.column3 and replays.key = v.column4",
+        rows_after(rows, 1, 7)
+    )
+});
+
+static CLAIMS: OfRows = OfRows::new(|rows| {
+    format!(
+        "insert into replays (tenant_id, principal, method, path, key, fingerprint, claimed_ms) values {} \
+         on conflict do nothing returning principal, method, path, key",
+        rows_of(rows, 1, 6)
+    )
+});
+
 /// Writes answers, then claims; what each claim found, in order.
 pub(crate) async fn write(work: &mut Work, tenant: Uuid, batch: &[Asked]) -> Stored<Vec<Claim>> {
     let keeps: Vec<&Keeping> =
         batch.iter().filter_map(|it| if let Asked::Keep { it, .. } = it { Some(&**it) } else { None }).collect();
     for part in parts(&keeps) {
-        let sql = format!(
-            "update replays set status = v.column5, headers = v.column6, body = v.column7 from (values {}) as v \
-             where replays.tenant_id = $1 and replays.principal = v.column1 and replays.method = v.column2 \
-             and replays.path = v.column3 and replays.key = v.column4",
-            rows_after(part.len(), 1, 7)
-        );
         run!(
-            work, AssertSqlSafe(sql.as_str()), tenant;
+            work, ANSWERS.of(part), tenant;
             for it in part =>
                 &it.named.principal, &it.named.method, &it.named.path, &it.named.key, i64::from(it.status), &it.headers,
                 it.body.as_deref()
@@ -119,13 +129,8 @@ async fn insert_claims(work: &mut Work, tenant: Uuid, claims: &[&Claiming]) -> S
     sorted.sort_by_key(|it| key_of(&it.named));
     let mut made = HashSet::new();
     for part in parts(&sorted) {
-        let sql = format!(
-            "insert into replays (tenant_id, principal, method, path, key, fingerprint, claimed_ms) values {} \
-             on conflict do nothing returning principal, method, path, key",
-            rows_of(part.len(), 1, 6)
-        );
         let rows: Vec<Key> = fetch!(
-            work, fetch_all, AssertSqlSafe(sql.as_str()), tenant;
+            work, fetch_all, CLAIMS.of(part), tenant;
             for it in part =>
                 &it.named.principal, &it.named.method, &it.named.path, &it.named.key, it.fingerprint.as_slice(), to_millis(it.now)
         )?;

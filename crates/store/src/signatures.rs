@@ -15,7 +15,7 @@ use crate::group::Writes;
 use crate::reach::Reach;
 use crate::read::{exactly, from_row, instant};
 use crate::shared;
-use crate::tx::{SqlTx, Work, fetch, list, one, parts, rows_after, rows_of, run};
+use crate::tx::{OfRows, SqlTx, Work, fetch, list, one, parts, rows_after, rows_of, run};
 use async_trait::async_trait;
 use fedatario_app::called::{self, Called};
 use fedatario_app::ports::{StoreError, Stored};
@@ -29,7 +29,6 @@ use fedatario_vault::log::{Ending, Intent, Intention, Refusal, Unsigned};
 use fedatario_vault::ports::{CredentialRow, PortError};
 use fedatario_vault::require_state;
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -255,17 +254,29 @@ pub(crate) async fn write(work: &mut Work, tenant: Uuid, batch: &[Asked]) -> Sto
     Ok(all)
 }
 
+static INTENTS: OfRows = OfRows::new(|rows| {
+    format!(
+        "insert into signatures (tenant_id, intended_ms, holder_id, credential_id, n, actor, on_behalf, profile, purpose, \
+         root, document, amount, currency, grant_id, intended_n, outcome) values {}",
+        rows_of(rows, 2, 14)
+    )
+});
+
+static ENDS: OfRows = OfRows::new(|rows| {
+    format!(
+        "update signatures set ended_ms = $2, outcome = v.column3, code = v.column4, ended_n = v.column5, signed = v.column6 \
+         from (values {}) as v where signatures.tenant_id = $1 and signatures.credential_id = v.column1 \
+         and signatures.n = v.column2 and signatures.outcome is null",
+        rows_after(rows, 2, 6)
+    )
+});
+
 async fn put_intents(work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now: Timestamp) -> Stored<()> {
     let news: Vec<&New> =
         all.iter().filter_map(|(it, _)| if let Decided::Intend(new) = it { Some(&**new) } else { None }).collect();
     for part in parts(&news) {
-        let rows = rows_of(part.len(), 2, 14);
-        let sql = format!(
-            "insert into signatures (tenant_id, intended_ms, holder_id, credential_id, n, actor, on_behalf, profile, purpose, \
-             root, document, amount, currency, grant_id, intended_n, outcome) values {rows}"
-        );
         run!(
-            work, AssertSqlSafe(sql.as_str()), tenant.0, to_millis(now);
+            work, INTENTS.of(part), tenant.0, to_millis(now);
             for new in part =>
                 new.holder.0,
                 new.it.credential.0,
@@ -291,14 +302,8 @@ async fn put_ends(work: &mut Work, tenant: TenantId, all: &[(Decided, u64)], now
     let ends: Vec<(&Ended, u64)> =
         all.iter().filter_map(|(it, n)| if let Decided::End(end) = it { Some((end, *n)) } else { None }).collect();
     for part in parts(&ends) {
-        let sql = format!(
-            "update signatures set ended_ms = $2, outcome = v.column3, code = v.column4, ended_n = v.column5, signed = v.column6 \
-             from (values {}) as v where signatures.tenant_id = $1 and signatures.credential_id = v.column1 \
-             and signatures.n = v.column2 and signatures.outcome is null",
-            rows_after(part.len(), 2, 6)
-        );
         run!(
-            work, AssertSqlSafe(sql.as_str()), tenant.0, to_millis(now);
+            work, ENDS.of(part), tenant.0, to_millis(now);
             for it in part =>
                 it.0.credential.0,
                 it.0.counter as i64,

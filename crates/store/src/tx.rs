@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use fedatario_app::ports::{StoreError, Stored, Tx};
 use fedatario_base::Scope;
 use sqlx::{Postgres, Sqlite, Transaction};
+use std::sync::OnceLock;
 use uuid::Uuid;
 
 /// The transaction of one of the databases.
@@ -111,6 +112,25 @@ pub(crate) fn places(from: usize, count: usize) -> String {
 /// Rows that one statement writes, the larger first: few sizes, so that few statements are prepared, and each
 /// half of the one before, so that few of them write any number of rows.
 const ROWS_A_STATEMENT: [usize; 6] = [32, 16, 8, 4, 2, 1];
+
+/// A statement over a number of rows, worded once for each of those sizes.
+pub(crate) struct OfRows {
+    word: fn(usize) -> String,
+    worded: [OnceLock<String>; ROWS_A_STATEMENT.len()],
+}
+
+impl OfRows {
+    /// By what words it for a number of rows.
+    pub(crate) const fn new(word: fn(usize) -> String) -> Self {
+        Self { word, worded: [const { OnceLock::new() }; ROWS_A_STATEMENT.len()] }
+    }
+
+    /// For a portion that [`parts`] cut.
+    pub(crate) fn of<T>(&'static self, part: &[T]) -> &'static str {
+        let size = ROWS_A_STATEMENT.iter().position(|it| *it == part.len()).unwrap_or_default();
+        self.worded[size].get_or_init(|| (self.word)(ROWS_A_STATEMENT[size]))
+    }
+}
 
 /// Cuts rows into portions of those sizes, in order.
 pub(crate) fn parts<T>(mut rows: &[T]) -> Vec<&[T]> {
