@@ -114,7 +114,7 @@ pub trait Credentials {
     /// rests until `keep_until`; one that waits takes the place of the one that waited.
     async fn put_credential(&mut self, row: &CredentialRow, keep_until: Timestamp) -> Stored<()>;
     /// Puts one that waits or rests into use, at `now`; the one in use rests until `keep_until`.
-    /// `NotFound` if it is in no such state.
+    /// `NotFound` if it is in no such state, or marked with a reason not to.
     async fn promote_credential(&mut self, id: CredentialId, now: Timestamp, keep_until: Timestamp) -> Stored<()>;
     /// Forgets the wrapped key of one; `false` if that was done before.
     async fn destroy_credential(&mut self, id: CredentialId) -> Stored<bool>;
