@@ -162,7 +162,7 @@ passkey_origin = At the address of this installation there are no passkeys: they
 too_many_attempts = There were too many failed attempts; there is a wait.
     .fix = Wait as Retry-After says. From a machine that you signed in from before, send its `device_token`: its wait is its own.
     .example = Retry-After: 30
-busy = Too many people are signing in at once.
+busy = Too much of this is going on at once.
     .fix = Repeat after what Retry-After says.
     .example = Retry-After: 4
 

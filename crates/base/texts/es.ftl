@@ -162,7 +162,7 @@ passkey_origin = En la dirección de esta instalación no hay llaves de acceso: 
 too_many_attempts = Hubo demasiados intentos fallidos; hay que esperar.
     .fix = Espere lo que dice Retry-After. Desde un equipo con el que ya entró, mande su `device_token` y la espera es aparte.
     .example = Retry-After: 30
-busy = Hay demasiadas personas entrando a la vez.
+busy = Hay demasiado de esto en curso a la vez.
     .fix = Repita después de lo que dice Retry-After.
     .example = Retry-After: 4
 

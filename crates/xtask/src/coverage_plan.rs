@@ -40,20 +40,9 @@ pub enum Rows {
 pub const PORTS: &[(&str, &[&str])] = &[
     (
         "crates/app/src/ports.rs",
-        &[
-            "Store",
-            "Tx",
-            "Taxpayers",
-            "Credentials",
-            "Solicitudes",
-            "Packages",
-            "Documents",
-            "Jobs",
-            "Schedules",
-            "AuditLog",
-            "System",
-        ],
+        &["Store", "Tx", "Taxpayers", "Credentials", "Solicitudes", "Packages", "Documents", "Jobs", "Schedules", "System"],
     ),
+    ("crates/app/src/audit_trail/ports.rs", &["AuditLog"]),
     ("crates/app/src/hooks/ports.rs", &["Hooks"]),
     ("crates/app/src/expiry/ports.rs", &["Notices"]),
     ("crates/app/src/trust/ports.rs", &["Revocations"]),

@@ -307,6 +307,11 @@ pub const BULLETS: &[Bullet] = &[
         "Certificates go in, wait, are replaced, put back, destroyed; refused for their exact reason; imported by the hundred; a person's own are theirs",
         &["api: a certificate", "api: of two certificates", "api: certificates are let in", "api: a person's own certificate"],
     ),
+    bullet(
+        TOLD,
+        "Keys are opened by turns: some at once, some in a queue, the rest told when to come back; lists that are cut say so",
+        &["vault: some open keys", "api: a certificate that finds", "api: certificates in use that"],
+    ),
     bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
     bullet(TOLD, "Every published event is told somewhere", &["webhooks: every event"]),
     bullet(

@@ -75,29 +75,9 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
 
 /// A seal of SAT, whose key nobody has.
 fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
-    let id = CredentialId::fresh(now);
-    CredentialRow {
-        id,
-        owner: Owner::Taxpayer(owner),
-        kind: CredentialKind::Csd,
-        number: "30001000000500009999".into(),
-        name: "Sello".into(),
-        certificate: crate::certificates::SEAL.clone(),
-        not_before: now,
-        not_after: "2027-09-01T12:00:00Z".parse().expect("an instant"),
-        state: CredentialState::Active,
-        reason: None,
-        wrapped_key: vec![0; 60],
-        key_use: KeyUse::Data,
-        key_version: 1,
-        digest: [0; 32],
-        object: format!("objects/{id}"),
-        activate: None,
-        replaced: None,
-        keep_until: None,
-        uploaded_by: "system".into(),
-        created: now,
-    }
+    let until = "2027-09-01T12:00:00Z".parse().expect("an instant");
+    let row = crate::trust::row_of(owner, &crate::certificates::SEAL, until, now);
+    CredentialRow { kind: CredentialKind::Csd, number: "30001000000500009999".into(), name: "Sello".into(), ..row }
 }
 
 /// What a program may have signed with it.

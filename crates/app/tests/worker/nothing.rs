@@ -2,6 +2,7 @@
 
 use super::world::{Nowhere, Shared};
 use async_trait::async_trait;
+use fedatario_app::audit_trail::ports::{AuditFound, AuditLog, AuditQuestion, AuditRow, AuditTree};
 use fedatario_app::expiry::model::{Ending, Notice, NoticeRow};
 use fedatario_app::expiry::ports::Notices;
 use fedatario_app::hooks::events::EventKind;
@@ -15,6 +16,7 @@ use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_app::trust::model::RevocationRow;
 use fedatario_app::trust::ports::Revocations;
+use fedatario_audit::tree::KeptNode;
 use fedatario_audit::{Event, Head};
 use fedatario_base::PlatformScope;
 use fedatario_base::id::*;

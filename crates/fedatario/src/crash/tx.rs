@@ -5,6 +5,7 @@
 
 use super::{operation, reach};
 use async_trait::async_trait;
+use fedatario_app::audit_trail::ports::{AuditFound, AuditLog, AuditQuestion, AuditRow, AuditTree};
 use fedatario_app::expiry::model::{Ending, Notice, NoticeRow};
 use fedatario_app::expiry::ports::Notices;
 use fedatario_app::hooks::events::EventKind;
@@ -18,6 +19,7 @@ use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_app::trust::model::RevocationRow;
 use fedatario_app::trust::ports::Revocations;
 use fedatario_audit as audit;
+use fedatario_audit::tree::KeptNode;
 use fedatario_base::Scope;
 use fedatario_base::id::{
     CredentialId, DeliveryId, EventId, GrantId, JobId, NoticeId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
