@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod mail;
 pub mod model;
 pub mod ports;
+pub mod releases;
 pub mod replay;
 pub mod revision;
 pub mod settings;

@@ -39,7 +39,7 @@ mod seal;
 mod sha1;
 mod standing;
 
-pub use backup::{MAX_BACKUP_BYTES, Restorable};
+pub use backup::{MAX_BACKUP_BYTES, Restorable, backup_tenant};
 pub use credential::SealedCredential;
 pub use error::VaultError;
 pub use handed::{Files, Handed};

@@ -688,6 +688,11 @@ pub const BULLETS: &[Bullet] = &[
         &["vault: what leads", "vault: credentials that a key", "vault: a rehearsal", "vault: a backup", "vault: a flipped byte"],
     ),
     bullet(
+        CUSTODY,
+        "Key material leaves over HTTP under two persons with fresh factors, once, told to whoever could object; whoever is alone waits a day; each credential that comes back has its outcome",
+        &["vault: key material leaves", "vault: whoever is alone", "vault: every credential of a backup"],
+    ),
+    bullet(
         PROVEN,
         "Entries are found by what they say, name the request they came by, and seal the address; an entry that cannot be written undoes its act",
         &["audit: every entry of a call", "audit: entries are found", "audit: an entry that cannot"],

@@ -1,7 +1,7 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 9] = [
+const PORTS: [(&str, &[&str]); 10] = [
     (
         include_str!("../../../app/src/ports.rs"),
         &[
@@ -26,6 +26,7 @@ const PORTS: [(&str, &[&str]); 9] = [
     (include_str!("../../../app/src/signing/ports.rs"), &["Signatures"]),
     (include_str!("../../../app/src/trust/ports.rs"), &["Revocations"]),
     (include_str!("../../../app/src/expiry/ports.rs"), &["Notices"]),
+    (include_str!("../../../app/src/releases/ports.rs"), &["Releases"]),
 ];
 
 const TESTS: &[&str] = &[
@@ -38,6 +39,7 @@ const TESTS: &[&str] = &[
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),
+    include_str!("releases.rs"),
     include_str!("requests.rs"),
     include_str!("sat.rs"),
     include_str!("schedules.rs"),
