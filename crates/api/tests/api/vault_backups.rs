@@ -7,10 +7,12 @@ use crate::support::Stage;
 use fedatario_api::testing::{TestAnswer, person, program};
 use fedatario_app::backups;
 use fedatario_app::hooks::HOOK_DELIVER;
+use fedatario_app::hooks::events::EventKind;
+use fedatario_app::hooks::model::{HookState, Webhook};
 use fedatario_app::identity::door::{Means, Principal};
 use fedatario_app::identity::roles;
 use fedatario_app::model::{Environment, Taxpayer, TaxpayerKind};
-use fedatario_base::id::{SessionId, TaxpayerId, TenantId, UserId};
+use fedatario_base::id::{SessionId, TaxpayerId, TenantId, UserId, WebhookId};
 use fedatario_base::{Actor, Clock as _, Permission, Scope, Secret};
 use fedatario_credentials::Kind;
 use fedatario_credentials::mint::{Authority, Minted, Sealer, Subject};
@@ -75,6 +77,26 @@ impl House {
         id
     }
 
+    /// Somebody outside listens.
+    async fn listens(&self) {
+        let webhook = Webhook {
+            id: WebhookId::fresh(noon()),
+            url: "https://erp.example.com/".into(),
+            description: String::new(),
+            events: vec![EventKind::VaultBackup],
+            state: HookState::Enabled,
+            reason: None,
+            notify: None,
+            secrets: vec![],
+            failing_since: None,
+            created: noon(),
+            revision: 0,
+        };
+        let mut tx = self.stage.app.store.begin(&Scope::system(self.stage.ours)).await.expect("a transaction");
+        tx.add_webhook(&webhook).await.expect("an address");
+        tx.commit().await.expect("committed");
+    }
+
     async fn posts(&self, who: &str, path: &str, body: Value) -> TestAnswer {
         self.stage.api.post(path).bearer(who).json(&body).send().await
     }
@@ -123,8 +145,7 @@ impl House {
 async fn a_backup_takes_two_persons_and_leaves_once() {
     let house = House::new().await;
     let (olga, _) = (house.ruler("olga").await, house.ruler("omar").await);
-    let webhook = json!({ "url": "https://erp.example.com/hook", "events": ["vault.backup"] });
-    house.posts("olga", "/api/webhooks", webhook).await.is(201);
+    house.listens().await;
     house.taxpayer(house.stage.ours).await;
     house.uploads("olga", &Wanted::new(1)).await;
 
@@ -229,7 +250,9 @@ async fn whoever_is_alone_waits_a_day_and_anybody_may_call_it_off() {
 
     let viewer = member(&house.stage, house.stage.ours, "vera@example.mx", "viewer").await;
     house.stage.api.knows("vera", somebody(house.stage.ours, viewer, &roles::built_in("viewer").expect("a role")));
-    for answer in [house.asks("vera").await, house.does("vera", &third, "approval").await, house.does("vera", &third, "objection").await] {
+    for answer in
+        [house.asks("vera").await, house.does("vera", &third, "approval").await, house.does("vera", &third, "objection").await]
+    {
         assert_eq!(answer.code(), "permission_denied");
     }
     let mails = house.mails().await;
@@ -260,7 +283,8 @@ impl Wanted {
     }
 
     fn minted(&self) -> (Vec<u8>, Vec<u8>) {
-        let subject = Subject { rfc: RFC.into(), representative_rfc: None, name: "EMPRESA DE PRUEBA".into(), curp: None, branch: None };
+        let subject =
+            Subject { rfc: RFC.into(), representative_rfc: None, name: "EMPRESA DE PRUEBA".into(), curp: None, branch: None };
         let number = format!("3000100000050000{:04}", self.number);
         let from = noon() - DAY * 10 + HOUR * i32::try_from(self.number).unwrap();
         let cer = AUTHORITY.certify(&subject, Kind::Fiel, &number, from, from + DAY * 400, &KEY).expect("a certificate");
@@ -411,8 +435,10 @@ async fn a_backup_opens_on_an_empty_house_and_what_comes_back_signs() {
             assert!(!String::from_utf8_lossy(&answer.bytes).contains("zafiros"), "{what}");
         }
     }
-    let odd = other.restores("olga", &file, &[("dry_run", b"quizás")]).await;
+    let odd = other.restores("olga", &file, &[("dry_run", b"acaso")]).await;
     assert_eq!(odd.code(), "field_invalid");
     assert_eq!(other.stage.chained(other.stage.ours).await.len(), chained, "nothing was done");
-    covers!("vault: a backup is restored onto an empty house, and what comes back signs as xmlsec1 verifies; a damaged one is refused whole");
+    covers!(
+        "vault: a backup is restored onto an empty house, and what comes back signs as xmlsec1 verifies; a damaged one is refused whole"
+    );
 }
