@@ -31,7 +31,7 @@ pub enum Outcome {
     Conflict,
     /// A newer one is in use; it stays, whatever was asked: an older one comes back by a roll-back.
     Newer,
-    /// Another one was in use, and rests now.
+    /// Another one, or this one with a key that may not open any more, was in use, and rests now.
     Replaced,
     /// It was not in use when the backup was made.
     Resting,
@@ -161,13 +161,16 @@ async fn one(app: &App, scope: &Scope, now: &Moment, item: Restorable, how: How)
 
 fn judged(now: &Moment, item: &Restorable, home: Option<&Home>, how: How) -> Outcome {
     let Some(home) = home else { return Outcome::NoOwner };
-    let certificate = item.sealed.certificate.der();
+    let certificate = &item.sealed.certificate;
+    let was_in_use = matches!(item.state, State::Active | State::Blocked);
+    let is_here = |it: &CredentialRow| it.certificate == certificate.der();
     match &home.current {
-        Some(current) if current.certificate == certificate => Outcome::Same,
-        _ if !matches!(item.state, State::Active | State::Blocked) => Outcome::Resting,
-        _ if now.wall > item.sealed.certificate.not_after() => Outcome::Expired,
+        // With `replace` it is brought again: that its row is here does not say that its key still opens.
+        Some(current) if is_here(current) && !(how.replace && was_in_use) => Outcome::Same,
+        _ if !was_in_use => Outcome::Resting,
+        _ if now.wall > certificate.not_after() => Outcome::Expired,
         None => Outcome::New,
-        Some(current) if current.not_before > item.sealed.certificate.not_before() => Outcome::Newer,
+        Some(current) if !is_here(current) && current.not_before > certificate.not_before() => Outcome::Newer,
         Some(_) if how.replace => Outcome::Replaced,
         Some(_) => Outcome::Conflict,
     }
