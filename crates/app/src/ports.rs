@@ -8,6 +8,7 @@ use crate::audit_trail::ports::AuditLog;
 use crate::expiry::ports::Notices;
 use crate::hooks::ports::Hooks;
 use crate::model::*;
+use crate::releases::ports::Releases;
 use crate::revision::ports::Checks;
 use crate::signing::ports::Signatures;
 use crate::trust::ports::Revocations;
@@ -88,6 +89,7 @@ pub trait Tx:
     + AuditLog
     + Revocations
     + Notices
+    + Releases
     + Send
 {
     /// Makes everything durable at once.

@@ -41,7 +41,7 @@ mod sha1;
 mod standing;
 mod turns;
 
-pub use backup::{MAX_BACKUP_BYTES, Restorable};
+pub use backup::{MAX_BACKUP_BYTES, Restorable, backup_tenant};
 pub use credential::SealedCredential;
 pub use error::VaultError;
 pub use handed::{Files, Handed};

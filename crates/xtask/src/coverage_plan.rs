@@ -45,6 +45,7 @@ pub const PORTS: &[(&str, &[&str])] = &[
     ("crates/app/src/audit_trail/ports.rs", &["AuditLog"]),
     ("crates/app/src/hooks/ports.rs", &["Hooks"]),
     ("crates/app/src/expiry/ports.rs", &["Notices"]),
+    ("crates/app/src/releases/ports.rs", &["Releases"]),
     ("crates/app/src/trust/ports.rs", &["Revocations"]),
     ("crates/app/src/revision/ports.rs", &["Checks", "Registry"]),
     ("crates/app/src/replay.rs", &["Replays"]),

@@ -690,7 +690,26 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         CUSTODY,
         "Two classes of root key, rotations that are rehearsed, credentials carried out and back under a passphrase",
-        &["vault: what leads", "vault: credentials that a key", "vault: a rehearsal", "vault: a backup", "vault: a flipped byte"],
+        &[
+            "vault: what leads",
+            "vault: credentials that a key",
+            "vault: a rehearsal",
+            "vault: killed at",
+            "vault: killed after",
+            "vault: a backup",
+            "vault: a flipped byte",
+        ],
+    ),
+    bullet(
+        CUSTODY,
+        "Key material leaves over HTTP under two persons with fresh factors, once, told to whoever could object; whoever is alone waits a day; each credential that comes back has its outcome",
+        &[
+            "vault: key material leaves",
+            "vault: whoever is alone",
+            "vault: every credential of a backup",
+            "vault: at the shell a backup",
+            "vault: with the root key",
+        ],
     ),
     bullet(
         PROVEN,

@@ -30,6 +30,7 @@ pub fn routes() -> Routes {
         Operation::post("/api/certificates/import", "certificates.import", "Lets many certificates in at once")
             .needs(Permission::CredentialUpload)
             .step_up()
+            .delicate()
             .body_at_most(IMPORT_BYTES)
             .audits("credential.admitted")
             .refuses(&[Code::JsonMalformed, Code::BodyTooLarge])

@@ -11,6 +11,8 @@ use fedatario_app::hooks::ports::Hooks;
 use fedatario_app::identity::ports::{IdentityStore, IdentityTx};
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
+use fedatario_app::releases::model::{Backup, BackupState};
+use fedatario_app::releases::ports::Releases;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
@@ -535,6 +537,41 @@ impl Notices for Shared {
     }
 
     async fn acknowledge_notice(&mut self, _: NoticeId, _: &str, _: Timestamp) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Releases for Shared {
+    async fn backups_allowed(&mut self) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn allow_backups(&mut self, _: bool, _: &str, _: Timestamp) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn members_beside(&mut self, _: UserId) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn lapse_backups(&mut self, _: Timestamp) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_backup(&mut self, _: &Backup) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn backup(&mut self, _: BackupId) -> Stored<Option<Backup>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn backups(&mut self, _: Option<BackupId>, _: u32) -> Stored<Vec<Backup>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn move_backup(&mut self, _: &Backup, _: BackupState) -> Stored<bool> {
         Err(StoreError::NotFound)
     }
 }

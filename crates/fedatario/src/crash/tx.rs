@@ -13,6 +13,8 @@ use fedatario_app::hooks::model::*;
 use fedatario_app::hooks::ports::Hooks;
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
+use fedatario_app::releases::model::{Backup, BackupState};
+use fedatario_app::releases::ports::Releases;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
@@ -22,7 +24,8 @@ use fedatario_audit as audit;
 use fedatario_audit::tree::KeptNode;
 use fedatario_base::Scope;
 use fedatario_base::id::{
-    CredentialId, DeliveryId, EventId, GrantId, JobId, NoticeId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
+    BackupId, CredentialId, DeliveryId, EventId, GrantId, JobId, NoticeId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId,
+    WebhookId,
 };
 use fedatario_vault::grant::Grant;
 use jiff::Timestamp;
@@ -254,4 +257,15 @@ forward!(Notices {
     fn notices_untold(limit: u32) -> Vec<NoticeRow>;
     fn tell_notice(id: NoticeId, now: Timestamp) -> bool;
     fn acknowledge_notice(id: NoticeId, by: &str, now: Timestamp) -> bool;
+});
+
+forward!(Releases {
+    fn backups_allowed() -> bool;
+    fn allow_backups(allowed: bool, by: &str, now: Timestamp) -> ();
+    fn members_beside(user: UserId) -> u64;
+    fn lapse_backups(now: Timestamp) -> u64;
+    fn add_backup(backup: &Backup) -> ();
+    fn backup(id: BackupId) -> Option<Backup>;
+    fn backups(before: Option<BackupId>, limit: u32) -> Vec<Backup>;
+    fn move_backup(backup: &Backup, from: BackupState) -> bool;
 });

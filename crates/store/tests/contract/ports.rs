@@ -15,6 +15,7 @@ const PORTS: [(&str, &[&str]); 10] = [
     (include_str!("../../../app/src/signing/ports.rs"), &["Signatures"]),
     (include_str!("../../../app/src/trust/ports.rs"), &["Revocations"]),
     (include_str!("../../../app/src/expiry/ports.rs"), &["Notices"]),
+    (include_str!("../../../app/src/releases/ports.rs"), &["Releases"]),
 ];
 
 const TESTS: &[&str] = &[
@@ -27,6 +28,7 @@ const TESTS: &[&str] = &[
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),
+    include_str!("releases.rs"),
     include_str!("requests.rs"),
     include_str!("sat.rs"),
     include_str!("schedules.rs"),
