@@ -77,6 +77,9 @@ pub struct Description {
     pub guards_revision: bool,
 }
 
+/// What the names of fields with passwords have in common.
+const PASSWORDS: [&str; 2] = ["password", "passphrase"];
+
 impl Description {
     /// A schema by reference; what it refers to comes along.
     pub fn schema<T: ToSchema>(&mut self) -> Value {
@@ -115,6 +118,16 @@ impl Description {
         if let Some(last) = self.answers.last_mut() {
             last.headers.push((name, text));
         }
+    }
+
+    /// Whether a password comes in its body: a field that says so by its name or its format.
+    pub fn takes_password(&self) -> bool {
+        let Some(body) = &self.body else { return false };
+        let named = body.schema["$ref"].as_str().and_then(|it| self.schemas.get(it.rsplit('/').next()?));
+        let fields = named.unwrap_or(&body.schema)["properties"].as_object();
+        fields.into_iter().flatten().any(|(name, schema)| {
+            schema["format"] == "password" || PASSWORDS.iter().any(|it| name.to_ascii_lowercase().contains(it))
+        })
     }
 
     /// The names that may stand after the question mark.

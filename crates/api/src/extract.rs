@@ -136,6 +136,7 @@ segments!(
     RequestId,
     GrantId,
     NoticeId,
+    BackupId,
 );
 
 impl Segment for String {

@@ -89,6 +89,8 @@ pub struct Operation {
     pub idempotency: Idempotency,
     /// Whether the answer carries a secret, which is then never stored for a replay.
     pub answers_secret: bool,
+    /// Whether its body holds passwords although no field of it says so.
+    pub is_delicate: bool,
     /// Whether calls count in the caller's windows.
     pub counts: bool,
     /// The largest body, in bytes.
@@ -146,6 +148,7 @@ impl Operation {
             needs_step_up: false,
             idempotency,
             answers_secret: false,
+            is_delicate: false,
             counts: true,
             body_bytes: JSON_BODY_BYTES,
             audits: None,
@@ -182,6 +185,13 @@ impl Operation {
     /// The answer carries a secret: a repeated key is told `already_created`, never the secret again.
     pub fn answers_secret(mut self) -> Self {
         self.answers_secret = true;
+        self
+    }
+
+    /// Its body holds passwords: the connection that it came over ends with the answer. Forms and JSON that
+    /// have a field for one need not say so.
+    pub fn delicate(mut self) -> Self {
+        self.is_delicate = true;
         self
     }
 

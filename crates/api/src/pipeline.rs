@@ -15,8 +15,8 @@ use crate::problem::{ApiError, Finding};
 use crate::routing::Entry;
 use axum::RequestExt;
 use axum::extract::{RawPathParams, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, Method};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 use fedatario_app::called::{self, Called};
 use fedatario_app::identity::door::Principal;
@@ -61,6 +61,9 @@ pub async fn serve(entry: Entry, api: Api, request: Request) -> Response {
         error.render(&asked)
     });
     limits::tell(&progress.standings, response.headers_mut());
+    if entry.is_delicate {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response.headers_mut().extend(entry.operation.deprecation.into_iter().flat_map(Deprecation::headers));
     response.extensions_mut().insert(Served { operation: entry.operation.id, tenant: progress.tenant });
     response

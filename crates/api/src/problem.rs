@@ -10,6 +10,7 @@ use axum::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHEN
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use fedatario_app::AppError;
+use fedatario_app::certificates::COME_BACK;
 use fedatario_base::Code;
 use fedatario_base::code::Source;
 use fedatario_base::text::{Language, say};
@@ -238,6 +239,7 @@ impl From<AppError> for ApiError {
         match error {
             AppError::Denied(permission) => told.member("permission", permission.text()),
             AppError::Later { after, .. } => told.retry_after(after),
+            _ if code == Code::Busy => told.retry_after(COME_BACK),
             _ => told,
         }
     }

@@ -33,6 +33,9 @@ pub struct Entry {
     pub description: Arc<Description>,
     /// Which module it is of.
     pub tag: &'static str,
+    /// Whether its connection ends with its answer: a password came over it, which else lies in the buffer
+    /// of a connection that is kept until something else is read over it.
+    pub is_delicate: bool,
     pub(crate) serve: Serve,
 }
 
@@ -61,8 +64,9 @@ impl Routes {
         let mut description = Description::default();
         E::describe(&mut description);
         let serve: Serve = Arc::new(move |call| Box::pin(endpoint.clone().run(call)));
+        let is_delicate = operation.is_delicate || description.takes_password();
         let (operation, description) = (Arc::new(operation), Arc::new(description));
-        self.entries.push(Entry { operation, description, tag: self.tag, serve });
+        self.entries.push(Entry { operation, description, tag: self.tag, is_delicate, serve });
         self
     }
 }

@@ -2,16 +2,18 @@
 
 pub mod evidence;
 pub mod parts;
+pub mod ports;
 pub mod signatures;
 
 use crate::App;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
-use crate::ports::{AuditRow, Tx};
+use crate::ports::Tx;
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use fedatario_audit::{ChainVerifier, Checkpoint, Event, Head, PublicKey, Row, Verdict};
 use fedatario_base::Scope;
 use fedatario_vault::NotePurpose;
+use ports::AuditRow;
 use std::io::{Read, Write};
 
 /// Rows of the chain read at once.

@@ -15,7 +15,7 @@ use crate::error::AppResult;
 use crate::model::{CredentialRow, CredentialState, Owner, Taxpayer, TaxpayerKind};
 use crate::ports::Tx;
 use fedatario_base::id::CredentialId;
-use fedatario_base::{Scope, Secret};
+use fedatario_base::{Scope, Secret, SystemScope};
 use fedatario_credentials::TaxIdKind;
 use fedatario_vault::{CredentialState as State, Restorable};
 
@@ -27,9 +27,11 @@ pub enum Outcome {
     New,
     /// This very certificate is in use already.
     Same,
-    /// Another one is in use; it stays.
+    /// An older one is in use; it stays.
     Conflict,
-    /// Another one was in use, and rests now.
+    /// A newer one is in use; it stays, whatever was asked: an older one comes back by a roll-back.
+    Newer,
+    /// Another one, or this one with a key that may not open any more, was in use, and rests now.
     Replaced,
     /// It was not in use when the backup was made.
     Resting,
@@ -37,6 +39,8 @@ pub enum Outcome {
     Expired,
     /// Neither its owner nor a taxpayer of its tax id is here.
     NoOwner,
+    /// The backup is of another tenant that is here too.
+    AnotherTenant,
 }
 
 /// One credential of a backup.
@@ -67,12 +71,19 @@ pub struct How {
     pub replace: bool,
 }
 
-/// All credentials of the tenant that have their keys, or one, as a file under `passphrase`.
+/// All credentials of the tenant that have their keys, or one, as a file under `passphrase`; how many they are.
+/// Whoever hands it on appends the entry.
+pub(crate) async fn file(app: &App, scope: &Scope, passphrase: &Secret, one: Option<CredentialId>) -> AppResult<(Vec<u8>, usize)> {
+    let file = app.vault.back_up(scope, passphrase, one, app.clock.wall()).await?;
+    let credentials = file.iter().filter(|it| **it == b'\n').count().saturating_sub(3);
+    Ok((file, credentials))
+}
+
+/// The same for whoever holds the host, with its entry.
 pub async fn make(app: &App, scope: &Scope, passphrase: &Secret, one: Option<CredentialId>) -> AppResult<Vec<u8>> {
     let now = Moment::now(app, scope);
-    let file = app.vault.back_up(scope, passphrase, one, now.wall).await?;
+    let (file, credentials) = file(app, scope, passphrase, one).await?;
     let object = one.map_or_else(|| scope.tenant().to_string(), |it| it.to_string());
-    let credentials = file.iter().filter(|it| **it == b'\n').count().saturating_sub(3);
     let event = entry(&now, "vault.backup", &object, "made").field("credentials", credentials);
     let mut tx = app.store.begin(scope).await?;
     tx.append(event, None).await?;
@@ -84,8 +95,10 @@ pub async fn make(app: &App, scope: &Scope, passphrase: &Secret, one: Option<Cre
 pub async fn restore(app: &App, scope: &Scope, passphrase: &Secret, file: &[u8], how: How) -> AppResult<Vec<RestoredItem>> {
     let now = Moment::now(app, scope);
     let mut told = Vec::new();
-    for item in app.vault.open_backup(scope, passphrase, file, now.wall).await? {
-        told.push(one(app, scope, &now, item, how).await?);
+    let items = app.vault.open_backup(scope, passphrase, file, now.wall).await?;
+    let is_anothers = is_anothers(app, scope, file).await?;
+    for item in items {
+        told.push(if is_anothers { anothers(&item) } else { one(app, scope, &now, item, how).await? });
     }
     if !how.dry_run {
         let brought = told.iter().filter(|it| matches!(it.outcome, Outcome::New | Outcome::Replaced)).count();
@@ -95,6 +108,31 @@ pub async fn restore(app: &App, scope: &Scope, passphrase: &Secret, file: &[u8],
         tx.commit().await?;
     }
     Ok(told)
+}
+
+/// Whether the backup is of another tenant that is here: its keys are not brought into this one, whoever knows
+/// the passphrase. A tenant that is not here any more, or never was, is no obstacle: so an installation moves.
+async fn is_anothers(app: &App, scope: &Scope, file: &[u8]) -> AppResult<bool> {
+    let Some(of) = fedatario_vault::backup_tenant(file).filter(|it| *it != scope.tenant()) else { return Ok(false) };
+    let tenants = app.system.tenants(&SystemScope::for_this_process()).await?;
+    Ok(tenants.iter().any(|(id, _)| *id == of))
+}
+
+fn anothers(item: &Restorable) -> RestoredItem {
+    RestoredItem { outcome: Outcome::AnotherTenant, ..described(item) }
+}
+
+fn described(item: &Restorable) -> RestoredItem {
+    let certificate = &item.sealed.certificate;
+    RestoredItem {
+        was: item.was.clone(),
+        name: certificate.name().to_owned(),
+        number: certificate.number().to_owned(),
+        kind: item.sealed.kind.text(),
+        not_after: certificate.not_after().to_string(),
+        outcome: Outcome::NoOwner,
+        credential: None,
+    }
 }
 
 /// Where a credential would go, and what is there.
@@ -109,16 +147,7 @@ struct Home {
 async fn one(app: &App, scope: &Scope, now: &Moment, item: Restorable, how: How) -> AppResult<RestoredItem> {
     let home = home(app, scope, &item).await?;
     let outcome = judged(now, &item, home.as_ref(), how);
-    let certificate = &item.sealed.certificate;
-    let mut told = RestoredItem {
-        was: item.was.clone(),
-        name: certificate.name().to_owned(),
-        number: certificate.number().to_owned(),
-        kind: item.sealed.kind.text(),
-        not_after: certificate.not_after().to_string(),
-        outcome,
-        credential: None,
-    };
+    let mut told = RestoredItem { outcome, ..described(&item) };
     let Some(home) = home else { return Ok(told) };
     match outcome {
         Outcome::Same => told.credential = home.current.map(|it| it.id.to_string()),
@@ -132,12 +161,16 @@ async fn one(app: &App, scope: &Scope, now: &Moment, item: Restorable, how: How)
 
 fn judged(now: &Moment, item: &Restorable, home: Option<&Home>, how: How) -> Outcome {
     let Some(home) = home else { return Outcome::NoOwner };
-    let certificate = item.sealed.certificate.der();
+    let certificate = &item.sealed.certificate;
+    let was_in_use = matches!(item.state, State::Active | State::Blocked);
+    let is_here = |it: &CredentialRow| it.certificate == certificate.der();
     match &home.current {
-        Some(current) if current.certificate == certificate => Outcome::Same,
-        _ if !matches!(item.state, State::Active | State::Blocked) => Outcome::Resting,
-        _ if now.wall > item.sealed.certificate.not_after() => Outcome::Expired,
+        // With `replace` it is brought again: that its row is here does not say that its key still opens.
+        Some(current) if is_here(current) && !(how.replace && was_in_use) => Outcome::Same,
+        _ if !was_in_use => Outcome::Resting,
+        _ if now.wall > certificate.not_after() => Outcome::Expired,
         None => Outcome::New,
+        Some(current) if !is_here(current) && current.not_before > certificate.not_before() => Outcome::Newer,
         Some(_) if how.replace => Outcome::Replaced,
         Some(_) => Outcome::Conflict,
     }

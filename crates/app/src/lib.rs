@@ -22,6 +22,7 @@ pub mod lookups;
 pub mod mail;
 pub mod model;
 pub mod ports;
+pub mod releases;
 pub mod replay;
 pub mod revision;
 pub mod settings;

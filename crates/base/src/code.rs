@@ -166,6 +166,8 @@ codes! {
     RootKeyWrong = "root_key_wrong", 503, Usage, Installation, false;
     SignerUnavailable = "signer_unavailable", 503, Later, Installation, true;
     BackupBroken = "backup_broken", 422, Usage, Caller, false;
+    BackupsOff = "backups_off", 403, Usage, Caller, false;
+    BackupState = "backup_state", 409, Usage, Caller, false;
     SealBroken = "seal_broken", 500, Finding, Installation, false;
     CredentialMissing = "credential_missing", 404, Usage, Caller, false;
     CredentialBlocked = "credential_blocked", 409, Refused, Authority, false;

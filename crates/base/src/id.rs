@@ -145,6 +145,8 @@ ids! {
     GrantId = "grt";
     /// A notice of the end of a certificate.
     NoticeId = "ntc";
+    /// A backup of key material that was asked for.
+    BackupId = "vbk";
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ passkey_origin = At the address of this installation there are no passkeys: they
 too_many_attempts = There were too many failed attempts; there is a wait.
     .fix = Wait as Retry-After says. From a machine that you signed in from before, send its `device_token`: its wait is its own.
     .example = Retry-After: 30
-busy = Too many people are signing in at once.
+busy = Too much of this is going on at once.
     .fix = Repeat after what Retry-After says.
     .example = Retry-After: 4
 
@@ -329,6 +329,12 @@ signer_unavailable = The signer, which runs in a process of its own, does not an
 backup_broken = The backup does not open: the passphrase is not its own, or the file was altered or cut.
     .fix = Use the passphrase it was made with; if that is the right one, take another copy of the file.
     .example = fedatario vault restore backup.txt --passphrase-file passphrase.txt --dry-run
+backups_off = This organisation does not let its keys out, not even encrypted.
+    .fix = Whoever administers the organisation allows it first, with a second factor; then a backup is asked for and another person approves it.
+    .example = PUT /api/vault/policy with backups set to true
+backup_state = The backup of keys is in no state that allows this: it still waits, was downloaded, was called off or lapsed.
+    .fix = Look which state it is in; if it was downloaded, called off or has lapsed, ask for another.
+    .example = GET /api/vault/backups
 seal_broken = Something sealed does not open: it was altered, or it lies in another's place.
     .fix = Do not overwrite it; restore the piece that the detail names from a backup and tell whoever operates the system.
     .example = fedatario audit verify
@@ -1411,6 +1417,12 @@ cli-explain--slug = Error code, as key_password
 
 # What notices by mail say of second factors.
 mail-from-elsewhere = Another organisation of that person
+mail-export-asked = asked for
+mail-export-approved = approved
+mail-export-called-off = called off
+mail-export-taken = downloaded
+mail-export-allowed = allowed from now on
+mail-export-forbidden = forbidden from now on
 mail-certificate-day = ends in a day
 mail-certificate-days = ends in { $days } days
 mail-certificate-over = has ended

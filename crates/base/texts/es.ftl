@@ -162,7 +162,7 @@ passkey_origin = En la dirección de esta instalación no hay llaves de acceso: 
 too_many_attempts = Hubo demasiados intentos fallidos; hay que esperar.
     .fix = Espere lo que dice Retry-After. Desde un equipo con el que ya entró, mande su `device_token` y la espera es aparte.
     .example = Retry-After: 30
-busy = Hay demasiadas personas entrando a la vez.
+busy = Hay demasiado de esto en curso a la vez.
     .fix = Repita después de lo que dice Retry-After.
     .example = Retry-After: 4
 
@@ -329,6 +329,12 @@ signer_unavailable = El firmante, que corre en su propio proceso, no responde; n
 backup_broken = El respaldo no se abre: la frase no es la suya, o el archivo fue alterado o está incompleto.
     .fix = Use la frase con la que se hizo; si es la correcta, tome otra copia del archivo.
     .example = fedatario vault restore respaldo.txt --passphrase-file frase.txt --dry-run
+backups_off = Esta organización no permite que sus llaves salgan, ni cifradas.
+    .fix = Quien administra la organización lo permite antes, con su segundo factor; luego se pide la copia y otra persona la aprueba.
+    .example = PUT /api/vault/policy con backups en true
+backup_state = La copia de llaves no está en un estado que permita esto: aún espera, ya se descargó, se canceló o venció.
+    .fix = Mire en qué estado está; si ya se descargó, se canceló o venció, pida otra.
+    .example = GET /api/vault/backups
 seal_broken = Algo guardado bajo llave no se abre: fue alterado o está en el lugar de otro.
     .fix = No lo sobrescriba; recupere de un respaldo la pieza que nombra el detalle y avise a quien opera el sistema.
     .example = fedatario audit verify
@@ -1411,6 +1417,12 @@ cli-explain--slug = Código de error, como key_password
 
 # Lo que dicen los avisos por correo de los segundos factores.
 mail-from-elsewhere = Otra organización de esa persona
+mail-export-asked = pedida
+mail-export-approved = aprobada
+mail-export-called-off = cancelada
+mail-export-taken = descargada
+mail-export-allowed = permitida de ahora en adelante
+mail-export-forbidden = prohibida de ahora en adelante
 mail-certificate-day = vence en un día
 mail-certificate-days = vence en { $days } días
 mail-certificate-over = ya venció

@@ -6,11 +6,13 @@ use crate::house::{Opening, Premises};
 use crate::present::Screen;
 use crate::signals::Stop;
 use crate::{hygiene, roots};
+use fedatario_app::called::{self, Called, Sealed};
 use fedatario_app::custody;
 use fedatario_app::ports::System as _;
 use fedatario_base::Code;
 use fedatario_base::code::Exit;
-use fedatario_signer::{Client, Identity, Served, Timeouts};
+use fedatario_signer::call::Work;
+use fedatario_signer::{Call, Client, Identity, Origin, Served, Timeouts, Within};
 use fedatario_vault::{KeyClass, RemoteSigner};
 use serde_json::json;
 use std::path::Path;
@@ -37,7 +39,24 @@ pub fn remote() -> Result<Option<Arc<dyn RemoteSigner>>, Failure> {
         return Err(bad(format!("{URL} is set: this process is not to hold the keys of the signer")));
     }
     check()?;
-    Ok(Some(Arc::new(Client::new(address, &identity()?, Timeouts::default())?)))
+    Ok(Some(Arc::new(Client::new(address, &identity()?, Timeouts::default())?.telling(Arc::new(asking)))))
+}
+
+/// The call under way here, as it goes over.
+fn asking() -> Option<Call> {
+    let called = called::now()?;
+    let origin = called.origin.map(|Sealed { tenant, bytes, digest }| Origin { tenant, bytes, digest });
+    Some(Call { request: called.request, origin })
+}
+
+/// Entries of the signer name the call that asked.
+struct Calls;
+
+impl Within for Calls {
+    fn within<'a>(&self, call: Call, work: Work<'a>) -> Work<'a> {
+        let origin = call.origin.map(|Origin { tenant, bytes, digest }| Sealed { tenant, bytes, digest });
+        Box::pin(called::within(Called { request: call.request, origin }, work))
+    }
 }
 
 /// Two processes that write one file would each wait for the other: refused before anything is opened.
@@ -66,7 +85,7 @@ pub async fn serve(globals: &crate::cli::Globals, listen: &str, screen: &Screen)
     let address = listener.local_addr().map_err(|error| Failure::internal(error.to_string()))?;
     screen.say("cli-signer-serving", &[("address", address.to_string())]);
     screen.result(&json!({ "signer": format!("tls://{address}") }));
-    let served = Served { vault: premises.app.vault.clone(), clock: premises.app.clock.clone() };
+    let served = Served { vault: premises.app.vault.clone(), clock: premises.app.clock.clone(), within: Arc::new(Calls) };
     fedatario_signer::serve(listener, &identity, served, stop.receiver()).await?;
     Ok(Exit::Good)
 }

@@ -38,6 +38,7 @@ templates! {
     CertificateExpiring = "certificate_expiring",
     TenantSuspended = "tenant_suspended",
     TenantDeletion = "tenant_deletion",
+    KeyExport = "key_export",
     Test = "test",
 }
 

@@ -5,6 +5,7 @@
 //! one, which is safe: a signature of the same document is the same signature, each use of a key has its
 //! own entry, and of two sealed credentials only one is stored.
 
+use crate::call::{Asking, WireCall};
 use crate::frame::Frame;
 use crate::identity::{Identity, IdentityError, SIGNER_NAME};
 use crate::wire::{self, Answer, Ask, Part, Question, WireScope};
@@ -50,6 +51,7 @@ pub struct Client {
     connector: TlsConnector,
     timeouts: Timeouts,
     idle: Mutex<Vec<(Stream, Instant)>>,
+    asking: Option<Asking>,
 }
 
 /// Why a question has no answer.
@@ -63,12 +65,18 @@ impl Client {
     /// Over `host:port`, as `identity`.
     pub fn new(address: impl Into<String>, identity: &Identity, timeouts: Timeouts) -> Result<Self, IdentityError> {
         let connector = TlsConnector::from(Arc::new(identity.client()?));
-        Ok(Self { address: address.into(), connector, timeouts, idle: Mutex::default() })
+        Ok(Self { address: address.into(), connector, timeouts, idle: Mutex::default(), asking: None })
+    }
+
+    /// The same, telling the signer by which call it is asked.
+    pub fn telling(self, asking: Asking) -> Self {
+        Self { asking: Some(asking), ..self }
     }
 
     async fn ask(&self, scope: Option<&Scope>, ask: Ask, parts: Vec<Part>) -> Result<(Answer, Vec<Part>), VaultError> {
         let is_delicate = ask.is_delicate();
-        let question = Question { scope: scope.map(WireScope::of), ask };
+        let call = self.asking.as_ref().and_then(|it| it()).map(|it| WireCall::of(&it));
+        let question = Question { scope: scope.map(WireScope::of), call, ask };
         let frame = wire::frame(&question, parts).ok_or(VaultError::Crypto("a question that cannot be written"))?;
         let answer = self.exchange(&frame, is_delicate).await?;
         let head: Answer = serde_json::from_slice(&answer.head).map_err(|_| strange())?;

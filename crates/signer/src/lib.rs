@@ -11,12 +11,14 @@
 //!
 //! It leaves to the vault: who may, what is signed, and what is written of it.
 
+pub mod call;
 mod client;
 pub mod frame;
 pub mod identity;
 mod server;
 mod wire;
 
+pub use call::{Call, Origin, Within};
 pub use client::{Client, Timeouts};
 pub use identity::{Identity, IdentityError};
 pub use server::{Served, serve};

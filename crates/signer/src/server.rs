@@ -4,6 +4,7 @@
 //! Everything is bounded: handshakes, waits, connections, frames. A connection that carried a password is
 //! closed behind its answer. What began before the end was told is answered first.
 
+use crate::call::{Call, Within};
 use crate::frame::{Frame, first_byte};
 use crate::identity::{Identity, IdentityError};
 use crate::wire::{self, Answer, Ask, Part, Question};
@@ -39,6 +40,8 @@ pub struct Served {
     pub vault: Arc<Vault>,
     /// Its own clock: nobody outside says what time it is.
     pub clock: Arc<dyn Clock>,
+    /// How entries come to name the call that asks.
+    pub within: Arc<dyn Within>,
 }
 
 /// Serves until it is told to stop.
@@ -111,13 +114,28 @@ async fn answer(served: &Served, frame: Frame) -> (Option<Frame>, bool) {
     };
     let keeps = !question.ask.is_delicate();
     let scope = question.scope.as_ref().map(|it| it.scope());
-    let answered = match (question.ask, scope) {
-        (Ask::Alive, _) => Ok((Answer::Done, Vec::new())),
-        (ask, Some(Some(scope))) => act(served, &scope, ask, frame.parts).await,
+    let call = question.call.as_ref().map(|it| it.call());
+    let answered = match (question.ask, scope, call) {
+        (Ask::Alive, ..) => Ok((Answer::Done, Vec::new())),
+        (ask, Some(Some(scope)), None) => act(served, &scope, ask, frame.parts).await,
+        (ask, Some(Some(scope)), Some(Some(call))) => act_within(served, call, &scope, ask, frame.parts).await,
         _ => Err(broken()),
     };
     let (head, parts) = answered.unwrap_or_else(|error| (wire::refusal(&error), Vec::new()));
     (wire::frame(&head, parts), keeps)
+}
+
+async fn act_within(
+    served: &Served,
+    call: Call,
+    scope: &Scope,
+    ask: Ask,
+    parts: Vec<Part>,
+) -> Result<(Answer, Vec<Part>), VaultError> {
+    let mut answered = None;
+    let work = Box::pin(async { answered = Some(act(served, scope, ask, parts).await) });
+    served.within.within(call, work).await;
+    answered.unwrap_or_else(|| Err(broken()))
 }
 
 async fn act(served: &Served, scope: &Scope, ask: Ask, parts: Vec<Part>) -> Result<(Answer, Vec<Part>), VaultError> {

@@ -3,6 +3,7 @@
 //! Heads are JSON and closed: a field that this side does not know is an error. Nothing secret is in a
 //! head; files, passwords, documents and sealed objects are parts.
 
+use crate::call::WireCall;
 use crate::frame::Frame;
 use fedatario_base::id::{ApiKeyId, CredentialId, JobId, TenantId, UserId};
 use fedatario_base::scope::Actor;
@@ -25,6 +26,9 @@ pub(crate) type Part = Zeroizing<Vec<u8>>;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     pub(crate) scope: Option<WireScope>,
+    /// By which call; none where it is by none, and from whoever does not know of calls yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) call: Option<WireCall>,
     pub(crate) ask: Ask,
 }
 

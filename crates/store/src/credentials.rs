@@ -155,12 +155,14 @@ impl Credentials for SqlTx {
     async fn promote_credential(&mut self, id: CredentialId, now: Timestamp, keep_until: Timestamp) -> Stored<()> {
         let found = self.credential(id).await?;
         let waits_or_rests = |it: &CredentialRow| matches!(it.state, CredentialState::Next | CredentialState::Replaced);
-        let Some(it) = found.filter(waits_or_rests) else { return Err(self.work.fall(StoreError::NotFound)) };
+        let Some(it) = found.filter(|it| waits_or_rests(it) && it.reason.is_none()) else {
+            return Err(self.work.fall(StoreError::NotFound));
+        };
         self.retire(it.owner, it.kind, &[CredentialState::Active, CredentialState::Blocked], [now, keep_until]).await?;
         let changed = run!(
             self.work,
-            "update credentials set state = 'active', activate_ms = null, replaced_ms = null, keep_until_ms = null, reason = null \
-             where tenant_id = $1 and id = $2 and state in ('next', 'replaced')",
+            "update credentials set state = 'active', activate_ms = null, replaced_ms = null, keep_until_ms = null \
+             where tenant_id = $1 and id = $2 and state in ('next', 'replaced') and reason is null",
             self.tenant,
             id.0,
         )?;

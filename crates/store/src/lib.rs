@@ -33,6 +33,7 @@ mod presence;
 mod reach;
 mod read;
 mod registry;
+mod releases;
 mod replays;
 mod schedules;
 mod sessions;

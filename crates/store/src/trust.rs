@@ -62,7 +62,7 @@ impl Revocations for SqlTx {
     async fn credentials_bearing(&mut self, certificate: &[u8]) -> Stored<Vec<CredentialRow>> {
         list!(
             self.work,
-            "select * from credentials where tenant_id = $1 and certificate = $2 and state in ('active', 'blocked', 'next') \
+            "select * from credentials where tenant_id = $1 and certificate = $2 and state <> 'destroyed' \
              order by id",
             self.tenant,
             certificate,
@@ -73,7 +73,7 @@ impl Revocations for SqlTx {
         let rows: Vec<Read<Der>> = fetch!(
             self.work,
             fetch_all,
-            "select distinct c.certificate from credentials c where c.tenant_id = $1 and c.state in ('active', 'next') \
+            "select distinct c.certificate from credentials c where c.tenant_id = $1 and c.state in ('active', 'next', 'replaced') \
              and not exists (select 1 from revocations r where r.tenant_id = $1 and r.certificate = c.certificate and r.due_ms > $2) \
              limit $3",
             self.tenant,

@@ -32,6 +32,9 @@ const PAGE: u32 = 500;
 /// No key has this version, so that every credential that still has its key is found.
 const NO_VERSION: u32 = 0;
 
+/// Bytes of the first line at most: four short words and an instant.
+const HEAD_BYTES_AT_MOST: usize = 256;
+
 const MAGIC: &str = "fedatario-vault-backup";
 const FORMAT: &str = "1";
 /// The key of a backup has one version.
@@ -143,6 +146,13 @@ impl Vault {
         }
         Ok(all)
     }
+}
+
+/// Whose backup a file says it is. What it says is bound to everything in it, so that it is true of a file
+/// that opens ([`Vault::open_backup`]), and of no other.
+pub fn backup_tenant(file: &[u8]) -> Option<TenantId> {
+    let line = file.get(..file.len().min(HEAD_BYTES_AT_MOST))?.split(|it| *it == b'\n').next()?;
+    std::str::from_utf8(line).ok()?.split(' ').nth(2)?.parse().ok()
 }
 
 /// A fresh key of a passphrase; what is too short to protect a key is the caller's mistake.

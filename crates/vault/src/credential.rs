@@ -5,13 +5,12 @@
 //! does not open.
 
 use crate::envelope::{self, Binding, KeyBytes};
-use crate::{CredentialKind, CredentialRow, CredentialState, Handed, KeyUse, Owner, Vault, VaultError};
+use crate::{CredentialKind, CredentialRow, CredentialState, Handed, KeyUse, Owner, Turns, Vault, VaultError};
 use aws_lc_rs::digest;
 use fedatario_base::id::CredentialId;
 use fedatario_base::{Permission, Scope};
 use fedatario_credentials::{Certificate, CredentialError, Kind, Pair, Purpose};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The data key of a credential has one version: rotation re-wraps it and never changes it.
@@ -79,7 +78,7 @@ impl Vault {
         if let Some(signer) = self.remote() {
             return signer.take_in(scope, handed, id).await;
         }
-        let pair = opened(handed).await?;
+        let pair = opened(handed, self.opening()).await?;
         let kind = kind_of(pair.certificate())?;
         if now > pair.certificate().not_after() {
             pair.certificate().check_valid_at(now)?;
@@ -193,7 +192,13 @@ impl Vault {
 
 /// Keys that are opened at once: each takes a core for as long as its file says.
 const OPENING_AT_MOST: usize = 2;
-static OPENING: Semaphore = Semaphore::const_new(OPENING_AT_MOST);
+/// Who may wait for that: some seconds' work, at a second for the costliest file that is read.
+const WAITING_AT_MOST: usize = 16;
+
+/// Turns at opening keys.
+pub(crate) fn opening() -> Turns {
+    Turns::new(OPENING_AT_MOST, WAITING_AT_MOST)
+}
 
 /// Bytes of stack that are overwritten when a key was opened: the libraries that derive keys from passwords
 /// leave them in frames that are no type of ours, and the thread lives on.
@@ -208,12 +213,13 @@ fn scrub_stack() {
 }
 
 /// Opened on a thread that nobody waits for; what was handed in is wiped there.
-async fn opened(handed: Handed) -> Result<Pair, VaultError> {
-    let _turn = OPENING.acquire().await.map_err(|_| VaultError::Crypto("no key is opened any more"))?;
+async fn opened(handed: Handed, turns: &Turns) -> Result<Pair, VaultError> {
+    let turn = turns.take().await.ok_or(VaultError::Busy)?;
     let opening = tokio::task::spawn_blocking(move || {
         let pair = handed.open();
         drop(handed);
         scrub_stack();
+        drop(turn);
         pair
     });
     Ok(opening.await.map_err(|_| VaultError::Crypto("the opening of a key was cut off"))??)

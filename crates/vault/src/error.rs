@@ -71,6 +71,9 @@ pub enum VaultError {
     /// A passphrase that protects nothing.
     #[error("the passphrase is shorter than 12 bytes")]
     PassphraseShort,
+    /// So many keys are being opened that no more can wait.
+    #[error("too many keys are being opened")]
+    Busy,
     /// A port failed.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -97,6 +100,7 @@ impl VaultError {
             Self::SignerUnavailable(_) => Code::SignerUnavailable,
             Self::PassphraseShort => Code::PasswordShort,
             Self::BackupBroken => Code::BackupBroken,
+            Self::Busy => Code::Busy,
             Self::Port(error) => error.code(),
         }
     }

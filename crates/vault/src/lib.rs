@@ -39,8 +39,9 @@ mod rotate;
 mod seal;
 mod sha1;
 mod standing;
+mod turns;
 
-pub use backup::{MAX_BACKUP_BYTES, Restorable};
+pub use backup::{MAX_BACKUP_BYTES, Restorable, backup_tenant};
 pub use credential::SealedCredential;
 pub use error::VaultError;
 pub use handed::{Files, Handed};
@@ -55,6 +56,7 @@ pub use root::RootKeys;
 pub use rotate::{MAX_BATCH, Planned, Progress, RotationPlan};
 pub use seal::{Sealed, require_state, seal_with};
 pub use standing::{KeyStanding, Standing};
+pub use turns::{COME_BACK, Turn, Turns};
 
 use std::sync::Arc;
 
@@ -66,6 +68,7 @@ pub struct Vault {
     tenant_keys: Arc<dyn TenantKeys>,
     credentials: Arc<dyn CredentialStore>,
     opened: opened::OpenedKeys,
+    opening: Turns,
 }
 
 /// Who opens taxpayers' private keys.
@@ -88,6 +91,7 @@ impl Vault {
             tenant_keys,
             credentials,
             opened: opened::OpenedKeys::default(),
+            opening: credential::opening(),
         }
     }
 
@@ -99,7 +103,13 @@ impl Vault {
         credentials: Arc<dyn CredentialStore>,
     ) -> Self {
         let hands = Hands::Here(Arc::new(signer));
-        Self { house: house.map(Arc::new), hands, tenant_keys, credentials, opened: opened::OpenedKeys::default() }
+        let opened = opened::OpenedKeys::default();
+        Self { house: house.map(Arc::new), hands, tenant_keys, credentials, opened, opening: credential::opening() }
+    }
+
+    /// Turns at opening files that passwords protect, for whoever opens one outside of the vault.
+    pub fn opening(&self) -> &Turns {
+        &self.opening
     }
 
     /// The same, with keys of their own for the class signer.

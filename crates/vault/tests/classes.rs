@@ -141,3 +141,68 @@ async fn whole_pages_of_broken_rows_hold_up_nobody() {
     assert_eq!(vault.rewrap_data_keys(&scope).await.unwrap(), Progress { moved: 20, broken: 600, behind: 600 });
     covers!("vault: whole pages of broken rows do not hold up the sound ones behind them");
 }
+
+/// Kill points: at each of the first re-wraps, and behind the last.
+const POINTS: i64 = 50;
+/// Credentials, and tenants, whose keys are moved: fewer than points, so that every one is died at.
+const MOVED: usize = 49;
+
+#[tokio::test]
+async fn killed_at_any_point_a_rotation_loses_nothing_and_goes_on() {
+    let minted = mint(Kind::Fiel);
+    for point in 0..POINTS {
+        let memory = Arc::new(Memory::default());
+        let (vault, mine) = (split(&memory), scope(0));
+        let mut ids = Vec::new();
+        for _ in 0..MOVED {
+            ids.push(admitted(&vault, &memory, &mine, &minted).await.id);
+        }
+        let plan = vault.plan_tenant_key(&mine).await.unwrap();
+        assert_eq!(Some(vault.rotate_tenant_key(&mine).await.unwrap()), plan.makes);
+        let stalling = Stalling::after(memory.clone(), point);
+        let doomed = Vault::new(roots(ROOT_1), stalling.clone(), stalling.clone()).with_signer_keys(roots(SIGNER_1));
+        tokio::select! {
+            biased;
+            outcome = doomed.rewrap_data_keys(&mine) => assert_eq!(point, MOVED as i64, "it was to be killed: {outcome:?}"),
+            () = stalling.stalled.notified() => {}
+        }
+        let moved = u64::try_from(point).unwrap();
+        for id in [ids[0], ids[MOVED / 2], ids[MOVED - 1]] {
+            assert_eq!(signs(&vault, &mine, id).await, Ok(()), "everything opens, moved or not, at {point}");
+        }
+        let rest = vault.plan_tenant_key(&mine).await.unwrap();
+        assert_eq!(rest.moves(), if moved == plan.moves() { plan.moves() } else { plan.moves() - moved }, "at {point}");
+        assert_eq!(rest.makes, (moved == plan.moves()).then_some(3), "no further version while anything is behind");
+        let done = vault.rewrap_data_keys(&mine).await.unwrap();
+        assert_eq!(done, Progress { moved: plan.moves() - moved, broken: 0, behind: 0 }, "at {point}");
+        assert_eq!(signs(&vault, &mine, ids[MOVED / 2]).await, Ok(()));
+    }
+    covers!("vault: killed at each of fifty points a rotation loses nothing, opens everything, and goes on where it stopped");
+}
+
+#[tokio::test]
+async fn killed_at_any_point_a_new_root_key_loses_nothing_and_goes_on() {
+    let system = SystemScope::for_this_process();
+    let minted = mint(Kind::Fiel);
+    let (memory, tenants) = (Arc::new(Memory::default()), (0..MOVED as i64).map(scope).collect::<Vec<_>>());
+    let vault = split(&memory);
+    let mut ids = Vec::new();
+    for tenant in &tenants {
+        ids.push(admitted(&vault, &memory, tenant, &minted).await.id);
+    }
+    let rotating = || roots(SIGNER_1_2);
+    for left in (1..=MOVED as u64).rev() {
+        let stalling = Stalling::after(memory.clone(), 1);
+        let doomed = Vault::new(roots(ROOT_1), stalling.clone(), stalling.clone()).with_signer_keys(rotating());
+        tokio::select! {
+            biased;
+            outcome = doomed.rewrap_tenant_keys(&system, KeyClass::Signer) => assert_eq!(left, 1, "it was to be killed: {outcome:?}"),
+            () = stalling.stalled.notified() => {}
+        }
+        let now = Vault::new(roots(ROOT_1), memory.clone(), memory.clone()).with_signer_keys(rotating());
+        assert_eq!(now.roots_behind(&system, KeyClass::Signer).await.unwrap(), left - 1, "one a life");
+        let place = usize::try_from(left).unwrap() - 1;
+        assert_eq!(signs(&now, &tenants[place], ids[place]).await, Ok(()));
+    }
+    covers!("vault: killed after every single key a new root key loses nothing, and each life goes on where the last one stopped");
+}

@@ -307,6 +307,11 @@ pub const BULLETS: &[Bullet] = &[
         "Certificates go in, wait, are replaced, put back, destroyed; refused for their exact reason; imported by the hundred; a person's own are theirs",
         &["api: a certificate", "api: of two certificates", "api: certificates are let in", "api: a person's own certificate"],
     ),
+    bullet(
+        TOLD,
+        "Keys are opened by turns: some at once, some in a queue, the rest told when to come back; lists that are cut say so",
+        &["vault: some open keys", "api: a certificate that finds", "api: certificates in use that"],
+    ),
     bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
     bullet(TOLD, "Every published event is told somewhere", &["webhooks: every event"]),
     bullet(
@@ -685,7 +690,26 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         CUSTODY,
         "Two classes of root key, rotations that are rehearsed, credentials carried out and back under a passphrase",
-        &["vault: what leads", "vault: credentials that a key", "vault: a rehearsal", "vault: a backup", "vault: a flipped byte"],
+        &[
+            "vault: what leads",
+            "vault: credentials that a key",
+            "vault: a rehearsal",
+            "vault: killed at",
+            "vault: killed after",
+            "vault: a backup",
+            "vault: a flipped byte",
+        ],
+    ),
+    bullet(
+        CUSTODY,
+        "Key material leaves over HTTP under two persons with fresh factors, once, told to whoever could object; whoever is alone waits a day; each credential that comes back has its outcome",
+        &[
+            "vault: key material leaves",
+            "vault: whoever is alone",
+            "vault: every credential of a backup",
+            "vault: at the shell a backup",
+            "vault: with the root key",
+        ],
     ),
     bullet(
         PROVEN,

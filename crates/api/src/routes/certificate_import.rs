@@ -30,6 +30,7 @@ pub fn routes() -> Routes {
         Operation::post("/api/certificates/import", "certificates.import", "Lets many certificates in at once")
             .needs(Permission::CredentialUpload)
             .step_up()
+            .delicate()
             .body_at_most(IMPORT_BYTES)
             .audits("credential.admitted")
             .refuses(&[Code::JsonMalformed, Code::BodyTooLarge])
@@ -85,11 +86,7 @@ impl Line {
             _ => return Err(Code::FieldInvalid),
         };
         let taxpayer = self.taxpayer.map(|it| it.parse::<TaxpayerId>().map_err(|_| Code::IdFormat)).transpose()?;
-        let place = match (taxpayer, self.register) {
-            (Some(id), _) => Place::Taxpayer(id),
-            (None, true) => Place::Registered,
-            (None, false) => Place::Found,
-        };
+        let place = Place::of(taxpayer, self.register);
         let handed = Handed::new(files, Secret::new(self.password.as_bytes()));
         Ok(Asked { handed, name: self.name, place, activate: self.activate_at, delegated: self.delegated })
     }

@@ -179,7 +179,7 @@ pub struct ListedView {
     kind: &'static str,
     /// `active`, `next`, `replaced`, `blocked` or `destroyed`.
     state: &'static str,
-    /// Why it is blocked, in the authority's code.
+    /// Why it is blocked, or may not be put into use: the authority's code, or one of ours.
     reason: Option<String>,
     /// Whose it is; null for a personal one.
     taxpayer: Option<String>,
@@ -258,6 +258,8 @@ pub struct Listing {
     pub success: bool,
     /// Newest first.
     pub certificates: Vec<ListedView>,
+    /// Whether there are older ones that are not told here.
+    pub more: bool,
 }
 
 fn certificate(row: &CredentialRow) -> Result<Certificate, ApiError> {

@@ -11,7 +11,7 @@ use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
 use fedatario_app::certificates::{self, Asked, Files, Handed, Place};
-use fedatario_app::model::{CredentialFilter, CredentialKind, CredentialState, SignatureConfig, SignatureMode};
+use fedatario_app::model::{CredentialFilter, CredentialKind, CredentialRow, CredentialState, SignatureConfig, SignatureMode};
 use fedatario_base::id::{CredentialId, TaxpayerId};
 use fedatario_base::{Code, Permission, Scope};
 use jiff::Timestamp;
@@ -35,39 +35,40 @@ pub(super) const UPLOAD_CODES: &[Code] = &[
     Code::CertificateName,
     Code::TaxpayerRequired,
     Code::EnvironmentMismatch,
+    Code::CertificateChain,
+    Code::CertificateRevoked,
     Code::StoreConflict,
+    Code::Busy,
 ];
+
+/// An upload under one of its two addresses.
+fn uploading(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation::post(path, id, summary)
+        .needs(Permission::CredentialUpload)
+        .step_up()
+        .body_at_most(FORM_BYTES)
+        .audits("credential.admitted")
+        .refuses(UPLOAD_CODES)
+        .notes(
+            "`file` and `password` for a `.p12` or `.pfx`; `cer`, `key` and `password` for what SAT hands out. Without `taxpayer` it \
+             is that of the tax id in the certificate, else the tenant's only one. A cédula signs for an RNC when `delegated` is \
+             `true`, or as long as the certificate that this one renews did. With `activateAt` it waits for that instant. The former \
+             one's key rests for 30 days, in which it can be put back. The same certificate again changes nothing.",
+        )
+}
 
 /// The operations of this module.
 pub fn routes() -> Routes {
-    let upload_notes = "`file` and `password` for a `.p12` or `.pfx`; `cer`, `key` and `password` for what SAT hands out. Without \
-         `taxpayer` it is that of the tax id in the certificate, else the tenant's only one. A cédula signs for an RNC when \
-         `delegated` is `true`, or when the certificate that this one renews did. With `activateAt` it waits for that instant. \
-         The former one's key rests for 30 days, in which it can be put back. The same certificate again changes nothing.";
     Routes::of("certificates")
+        .add(uploading("/api/certificates/upload", "certificates.upload", "Puts a taxpayer's certificate into use"), upload)
         .add(
-            Operation::post("/api/certificates/upload", "certificates.upload", "Puts a taxpayer's certificate into use")
-                .needs(Permission::CredentialUpload)
-                .step_up()
-                .body_at_most(FORM_BYTES)
-                .audits("credential.admitted")
-                .refuses(UPLOAD_CODES)
-                .notes(upload_notes),
-            upload,
-        )
-        .add(
-            Operation::post("/api/tenant/certificates/upload", "tenant.certificates.upload", "The same as `/api/certificates/upload`")
-                .needs(Permission::CredentialUpload)
-                .step_up()
-                .body_at_most(FORM_BYTES)
-                .audits("credential.admitted")
-                .refuses(UPLOAD_CODES)
-                .notes(upload_notes),
+            uploading("/api/tenant/certificates/upload", "tenant.certificates.upload", "The same as `/api/certificates/upload`"),
             upload,
         )
         .add(
             Operation::get("/api/certificates/upload", "certificates.active", "The certificates in use")
-                .needs(Permission::CredentialRead),
+                .needs(Permission::CredentialRead)
+                .notes("At most 500; `more` says that there are others, which `GET /api/certificates?state=active` gives page by page."),
             active,
         )
         .add(
@@ -84,6 +85,7 @@ pub fn routes() -> Routes {
                     Code::CertificateNotYetValid,
                     Code::CertificateName,
                     Code::SessionRequired,
+                    Code::Busy,
                 ])
                 .notes("It becomes what the caller signs with (`signatureMode` `PERSONAL`). Nobody else sees it."),
             simple_upload,
@@ -134,8 +136,15 @@ pub fn routes() -> Routes {
                 .needs(Permission::CredentialUpload)
                 .step_up()
                 .audits("credential.activated")
-                .refuses(&[Code::CertificateState, Code::CertificateExpired, Code::CertificateNotYetValid])
-                .notes("A hand-over brought forward (`credential.activated` in the chain) or a roll-back (`credential.restored`)."),
+                .refuses(&[
+                    Code::CertificateState,
+                    Code::CertificateExpired,
+                    Code::CertificateNotYetValid,
+                    Code::CertificateChain,
+                    Code::CertificateRevoked,
+                ])
+                .notes("A hand-over brought forward (`credential.activated` in the chain) or a roll-back (`credential.restored`). What was \
+                     refused or revoked is not put back."),
             activate,
         )
         .add(
@@ -227,7 +236,7 @@ async fn upload(api: Api, scope: Scope, mut form: Form<Certified>) -> Result<Jso
     let delegated: Option<bool> = parsed(&form, "delegated")?;
     let asked = Asked {
         name: form.text("name").map(str::to_owned),
-        place: taxpayer.map_or(Place::Found, Place::Taxpayer),
+        place: Place::of(taxpayer, false),
         activate,
         delegated: delegated.unwrap_or_default(),
         handed: handed(&mut form)?,
@@ -247,10 +256,16 @@ async fn simple_upload(api: Api, scope: Scope, mut form: Form<Personal>) -> Resu
 /// `GET /api/certificates/upload`
 async fn active(api: Api, scope: Scope) -> Result<Json<Listing>, ApiError> {
     let filter = CredentialFilter { states: vec![CredentialState::Active], ..CredentialFilter::default() };
-    let rows = certificates::page(&api.app, &scope, &filter, None, ACTIVE_AT_MOST).await?;
+    let mut rows = certificates::page(&api.app, &scope, &filter, None, ACTIVE_AT_MOST + 1).await?;
+    let more = rows.len() > ACTIVE_AT_MOST as usize;
+    rows.truncate(ACTIVE_AT_MOST as usize);
+    listing(&api, &rows, more)
+}
+
+fn listing(api: &Api, rows: &[CredentialRow], more: bool) -> Result<Json<Listing>, ApiError> {
     let now = api.app.clock.wall();
     let certificates = rows.iter().map(|it| ListedView::new(it, now)).collect::<Result<_, _>>()?;
-    Ok(Json(Listing { success: true, certificates }))
+    Ok(Json(Listing { success: true, certificates, more }))
 }
 
 /// Which certificates are meant.
@@ -305,9 +320,7 @@ async fn read(api: Api, scope: Scope, At(id): At<CredentialId>) -> Result<Json<L
 /// `GET /api/certificates/{certificate}/history`
 async fn history(api: Api, scope: Scope, At(id): At<CredentialId>) -> Result<Json<Listing>, ApiError> {
     let history = certificates::history(&api.app, &scope, id).await?;
-    let now = api.app.clock.wall();
-    let certificates = history.rows.iter().map(|it| ListedView::new(it, now)).collect::<Result<_, _>>()?;
-    Ok(Json(Listing { success: true, certificates }))
+    listing(&api, &history.rows, history.more)
 }
 
 /// `POST /api/certificates/{certificate}/activate`

@@ -36,6 +36,7 @@ pub mod taxpayers;
 pub mod tenant;
 pub mod trust;
 pub mod vault;
+pub mod vault_backups;
 
 use crate::routing::Catalog;
 
@@ -65,6 +66,7 @@ pub fn all() -> Catalog {
         notices::routes(),
         trust::routes(),
         vault::routes(),
+        vault_backups::routes(),
         published::routes(),
         taxpayers::routes(),
         tenant::routes(),

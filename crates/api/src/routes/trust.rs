@@ -9,6 +9,7 @@ use crate::operation::Operation;
 use crate::problem::ApiError;
 use crate::routing::Routes;
 use fedatario_app::AppError;
+use fedatario_app::certificates::COME_BACK;
 use fedatario_app::trust::model::RevocationState;
 use fedatario_app::trust::{self, Chain, Revocation};
 use fedatario_base::text::say;
@@ -16,13 +17,10 @@ use fedatario_base::{Code, Permission, Scope, Secret};
 use fedatario_credentials::{Certificate, CredentialError, FileKind, IssuerStyle, Pair, PrivateKey, Purpose};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 /// Bytes of a form: an archive of 256 KiB at most, and what surrounds it.
 const FORM_BYTES: usize = 512 << 10;
-/// Files that are opened at once: each takes a core for a while.
-static OPENING: Semaphore = Semaphore::const_new(1);
 /// Seconds of a day.
 const DAY_S: i64 = 24 * 3_600;
 
@@ -33,7 +31,7 @@ pub fn routes() -> Routes {
             .needs(Permission::CredentialRead)
             .idempotency_ignored()
             .body_at_most(FORM_BYTES)
-            .refuses(&[Code::CertificatePassword, Code::CertificateFormat])
+            .refuses(&[Code::CertificatePassword, Code::CertificateFormat, Code::Busy])
             .notes(
                 "Send `file`: a `.p12` or `.pfx` with `password`, a certificate alone, or a certificate with `key` and `password`. \
                  Nothing is stored. What cannot be opened is 400; whatever opens is answered 200, and everything that speaks against it \
@@ -173,13 +171,17 @@ async fn validate(api: Api, asked: Asked, scope: Scope, mut form: Form<Looked>) 
     if password.is_none() && (FileKind::of(file.expose()) == Some(FileKind::Pkcs12) || key.is_some()) {
         return Err(ApiError::field("/password", Code::FieldMissing));
     }
-    let _turn = OPENING.acquire().await.map_err(|error| ApiError::new(Code::Internal).because(error))?;
-    let opening = tokio::task::spawn_blocking(move || open(&file, key.as_ref(), &password.unwrap_or_else(|| Secret::new(""))));
+    // In one queue with uploads: a core that opens a file is a core, whatever becomes of the file.
+    let turn = api.app.vault.opening().take().await.ok_or_else(|| ApiError::new(Code::Busy).retry_after(COME_BACK))?;
+    let opening = tokio::task::spawn_blocking(move || {
+        let opened = open(&file, key.as_ref(), &password.unwrap_or_else(|| Secret::new("")));
+        drop(turn);
+        opened
+    });
     let opened = opening
         .await
         .map_err(|error| ApiError::new(Code::Internal).because(error))?
         .map_err(|error| certificate_views::refused(AppError::from(error)))?;
-    drop(_turn);
     let standing = trust::standing(&api.app, &scope, &opened.certificate).await?;
     let found = reasons(&opened, &standing.chain, &standing.revocation, standing.at);
     let said = |key: &str| say(asked.language, key, &[]);

@@ -2,9 +2,8 @@
 
 use crate::support::Stage;
 use fedatario_api::testing::{TestAnswer, person};
+use fedatario_app::audit_trail::ports::AuditQuestion;
 use fedatario_app::identity::service::NO_TENANT;
-use fedatario_app::model::{CredentialKind, CredentialRow, CredentialState, KeyUse, Owner};
-use fedatario_app::ports::AuditQuestion;
 use fedatario_audit::custody::verify_custody;
 use fedatario_audit::proof::verify_proof;
 use fedatario_audit::{Event, PublicKey, verify_export};
@@ -248,29 +247,8 @@ async fn whoever_is_unknown_is_counted_by_address_and_minute() {
 async fn certificate(scene: &Scene) -> CredentialId {
     let now = scene.stage.clock.wall();
     let taxpayer: TaxpayerId = scene.register("131880738").await.json()["id"].as_str().unwrap().parse().unwrap();
-    let id = CredentialId::fresh(now);
-    let row = CredentialRow {
-        id,
-        owner: Owner::Taxpayer(taxpayer),
-        kind: CredentialKind::Ecf,
-        number: "0123456789".into(),
-        name: "La de pruebas".into(),
-        certificate: vec![0x30, 0x82, 0, 1],
-        not_before: now,
-        not_after: now + jiff::SignedDuration::from_hours(24 * 365),
-        state: CredentialState::Active,
-        reason: None,
-        wrapped_key: id.bytes().to_vec(),
-        key_use: KeyUse::Data,
-        key_version: 1,
-        digest: [7; 32],
-        object: format!("objects/{id}"),
-        activate: None,
-        replaced: None,
-        keep_until: None,
-        uploaded_by: "os:1000".into(),
-        created: now,
-    };
+    let row = crate::trust::row_of(taxpayer, &[0x30, 0x82, 0, 1], now + jiff::SignedDuration::from_hours(24 * 365), now);
+    let id = row.id;
     let mut tx = scene.stage.app.store.begin(&Scope::system(scene.stage.ours)).await.unwrap();
     tx.put_credential(&row, now).await.unwrap();
     tx.commit().await.unwrap();

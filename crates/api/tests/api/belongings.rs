@@ -11,6 +11,7 @@ use fedatario_app::identity::model::{MemberState, Membership, RoleGrant, User, U
 use fedatario_app::identity::program_keys::KeyAsked;
 use fedatario_app::model::*;
 use fedatario_app::ports::Tx;
+use fedatario_app::releases::model::{Backup, BackupState};
 use fedatario_app::revision::model::RunRow;
 use fedatario_app::signing::Grant;
 use fedatario_base::id::*;
@@ -63,6 +64,7 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
     ids.push(grant(tx.as_mut(), now, &seal).await);
     let of_sat = of_sat(tx.as_mut(), &Moment::now(&stage.app, &scope), taxpayer.id).await;
     ids.extend(hooks(tx.as_mut(), now).await);
+    ids.push(backup(tx.as_mut(), now).await);
     for kind in ["sat.verify", "sat.ask"] {
         let (key, payload) = (of_sat[0].clone(), json!({ "id": of_sat[0] }));
         let job = NewJob { kind, key, payload, due: now, run: Some(RUN.into()) };
@@ -75,29 +77,9 @@ async fn rows(stage: &Stage, tenant: TenantId) -> Vec<String> {
 
 /// A seal of SAT, whose key nobody has.
 fn seal(owner: TaxpayerId, now: Timestamp) -> CredentialRow {
-    let id = CredentialId::fresh(now);
-    CredentialRow {
-        id,
-        owner: Owner::Taxpayer(owner),
-        kind: CredentialKind::Csd,
-        number: "30001000000500009999".into(),
-        name: "Sello".into(),
-        certificate: crate::certificates::SEAL.clone(),
-        not_before: now,
-        not_after: "2027-09-01T12:00:00Z".parse().expect("an instant"),
-        state: CredentialState::Active,
-        reason: None,
-        wrapped_key: vec![0; 60],
-        key_use: KeyUse::Data,
-        key_version: 1,
-        digest: [0; 32],
-        object: format!("objects/{id}"),
-        activate: None,
-        replaced: None,
-        keep_until: None,
-        uploaded_by: "system".into(),
-        created: now,
-    }
+    let until = "2027-09-01T12:00:00Z".parse().expect("an instant");
+    let row = crate::trust::row_of(owner, &crate::certificates::SEAL, until, now);
+    CredentialRow { kind: CredentialKind::Csd, number: "30001000000500009999".into(), name: "Sello".into(), ..row }
 }
 
 /// What a program may have signed with it.
@@ -115,6 +97,27 @@ async fn grant(tx: &mut dyn Tx, now: Timestamp, of: &CredentialRow) -> String {
     };
     tx.add_signature_grant(&grant).await.expect("a grant");
     grant.id.to_string()
+}
+
+/// A backup of key material that somebody asked for.
+async fn backup(tx: &mut dyn Tx, now: Timestamp) -> String {
+    let backup = Backup {
+        id: BackupId::fresh(now),
+        state: BackupState::Asked,
+        credential: None,
+        reason: "por si acaso".into(),
+        asked_by: "system".into(),
+        asked: now,
+        due: None,
+        expires: "2027-09-01T12:00:00Z".parse().expect("an instant"),
+        approved_by: None,
+        approved: None,
+        ended_by: None,
+        ended: None,
+        digest: None,
+    };
+    tx.add_backup(&backup).await.expect("a backup");
+    backup.id.to_string()
 }
 
 /// The notice of its end.

@@ -2,10 +2,13 @@
 
 use crate::entries::Scene;
 use fedatario_api::testing::{TestAnswer, person, program};
-use fedatario_app::certificates::Certificates;
+use fedatario_app::certificates::{self, Asked, Certificates, Files, Handed, Place};
+use fedatario_app::hooks::events::EventKind;
+use fedatario_app::hooks::model::EventRow;
 use fedatario_app::jobs::Handler;
+use fedatario_app::model::{CredentialState, Environment, Taxpayer, TaxpayerKind};
 use fedatario_app::ports::{ClaimFilter, System as _};
-use fedatario_base::id::HolderId;
+use fedatario_base::id::{HolderId, TaxpayerId};
 use fedatario_base::{Actor, Clock as _, Permission, Scope, Secret, SystemScope};
 use fedatario_credentials::Kind;
 use fedatario_credentials::mint::{Authority, Country, Minted, Person, Sealer, Subject};
@@ -314,6 +317,11 @@ async fn a_persons_own_certificate_is_theirs_alone() {
     let taken = json!({ "signatureMode": "PERSONAL", "digitalCertificateId": id, "autoSign": true, "notifyOnExpiration": true });
     let put = scene.api.call("PUT".parse().unwrap(), "/api/certificates/signature-config");
     assert_eq!(put.bearer("other").json(&taken).send().await.status, 404, "nobody signs with another's");
+    let end = scene.api.call("DELETE".parse().unwrap(), &format!("/api/certificates/{id}"));
+    assert_eq!(end.bearer("other").send().await.status, 404, "nobody destroys another's");
+    let put = scene.api.post(&format!("/api/certificates/{id}/activate"));
+    assert_eq!(put.bearer("other").send().await.status, 404, "nor puts it into use");
+    assert_eq!(scene.state(&id).await, "active");
     let changed = json!({ "signatureMode": "ORGANIZATION", "autoSign": false, "notifyOnExpiration": false });
     let put = scene.api.call("PUT".parse().unwrap(), "/api/certificates/signature-config");
     assert_eq!(put.bearer("one").json(&changed).send().await.is(200)["autoSign"], json!(false));
@@ -321,6 +329,226 @@ async fn a_persons_own_certificate_is_theirs_alone() {
     let config = scene.api.get("/api/certificates/signature-config").bearer("program").send().await;
     assert_eq!(config.code(), "session_required", "a program has no certificate of its own");
     fedatario_testkit::covers!("api: a person's own certificate is seen and signed with by that person alone");
+}
+
+#[tokio::test]
+async fn somebody_elses_own_certificate_is_not_found_by_any_service() {
+    let scene = Scene::new().await;
+    let archive = own(&scene).await.archive(&[], "firma", &Secret::new(PASSWORD)).expect("an archive");
+    let parts = Parts::new().file("file", &archive).text("password", PASSWORD);
+    let done = scene.sends("/api/certificates/simple-upload", parts).await.is(200);
+    let id = done["certificateId"].as_str().expect("an id").to_owned();
+    let mut other = person(scene.stage.ours, Permission::ALL);
+    let somebody = Actor::User(fedatario_base::id::UserId(uuid::Uuid::from_u128(77)));
+    other.scope = Scope::signed_in(scene.stage.ours, somebody, Permission::of_tenants());
+    scene.door.knows("other", other);
+    scene.door.knows("program", program(scene.stage.ours, Permission::ALL, None));
+    let at = format!("/api/certificates/{id}");
+    let rnc = json!({ "rnc": "131880738" });
+    let person = scene.ids.iter().find(|it| it.starts_with("usr_")).expect("a member");
+    let grant = json!({ "principal": person, "certificate": id, "profile": "plain", "not_after": "2026-12-01T00:00:00Z" });
+    let cases = [
+        ("GET", at.clone(), None),
+        ("GET", format!("{at}/history"), None),
+        ("GET", format!("{at}/delegations"), None),
+        ("POST", format!("{at}/activate"), None),
+        ("POST", format!("{at}/delegations"), Some(&rnc)),
+        ("DELETE", format!("{at}/delegations/131880738"), None),
+        ("DELETE", at.clone(), None),
+    ];
+    for (method, path, body) in &cases {
+        // A program has to prove its factor for a change before anything is looked up.
+        for bearer in ["other", "program"].into_iter().filter(|it| *it == "other" || *method == "GET") {
+            let call = scene.api.call(method.parse().expect("a method"), path).bearer(bearer);
+            let answer = if let Some(body) = body { call.json(body).send().await } else { call.send().await };
+            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "not_found"), "{bearer}: {method} {path}");
+        }
+    }
+    let given = scene.api.post("/api/sign/grants").bearer("other").json(&grant).send().await;
+    assert_eq!((given.status.as_u16(), given.code().as_str()), (404, "not_found"), "nobody gives away another's");
+    assert_eq!(scene.state(&id).await, "active");
+    assert_eq!(scene.entries("credential.destroyed").await + scene.entries("credential.delegated").await, 0);
+
+    scene.api.post(&format!("{at}/delegations")).bearer("one").json(&rnc).send().await.is(200);
+    let gone = scene.api.call("DELETE".parse().unwrap(), &at).bearer("one").send().await;
+    assert_eq!(gone.status, 204, "whose it is may");
+    fedatario_testkit::covers!("api: a person's own certificate is destroyed, delegated and given away by that person alone");
+}
+
+/// A person's certificate of our Dominican authority.
+async fn own(scene: &Scene) -> Minted {
+    let now = scene.stage.clock.wall();
+    let authority = Authority::generate_in(Country::DominicanRepublic, "AUTORIDAD DE PRUEBA", now).expect("an authority");
+    let person = Person::Dominican { document: "00199999996".into(), given_name: "MARIA".into(), surname: "PEREZ".into() };
+    authority.issue_to(&person, now, now + DAY * 400).expect("a certificate")
+}
+
+#[tokio::test]
+async fn what_was_refused_while_it_was_in_use_is_not_put_back() {
+    let scene = Scene::new().await;
+    let marks = async |id: &str, reason: &str| {
+        let id = id.parse().expect("an id");
+        let mut tx = scene.stage.app.store.begin(&Scope::system(scene.stage.ours)).await.expect("a transaction");
+        let state = tx.credential(id).await.expect("read").expect("it is there").state;
+        let state = if state == CredentialState::Active { CredentialState::Blocked } else { state };
+        tx.set_credential_state(id, state, Some(reason)).await.expect("marked");
+        tx.commit().await.expect("committed");
+    };
+    let first = scene.uploads(&Wanted::fiel(1)).await;
+    marks(&first, "304").await;
+    let second = scene.uploads(&Wanted::fiel(2)).await;
+    assert_eq!((scene.state(&first).await.as_str(), scene.state(&second).await.as_str()), ("replaced", "active"));
+    let back = format!("/api/certificates/{first}/activate");
+    assert_eq!(scene.posts(&back).await.code(), "certificate_state", "SAT refused it");
+    let seen = scene.sees(&format!("/api/certificates/{first}")).await;
+    assert_eq!((&seen["state"], &seen["reason"]), (&json!("replaced"), &json!("304")), "and it is told why");
+
+    // One that rests, and is marked then.
+    let third = scene.uploads(&Wanted::fiel(3)).await;
+    marks(&second, "certificate_revoked").await;
+    assert_eq!(scene.posts(&format!("/api/certificates/{second}/activate")).await.code(), "certificate_state");
+    assert_eq!(scene.state(&third).await, "active");
+
+    // The job of one that waits: revoked meanwhile, and one whose time is over when its instant comes late.
+    let waits = Parts::of(&Wanted::fiel(4)).text("activateAt", "2026-09-03T00:00:00Z");
+    let waits = scene.sends("/api/certificates/upload", waits).await.is(200)["certificateId"].as_str().expect("an id").to_owned();
+    marks(&waits, "certificate_revoked").await;
+    assert_eq!(scene.posts(&format!("/api/certificates/{waits}/activate")).await.code(), "certificate_state");
+    scene.stage.clock.advance(DAY * 3);
+    assert_eq!(scene.works().await, 1, "the job ends, and does not fail");
+    assert_eq!((scene.state(&waits).await.as_str(), scene.state(&third).await.as_str()), ("next", "active"));
+    assert_eq!(scene.entries("credential.activation.refused").await, 1);
+
+    let short = Wanted { from: noon(), days: 10, ..Wanted::fiel(5) };
+    let late = Parts::of(&short).text("activateAt", "2026-09-08T00:00:00Z");
+    let late = scene.sends("/api/certificates/upload", late).await.is(200)["certificateId"].as_str().expect("an id").to_owned();
+    scene.stage.clock.advance(DAY * 20); // Nobody worked for two weeks.
+    assert!(scene.works().await >= 1);
+    let seen = scene.sees(&format!("/api/certificates/{late}")).await;
+    assert_eq!((&seen["state"], &seen["reason"]), (&json!("next"), &json!("certificate_expired")));
+    assert_eq!(scene.state(&third).await, "active", "the one in use stays in use");
+    let mut tx = scene.stage.app.store.read(&Scope::system(scene.stage.ours)).await.expect("a transaction");
+    let told = tx.events(Some(EventKind::CredentialBlocked), None, 10).await.expect("events");
+    let why = |it: &EventRow| serde_json::from_str::<Value>(&it.body).expect("JSON")["data"]["cod_estatus"].clone();
+    assert_eq!(told.iter().map(why).collect::<Vec<_>>(), [json!("certificate_expired"), json!("certificate_revoked")]);
+    fedatario_testkit::covers!("api: a certificate that was refused, revoked or has ended is put into use by nobody and by no job");
+}
+
+#[tokio::test]
+async fn a_renewed_delegation_ends_when_the_former_one_would() {
+    let scene = Scene::new().await;
+    let authority = Authority::generate_in(Country::DominicanRepublic, "AUTORIDAD DE PRUEBA", noon()).expect("an authority");
+    let person = Person::Dominican { document: "00199999996".into(), given_name: "MARIA".into(), surname: "PEREZ".into() };
+    let archive = || {
+        let minted = authority.issue_to(&person, noon(), noon() + DAY * 400).expect("a certificate");
+        minted.archive(&[], "firma", &Secret::new(PASSWORD)).expect("an archive")
+    };
+    let form = json!({ "kind": "rnc", "tax_id": "131880738", "name": "EMPRESA SRL", "environment": "sandbox" });
+    let company = scene.api.post("/api/taxpayers").bearer("one").json(&form).send().await.is(201);
+    let parts =
+        || Parts::new().file("file", &archive()).text("password", PASSWORD).text("taxpayer", company["id"].as_str().unwrap());
+    let path = "/api/certificates/upload";
+    let delegations = async |done: &Value| {
+        let id = done["certificateId"].as_str().expect("an id").to_owned();
+        (format!("/api/certificates/{id}/delegations"), scene.sees(&format!("/api/certificates/{id}/delegations")).await)
+    };
+    let first = scene.sends(path, parts().text("delegated", "true")).await.is(200);
+    let (at, told) = delegations(&first).await;
+    assert_eq!(told["delegations"][0]["to"], Value::Null);
+    scene.stage.clock.advance(DAY);
+    let until = json!({ "rnc": "131880738", "to": "2026-10-01T00:00:00Z" });
+    scene.api.post(&at).bearer("one").json(&until).send().await.is(200);
+
+    let second = scene.sends(path, parts()).await.is(200);
+    let (_, told) = delegations(&second).await;
+    let all = told["delegations"].as_array().expect("a list");
+    assert_eq!((all.len(), &all[0]["to"]), (1, &json!("2026-10-01T00:00:00Z")), "it goes on as it stood");
+    let third = scene.sends(path, parts().text("delegated", "true")).await.is(200);
+    let (at, told) = delegations(&third).await;
+    assert_eq!(told["delegations"][0]["to"], Value::Null, "unless somebody says that there is another");
+    let ended = scene.api.call("DELETE".parse().unwrap(), &format!("{at}/131880738")).bearer("one").send().await;
+    assert_eq!(ended.status, 204);
+    assert_eq!(scene.sends(path, parts()).await.code(), "certificate_delegation", "what ended is not carried on");
+    fedatario_testkit::covers!("api: a certificate that renews a delegated one is delegated as long as that was, and no longer");
+}
+
+#[tokio::test]
+async fn a_delegation_that_ends_while_its_renewal_is_looked_at_is_not_carried_on() {
+    let scene = Scene::new().await;
+    let authority = Authority::generate_in(Country::DominicanRepublic, "AUTORIDAD DE PRUEBA", noon()).expect("an authority");
+    let person = Person::Dominican { document: "00199999996".into(), given_name: "MARIA".into(), surname: "PEREZ".into() };
+    let form = json!({ "kind": "rnc", "tax_id": "131880738", "name": "EMPRESA SRL", "environment": "sandbox" });
+    let company = scene.api.post("/api/taxpayers").bearer("one").json(&form).send().await.is(201);
+    let taxpayer = company["id"].as_str().expect("an id").parse().expect("an id");
+    let asked = |delegated: bool| {
+        let minted = authority.issue_to(&person, noon(), noon() + DAY * 400).expect("a certificate");
+        let archive = minted.archive(&[], "firma", &Secret::new(PASSWORD)).expect("an archive");
+        let handed = Handed::new(Files::Pkcs12(Secret::new(archive)), Secret::new(PASSWORD));
+        Asked { handed, name: None, place: Place::of(Some(taxpayer), false), activate: None, delegated }
+    };
+    let (app, scope) = (&scene.stage.app, Scope::system(scene.stage.ours));
+    let first = certificates::upload(app, &scope, asked(true)).await.expect("let in").row;
+    let looked_at = certificates::prepare(app, &scope, asked(false)).await.expect("it renews");
+    certificates::undelegate(app, &scope, first.id, "131880738").await.expect("ended");
+    let refused = looked_at.store(app, &scope).await.expect_err("the delegation is over");
+    assert_eq!(refused.code().slug(), "certificate_delegation");
+    assert_eq!(scene.state(&first.id.to_string()).await, "active", "nothing was replaced");
+    fedatario_testkit::covers!("api: a certificate is delegated by what holds when it is stored, not when it was looked at");
+}
+
+#[tokio::test]
+async fn a_list_that_is_cut_says_so() {
+    let scene = Scene::new().await;
+    let already = scene.sees("/api/certificates/upload").await;
+    assert_eq!(already["more"], json!(false));
+    let (stage, now) = (&scene.stage, scene.stage.clock.wall());
+    let mut tx = stage.app.store.begin(&Scope::system(stage.ours)).await.expect("a transaction");
+    for _ in 0..=500 {
+        let id = TaxpayerId::fresh(now);
+        let tax_id = id.to_string();
+        let environment = Environment::Sandbox;
+        let taxpayer = Taxpayer { id, kind: TaxpayerKind::Ruc, tax_id, name: "UNO".into(), environment, created: now };
+        tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
+        tx.put_credential(&crate::trust::row_of(id, &SEAL, now + DAY * 90, now), now).await.expect("a certificate");
+    }
+    tx.commit().await.expect("committed");
+    let seen = scene.sees("/api/certificates/upload").await;
+    assert_eq!((seen["certificates"].as_array().map(Vec::len), &seen["more"]), (Some(500), &json!(true)));
+    fedatario_testkit::covers!("api: certificates in use that are not all told are said not to be all");
+}
+
+#[tokio::test]
+async fn whoever_finds_the_queue_of_keys_full_is_told_when_to_come_back() {
+    let scene = Scene::new().await;
+    let turns = scene.stage.app.vault.opening().clone();
+    let mut crowd = tokio::task::JoinSet::new();
+    let (hold, held) = tokio::sync::watch::channel(false);
+    for _ in 0..turns.room() {
+        let (turns, mut held) = (turns.clone(), held.clone());
+        crowd.spawn(async move {
+            let turn = turns.take().await.expect("there is room");
+            held.wait_for(|it| *it).await.expect("let go");
+            drop(turn);
+        });
+    }
+    while turns.inside() < turns.room() {
+        tokio::task::yield_now().await;
+    }
+    let own = || Parts::of(&Wanted { rfc: "XIQB891116QE4", ..Wanted::fiel(9) });
+    for (path, parts) in [
+        ("/api/certificates/upload", Parts::of(&Wanted::fiel(1))),
+        ("/api/certificates/simple-upload", own()),
+        ("/api/sign/certificate/validate", Parts::new().file("file", &Wanted::fiel(1).minted().0)),
+    ] {
+        let answer = scene.sends(path, parts).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "busy"), "{path}");
+        assert_eq!(answer.header("retry-after"), "4", "{path}");
+    }
+    assert_eq!(scene.sees("/api/certificates?kind=fiel").await["data"], json!([]), "nothing was stored");
+    hold.send(true).expect("somebody listens");
+    while crowd.join_next().await.is_some() {}
+    scene.uploads(&Wanted::fiel(1)).await;
+    fedatario_testkit::covers!("api: a certificate that finds too many keys being opened is told when to come back");
 }
 
 #[tokio::test]

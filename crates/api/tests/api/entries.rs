@@ -18,7 +18,8 @@ pub struct Scene {
     pub api: TestApi,
     /// Who is let in.
     pub door: Arc<MapDoor>,
-    ids: Vec<String>,
+    /// Everything of ours.
+    pub ids: Vec<String>,
 }
 
 impl Scene {

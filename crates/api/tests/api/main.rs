@@ -24,3 +24,4 @@ mod sockets;
 mod strangers;
 mod support;
 mod trust;
+mod vault_backups;

@@ -119,7 +119,7 @@ impl Desk {
 }
 
 /// What xmlsec1 says, with the certificate that the document names.
-fn xmlsec1_accepts(signed: &[u8]) -> bool {
+pub fn xmlsec1_accepts(signed: &[u8]) -> bool {
     let text = std::str::from_utf8(signed).expect("UTF-8");
     let (_, rest) = text.split_once("<X509Certificate>").expect("a certificate");
     let der = STANDARD.decode(rest.split_once('<').expect("its end").0).expect("base64");

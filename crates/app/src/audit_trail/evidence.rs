@@ -6,11 +6,11 @@
 //! one pass; every time after that costs what is new. Nothing is signed over rows that do not lead to
 //! the head, and a proof that does not hold is not given away.
 
+use super::ports::{AuditRow, AuditTree};
 use super::{PAGE, entry, public_key, sign};
 use crate::App;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
-use crate::ports::{AuditRow, AuditTree};
 use fedatario_audit::merkle::{Node, leaf_hash, verify_inclusion};
 use fedatario_audit::proof::{ConsistencyProof, InclusionProof, is_prefix};
 use fedatario_audit::tree::{KeptNode, Known, Wanted, consistency_ranges, inclusion_ranges};

@@ -4,10 +4,10 @@
 //! made for it and signed with the tenant's key, behind a domain of its own.
 
 use super::evidence::fresh;
+use super::ports::AuditQuestion;
 use super::{hex, public_key, sha256};
 use crate::App;
 use crate::error::{AppError, AppResult};
-use crate::ports::AuditQuestion;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fedatario_audit::custody::{Custody, MAX_SIGNATURES_TOLD, SignedCustody};
 use fedatario_base::id::CredentialId;

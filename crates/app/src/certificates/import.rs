@@ -7,8 +7,9 @@ use fedatario_base::Scope;
 use fedatario_credentials::Certificate;
 use futures_util::{StreamExt as _, stream};
 
-/// Certificates that are looked at, at once: opening a key takes a core for a while.
-const AT_ONCE: usize = 4;
+/// Certificates of one call that are looked at, at once: as many as the vault opens keys, so that a call holds
+/// no more than that of the places in which others wait.
+const AT_ONCE: usize = 2;
 
 /// What became of a line.
 #[derive(Debug)]

@@ -64,7 +64,7 @@ impl Certificates {
         let found = tx.credential(id).await?;
         let due = found.filter(|it| is_due(it, &job.kind, now.wall));
         let expunged = match (&due, job.kind.as_str()) {
-            (Some(row), ACTIVATE) => life::promote(&self.app, tx.as_mut(), &now, row, "activated").await.map(|()| None)?,
+            (Some(row), ACTIVATE) => self.activate(tx.as_mut(), &now, row).await.map(|()| None)?,
             (Some(row), _) => life::forget(tx.as_mut(), &now, row, "expunged").await.map(|()| Some(row.object.clone()))?,
             (None, _) => None,
         };
@@ -75,8 +75,18 @@ impl Certificates {
         }
         Ok(())
     }
+
+    /// Into use, if it still may be: it was let in long ago, and an authority may have taken it back since.
+    async fn activate(&self, tx: &mut dyn Tx, now: &Moment, row: &CredentialRow) -> AppResult<()> {
+        match life::fit(&self.app, tx, now, row).await {
+            Ok(()) => life::promote(&self.app, tx, now, row, "activated").await,
+            Err(error @ (AppError::Store(_) | AppError::Internal(_))) => Err(error),
+            Err(error) => life::pass_over(tx, now, row, error.code()).await,
+        }
+    }
 }
 
+/// Whether the job is for the row as it stands.
 fn is_due(row: &CredentialRow, kind: &str, now: Timestamp) -> bool {
     match kind {
         ACTIVATE => row.state == CredentialState::Next && row.activate.is_some_and(|it| it <= now),

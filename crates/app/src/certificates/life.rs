@@ -1,27 +1,35 @@
 //! What becomes of a certificate after it was let in: put into use, put back, destroyed.
 
 use super::jobs::follow_up;
+use super::listing;
 use super::upload::{in_use, keep_until};
-use crate::App;
 use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialRow, CredentialState};
 use crate::ports::Tx;
+use crate::{App, hooks, trust};
+use fedatario_audit::Outcome;
 use fedatario_base::id::CredentialId;
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::Certificate;
 use jiff::Timestamp;
 
 /// Puts a certificate that waits or rests into use now: a hand-over brought forward, or a roll-back. The
-/// one in use rests from then on.
+/// one in use rests from then on. What somebody refused stays out of use: it is uploaded anew, and judged anew.
 pub async fn put_into_use(app: &App, scope: &Scope, id: CredentialId) -> AppResult<CredentialRow> {
     if !scope.may(Permission::CredentialUpload) {
         return Err(AppError::Denied(Permission::CredentialUpload));
     }
+    let row = listing::within(app.store.read(scope).await?.as_mut(), scope, id).await?;
+    if row.state == CredentialState::Active {
+        return Ok(row);
+    }
+    // Whoever is asked outside of a transaction: what they said is looked at again within.
+    trust::standing(app, scope, &Certificate::parse(&row.certificate)?).await?;
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    let row = tx.credential(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    let row = listing::within(tx.as_mut(), scope, id).await?;
     let how = match row.state {
         CredentialState::Active => return Ok(row),
         CredentialState::Next => "activated",
@@ -30,11 +38,37 @@ pub async fn put_into_use(app: &App, scope: &Scope, id: CredentialId) -> AppResu
             return Err(AppError::Refused(Code::CertificateState));
         }
     };
-    Certificate::parse(&row.certificate)?.check_valid_at(now.wall)?;
+    fit(app, tx.as_mut(), &now, &row).await?;
     promote(app, tx.as_mut(), &now, &row, how).await?;
-    let row = tx.credential(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    let row = listing::within(tx.as_mut(), scope, id).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// Whether a certificate may be put into use at all, whoever or whatever asks for it: nobody refused it
+/// while it was in use or waited, it is valid now, and nothing speaks against it that is known.
+pub(super) async fn fit(app: &App, tx: &mut dyn Tx, now: &Moment, row: &CredentialRow) -> AppResult<()> {
+    if row.reason.is_some() {
+        return Err(AppError::Refused(Code::CertificateState));
+    }
+    let certificate = Certificate::parse(&row.certificate)?;
+    certificate.check_valid_at(now.wall)?;
+    let standing = trust::kept(app, tx, &certificate).await?;
+    standing.bearable()
+}
+
+/// A certificate whose instant came and that may not be used: it stays where it was, marked, and people
+/// are told. What is wrong with it is a code; nothing of that is the job's failure.
+pub(super) async fn pass_over(tx: &mut dyn Tx, now: &Moment, row: &CredentialRow, code: Code) -> AppResult<()> {
+    let reason = row.reason.as_deref().unwrap_or(code.slug());
+    tx.set_credential_state(row.id, row.state, Some(reason)).await?;
+    let event = entry(now, "credential.activation", &row.id.to_string(), "refused").outcome(Outcome::Refused).code(code);
+    tx.append(event.field("kind", row.kind.text()).field("reason", reason), None).await?;
+    let Some(owner) = row.owner.taxpayer() else { return Ok(()) };
+    match tx.taxpayer(owner).await? {
+        Some(taxpayer) => hooks::credential_blocked(tx, now, &taxpayer, &row.number, reason).await,
+        None => Ok(()),
+    }
 }
 
 fn rests(row: &CredentialRow, now: Timestamp) -> bool {
@@ -64,7 +98,7 @@ pub async fn destroy(app: &App, scope: &Scope, id: CredentialId) -> AppResult<()
     }
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    let row = tx.credential(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    let row = listing::within(tx.as_mut(), scope, id).await?;
     if row.state == CredentialState::Destroyed {
         return Err(AppError::Refused(Code::CertificateState));
     }

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialFilter, CredentialRow, Delegation, Owner};
+use crate::ports::Tx;
 use fedatario_base::id::CredentialId;
 use fedatario_base::{Actor, Permission, Scope};
 
@@ -14,6 +15,8 @@ const HISTORY_AT_MOST: u32 = 100;
 pub struct History {
     /// Newest first.
     pub rows: Vec<CredentialRow>,
+    /// Whether there are older ones than those.
+    pub more: bool,
     /// For whom the one that was asked for signs or signed by delegation.
     pub delegations: Vec<Delegation>,
 }
@@ -42,8 +45,16 @@ pub async fn one(app: &App, scope: &Scope, id: CredentialId) -> AppResult<Creden
 pub async fn history(app: &App, scope: &Scope, id: CredentialId) -> AppResult<History> {
     let row = one(app, scope, id).await?;
     let mut tx = app.store.read(scope).await?;
-    let rows = tx.credential_history(row.owner, row.kind, HISTORY_AT_MOST).await?;
-    Ok(History { rows, delegations: tx.delegations(id).await? })
+    let mut rows = tx.credential_history(row.owner, row.kind, HISTORY_AT_MOST + 1).await?;
+    let more = rows.len() > HISTORY_AT_MOST as usize;
+    rows.truncate(HISTORY_AT_MOST as usize);
+    Ok(History { rows, more, delegations: tx.delegations(id).await? })
+}
+
+/// One for a transaction that is to change it; somebody else's personal one is not found.
+pub(super) async fn within(tx: &mut dyn Tx, scope: &Scope, id: CredentialId) -> AppResult<CredentialRow> {
+    let found = tx.credential(id).await?.filter(|it| readable(scope, it));
+    found.ok_or_else(|| AppError::NotFound(id.to_string()))
 }
 
 /// Whether a scope sees a certificate: a personal one is its person's alone, and the shell's.

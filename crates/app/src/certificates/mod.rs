@@ -16,7 +16,7 @@ mod personal;
 mod upload;
 mod whose;
 
-pub use fedatario_vault::{Files, Handed};
+pub use fedatario_vault::{COME_BACK, Files, Handed};
 pub use import::{Imported, import};
 pub use jobs::{ACTIVATE, Certificates, EXPUNGE};
 pub use life::{destroy, put_into_use};

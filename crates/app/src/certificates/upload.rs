@@ -6,7 +6,7 @@ use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::descarga::{layout, plan};
 use crate::error::{AppError, AppResult};
-use crate::model::{CredentialKind, CredentialRow, CredentialState, Delegation, Owner, Taxpayer};
+use crate::model::{CredentialKind, CredentialRow, CredentialState, Owner, Taxpayer};
 use crate::ports::Tx;
 use crate::{App, hooks, trust};
 use fedatario_base::id::CredentialId;
@@ -112,11 +112,14 @@ impl Prepared {
 
         let mut tx = app.store.begin(scope).await?;
         whose::settle(tx.as_mut(), &now, &taxpayer, is_new).await?;
+        let begun = match delegation {
+            Some(basis) => Some(whose::begun(tx.as_mut(), &now, (&taxpayer, basis), sealed.id, &sealed.certificate).await?),
+            None => None,
+        };
         let of = Entry { owner: Owner::Taxpayer(taxpayer.id), name, activate, object };
         let row = put(app, tx.as_mut(), &now, sealed, of, Some(&taxpayer)).await?;
-        if let Some(rnc) = delegation {
-            let by = now.actor.originator();
-            tx.add_delegation(&Delegation { credential: row.id, rnc, from: now.wall, to: None, granted_by: by }).await?;
+        if let Some(delegation) = begun {
+            tx.add_delegation(&delegation).await?;
         }
         tx.commit().await?;
         Ok(Uploaded { row, taxpayer: Some(taxpayer), warnings, changed: true })

@@ -4,6 +4,7 @@
 //! carries its holder's cédula as a rule, who signs for an RNC because its taxpayer delegated them at DGII:
 //! somebody has to say so, and it stands in the record from when to when.
 
+use super::listing;
 use crate::audit_trail::entry;
 use crate::descarga::register;
 use crate::descarga::transition::Moment;
@@ -28,14 +29,34 @@ pub enum Place {
     Registered,
 }
 
+impl Place {
+    /// What was asked for: a taxpayer by id, else by the tax id in the certificate, registered or not.
+    pub fn of(taxpayer: Option<TaxpayerId>, register: bool) -> Self {
+        match (taxpayer, register) {
+            (Some(id), _) => Self::Taxpayer(id),
+            (None, true) => Self::Registered,
+            (None, false) => Self::Found,
+        }
+    }
+}
+
 /// Whose it is.
 pub(super) struct Found {
     pub taxpayer: Taxpayer,
     /// Whether it is yet to be registered.
     pub is_new: bool,
     pub warnings: Vec<Code>,
-    /// The RNC that the holder is delegated for from now on, if the certificate is of another number.
-    pub delegation: Option<String>,
+    /// By what the holder signs for it, if the certificate is of another number.
+    pub delegation: Option<Basis>,
+}
+
+/// Why a certificate of another number may be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// Whoever hands it in says that there is a delegation.
+    Stated,
+    /// The certificate that it renews has one, which goes on as it stands.
+    Carried,
 }
 
 /// The taxpayer of a certificate, or why it is nobody's.
@@ -66,8 +87,11 @@ pub(super) async fn place(
     if is_of(&taxpayer, id) {
         return Ok(Found { taxpayer, is_new: false, warnings: Vec::new(), delegation: None });
     }
-    let known = is_delegated(tx.as_mut(), &taxpayer, certificate, now).await?;
-    other_number(app, taxpayer, id, delegated || known)
+    let basis = match delegated {
+        true => Some(Basis::Stated),
+        false => carried(tx.as_mut(), &taxpayer, certificate, now).await?.map(|_| Basis::Carried),
+    };
+    other_number(app, taxpayer, id, basis)
 }
 
 async fn by_tax_id(tx: &mut dyn Tx, id: Option<&TaxId>) -> AppResult<Option<Taxpayer>> {
@@ -113,12 +137,12 @@ fn is_of(taxpayer: &Taxpayer, id: Option<&TaxId>) -> bool {
 }
 
 /// A certificate that carries another number than its taxpayer's.
-fn other_number(app: &App, taxpayer: Taxpayer, id: Option<&TaxId>, delegated: bool) -> AppResult<Found> {
+fn other_number(app: &App, taxpayer: Taxpayer, id: Option<&TaxId>, basis: Option<Basis>) -> AppResult<Found> {
     let kind = id.map(|it| it.kind);
     let is_person = matches!(kind, Some(TaxIdKind::Cedula | TaxIdKind::Other));
     let found = |warnings, delegation| Found { taxpayer: taxpayer.clone(), is_new: false, warnings, delegation };
     match taxpayer.kind {
-        TaxpayerKind::Rnc if is_person && delegated => Ok(found(Vec::new(), Some(taxpayer.tax_id.clone()))),
+        TaxpayerKind::Rnc if is_person && basis.is_some() => Ok(found(Vec::new(), basis)),
         TaxpayerKind::Rnc if is_person => Err(AppError::Refused(Code::CertificateDelegation)),
         TaxpayerKind::Ruc if kind == Some(TaxIdKind::Ruc) && app.settings.ruc_match_warns => {
             Ok(found(vec![Code::CertificateTaxpayerMismatch], None))
@@ -127,14 +151,37 @@ fn other_number(app: &App, taxpayer: Taxpayer, id: Option<&TaxId>, delegated: bo
     }
 }
 
-/// Whether the holder signs for the taxpayer already, with the certificate that this one renews.
-async fn is_delegated(tx: &mut dyn Tx, taxpayer: &Taxpayer, certificate: &Certificate, now: Timestamp) -> AppResult<bool> {
+/// The delegation by which the holder signs for the taxpayer already, with the certificate that this one
+/// renews; of several, the one that ends last.
+async fn carried(tx: &mut dyn Tx, taxpayer: &Taxpayer, certificate: &Certificate, now: Timestamp) -> AppResult<Option<Delegation>> {
     let current = tx.current_credential(Owner::Taxpayer(taxpayer.id), CredentialKind::Ecf).await?;
-    let Some(current) = current else { return Ok(false) };
-    let same_holder = Certificate::parse(&current.certificate)?.tax_id() == certificate.tax_id();
-    let delegations = tx.delegations(current.id).await?;
+    let Some(current) = current else { return Ok(None) };
+    if Certificate::parse(&current.certificate)?.tax_id() != certificate.tax_id() {
+        return Ok(None);
+    }
     let runs = |it: &Delegation| it.rnc == taxpayer.tax_id && it.from <= now && it.to.is_none_or(|to| to > now);
-    Ok(same_holder && delegations.iter().any(runs))
+    let running = tx.delegations(current.id).await?.into_iter().filter(runs);
+    Ok(running.max_by_key(|it| it.to.unwrap_or(Timestamp::MAX)))
+}
+
+/// The delegation that a certificate begins with, in the transaction that lets it in and before anything is
+/// replaced: what was found when it was looked at may have ended since, or have been given an end.
+pub(super) async fn begun(
+    tx: &mut dyn Tx,
+    now: &Moment,
+    found: (&Taxpayer, Basis),
+    id: CredentialId,
+    certificate: &Certificate,
+) -> AppResult<Delegation> {
+    let (taxpayer, basis) = found;
+    let to = match basis {
+        Basis::Stated => None,
+        Basis::Carried => {
+            let former = carried(tx, taxpayer, certificate, now.wall).await?;
+            former.ok_or(AppError::Refused(Code::CertificateDelegation))?.to
+        }
+    };
+    Ok(Delegation { credential: id, rnc: taxpayer.tax_id.clone(), from: now.wall, to, granted_by: now.actor.originator() })
 }
 
 /// Registers the taxpayer, or makes sure that nobody changed it between looking and writing.
@@ -155,7 +202,7 @@ pub(super) async fn settle(tx: &mut dyn Tx, now: &Moment, taxpayer: &Taxpayer, i
 pub async fn delegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str, to: Option<Timestamp>) -> AppResult<Delegation> {
     let (now, rnc) = (may_change(app, scope)?, normal(rnc)?);
     let mut tx = app.store.begin(scope).await?;
-    dominican(tx.as_mut(), id).await?;
+    dominican(tx.as_mut(), scope, id).await?;
     if to.is_some_and(|it| it <= now.wall) {
         return Err(AppError::Input { code: Code::FieldInvalid, text: "a delegation ends after it begins".to_owned() });
     }
@@ -173,7 +220,7 @@ pub async fn undelegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str) -
     let now = may_change(app, scope)?;
     let rnc = normal(rnc).map_err(|_| AppError::NotFound(rnc.to_owned()))?;
     let mut tx = app.store.begin(scope).await?;
-    dominican(tx.as_mut(), id).await?;
+    dominican(tx.as_mut(), scope, id).await?;
     if tx.end_delegations(id, &rnc, now.wall).await? == 0 {
         return Err(AppError::NotFound(rnc));
     }
@@ -194,7 +241,8 @@ fn normal(rnc: &str) -> AppResult<String> {
     parsed.map(|it| it.to_string()).map_err(|error| AppError::Input { code: error.code(), text: error.to_string() })
 }
 
-async fn dominican(tx: &mut dyn Tx, id: CredentialId) -> AppResult<()> {
-    let found = tx.credential(id).await?.filter(|it| it.kind == CredentialKind::Ecf);
-    found.map(|_| ()).ok_or_else(|| AppError::NotFound(id.to_string()))
+/// A certificate that signs for DGII, of a taxpayer or the caller's own.
+async fn dominican(tx: &mut dyn Tx, scope: &Scope, id: CredentialId) -> AppResult<()> {
+    let row = listing::within(tx, scope, id).await?;
+    if row.kind == CredentialKind::Ecf { Ok(()) } else { Err(AppError::NotFound(id.to_string())) }
 }

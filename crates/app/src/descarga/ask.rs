@@ -175,12 +175,13 @@ async fn try_again(
     Ok(tx.commit().await?)
 }
 
-/// SAT refuses the certificate: no further call is made with it. One that was replaced meanwhile is
-/// left alone.
+/// SAT refuses the certificate: no further call is made with it. One that was replaced meanwhile stays
+/// where it is, marked, so that nobody puts it back.
 pub async fn block_credential(tx: &mut dyn Tx, now: &Moment, id: CredentialId, reason: &str) -> AppResult<()> {
     let used = tx.credential(id).await?;
-    if let Some(used) = used.filter(|it| it.state == CredentialState::Active) {
-        tx.set_credential_state(id, CredentialState::Blocked, Some(reason)).await?;
+    if let Some(used) = used.filter(|it| it.reason.is_none() && it.state != CredentialState::Destroyed) {
+        let state = if used.state == CredentialState::Active { CredentialState::Blocked } else { used.state };
+        tx.set_credential_state(id, state, Some(reason)).await?;
         tx.append(entry(now, "credential", &id.to_string(), "blocked").field("cod_estatus", reason), None).await?;
         let owner = match used.owner.taxpayer() {
             Some(id) => tx.taxpayer(id).await?,

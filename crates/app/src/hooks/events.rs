@@ -6,6 +6,7 @@
 
 use crate::model::texts;
 use crate::model::{Content, CredentialKind, Direction, Environment, Family, PackageState, Purpose, SolicitudState};
+use crate::releases::model::BackupState;
 use serde_json::{Map, Value, json};
 
 texts! {
@@ -53,6 +54,8 @@ texts! {
         ApiKeyCreated = "api_key.created",
         /// An API key was revoked.
         ApiKeyRevoked = "api_key.revoked",
+        /// A backup of key material came a step further, or was kept in.
+        VaultBackup = "vault.backup",
     }
 }
 
@@ -202,6 +205,15 @@ const ROLE_CHANGED: &[Field] = &[
     of("by", NAME),
 ];
 
+const BACKUP: &[Field] = &[
+    of("backup", Shape::Id("vbk")),
+    of("state", closed!(BackupState)),
+    of("asked_by", NAME),
+    of("by", NAME),
+    maybe("due", Shape::Instant),
+    of("expires", Shape::Instant),
+];
+
 impl EventKind {
     /// What it tells.
     pub fn fields(self) -> &'static [Field] {
@@ -224,6 +236,7 @@ impl EventKind {
             EventKind::ApiKeyCreated | EventKind::ApiKeyRevoked => {
                 const { &[of("key", Shape::Id("key")), of("name", NAME), of("by", NAME)] }
             }
+            EventKind::VaultBackup => BACKUP,
         }
     }
 
@@ -254,6 +267,9 @@ impl EventKind {
             EventKind::SessionReplayed => "A refresh token was shown twice; the session was ended.",
             EventKind::ApiKeyCreated => "An API key was made.",
             EventKind::ApiKeyRevoked => "An API key was revoked.",
+            EventKind::VaultBackup => {
+                "A backup of key material was asked for, approved, called off or downloaded: whoever may can still call it off."
+            }
         }
     }
 

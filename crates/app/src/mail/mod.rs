@@ -70,6 +70,8 @@ texts! {
         TenantSuspended = "tenant_suspended",
         /// An organisation's data will be deleted.
         TenantDeletion = "tenant_deletion",
+        /// Key material is about to leave the house, or was kept in.
+        KeyExport = "key_export",
         /// Whether mail works.
         Test = "test",
     }
@@ -94,6 +96,7 @@ impl MailKind {
             MailKind::CertificateExpiring => &["rfc", "name", "number", "until", "when", "note"],
             MailKind::TenantSuspended => &["organisation", "by", "at"],
             MailKind::TenantDeletion => &["organisation", "by", "until"],
+            MailKind::KeyExport => &["organisation", "what", "by", "reason", "until"],
             MailKind::Test => &["at"],
         }
     }

@@ -3,12 +3,12 @@
 //! A grant is given by a person who may sign themselves, or by the shell; never by a program, which
 //! could give itself one. It is not changed and not prolonged: it ends, or is taken back.
 
-use crate::App;
 use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::identity::people::People;
 use crate::signing::Kind;
+use crate::{App, certificates};
 use fedatario_base::id::{ApiKeyId, CredentialId, GrantId, UserId};
 use fedatario_base::{Actor, Code, Permission, PlatformScope, Scope};
 use fedatario_vault::grant::{Amount, Grant};
@@ -73,7 +73,9 @@ pub async fn give(people: &People, scope: &Scope, asked: GrantAsked) -> AppResul
         revoked: None,
     };
     let mut tx = people.app.store.begin(scope).await?;
-    tx.credential(grant.credential).await?.ok_or_else(|| AppError::NotFound(grant.credential.to_string()))?;
+    // A person's own certificate is nobody else's to give away.
+    let found = tx.credential(grant.credential).await?.filter(|it| certificates::readable(scope, it));
+    found.ok_or_else(|| AppError::NotFound(grant.credential.to_string()))?;
     tx.add_signature_grant(&grant).await?;
     let event = entry(&now, "signature.grant", &grant.id.to_string(), "given")
         .field("principal", grant.principal.as_str())

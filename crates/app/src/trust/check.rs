@@ -218,13 +218,18 @@ fn row_of(
     }
 }
 
-/// Nothing is signed any more with a certificate that its authority took back.
+/// Nothing is signed any more with a certificate that its authority took back. One that waits or rests stays
+/// where it is, marked, so that nobody and no job puts it into use.
 async fn block(tx: &mut dyn Tx, now: &Moment, certificate: &Certificate) -> AppResult<()> {
     for credential in tx.credentials_bearing(certificate.der()).await? {
-        if credential.state == CredentialState::Blocked && credential.reason.as_deref() == Some(REVOKED) {
+        if credential.reason.as_deref() == Some(REVOKED) {
             continue;
         }
-        tx.set_credential_state(credential.id, CredentialState::Blocked, Some(REVOKED)).await?;
+        let state = match credential.state {
+            CredentialState::Active => CredentialState::Blocked,
+            other => other,
+        };
+        tx.set_credential_state(credential.id, state, Some(REVOKED)).await?;
         let event = entry(now, "credential", &credential.id.to_string(), "blocked").field("reason", REVOKED);
         tx.append(event.field("number", credential.number.as_str()), None).await?;
         let Some(owner) = credential.owner.taxpayer() else { continue };

@@ -61,6 +61,18 @@ impl Standing {
     pub fn is_bearable(&self) -> bool {
         !matches!(self.chain, Chain::Untrusted(_)) && self.revocation.state != RevocationState::Revoked
     }
+
+    /// The same, with what speaks against it as the refusal.
+    pub fn bearable(self) -> AppResult<()> {
+        if let Chain::Untrusted(error) = self.chain {
+            return Err(error.into());
+        }
+        if self.revocation.state == RevocationState::Revoked {
+            let text = self.revocation.reason.unwrap_or_default();
+            return Err(AppError::Input { code: Code::CertificateRevoked, text });
+        }
+        Ok(())
+    }
 }
 
 impl Revocation {
@@ -121,15 +133,7 @@ pub async fn standing(app: &App, scope: &Scope, certificate: &Certificate) -> Ap
 
 /// Refuses a certificate that speaks against itself: nobody's authority issued it, or its authority took it back.
 pub async fn require(app: &App, scope: &Scope, certificate: &Certificate) -> AppResult<()> {
-    let standing = standing(app, scope, certificate).await?;
-    if let Chain::Untrusted(error) = standing.chain {
-        return Err(error.into());
-    }
-    if standing.revocation.state == RevocationState::Revoked {
-        let text = standing.revocation.reason.unwrap_or_default();
-        return Err(AppError::Input { code: Code::CertificateRevoked, text });
-    }
-    Ok(())
+    standing(app, scope, certificate).await?.bearable()
 }
 
 /// The same from what is kept, without asking anybody for anything: for whoever holds a transaction.

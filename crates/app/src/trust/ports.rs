@@ -14,10 +14,11 @@ pub trait Revocations {
     async fn revocation(&mut self, fingerprint: &[u8; 32]) -> Stored<Option<RevocationRow>>;
     /// Keeps one in the place of the last.
     async fn put_revocation(&mut self, row: &RevocationRow) -> Stored<()>;
-    /// The credentials that bear this certificate (DER) and may be used, or will be.
+    /// The credentials that bear this certificate (DER) and whose key is there: in use, blocked, waiting or
+    /// resting, in order of id.
     async fn credentials_bearing(&mut self, certificate: &[u8]) -> Stored<Vec<CredentialRow>>;
-    /// Certificates (DER) of credentials in use whose last word is over at an instant, or who have none; at
-    /// most `limit`.
+    /// Certificates (DER) of credentials that are in use, wait or rest, whose last word is over at an instant, or
+    /// who have none; at most `limit`.
     async fn certificates_due(&mut self, now: Timestamp, limit: u32) -> Stored<Vec<Vec<u8>>>;
 }
 

@@ -2,6 +2,7 @@
 
 use super::world::{Nowhere, Shared};
 use async_trait::async_trait;
+use fedatario_app::audit_trail::ports::{AuditFound, AuditLog, AuditQuestion, AuditRow, AuditTree};
 use fedatario_app::expiry::model::{Ending, Notice, NoticeRow};
 use fedatario_app::expiry::ports::Notices;
 use fedatario_app::hooks::events::EventKind;
@@ -10,11 +11,14 @@ use fedatario_app::hooks::ports::Hooks;
 use fedatario_app::identity::ports::{IdentityStore, IdentityTx};
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
+use fedatario_app::releases::model::{Backup, BackupState};
+use fedatario_app::releases::ports::Releases;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_app::trust::model::RevocationRow;
 use fedatario_app::trust::ports::Revocations;
+use fedatario_audit::tree::KeptNode;
 use fedatario_audit::{Event, Head};
 use fedatario_base::PlatformScope;
 use fedatario_base::id::*;
@@ -533,6 +537,41 @@ impl Notices for Shared {
     }
 
     async fn acknowledge_notice(&mut self, _: NoticeId, _: &str, _: Timestamp) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Releases for Shared {
+    async fn backups_allowed(&mut self) -> Stored<bool> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn allow_backups(&mut self, _: bool, _: &str, _: Timestamp) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn members_beside(&mut self, _: UserId) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn lapse_backups(&mut self, _: Timestamp) -> Stored<u64> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn add_backup(&mut self, _: &Backup) -> Stored<()> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn backup(&mut self, _: BackupId) -> Stored<Option<Backup>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn backups(&mut self, _: Option<BackupId>, _: u32) -> Stored<Vec<Backup>> {
+        Err(StoreError::NotFound)
+    }
+
+    async fn move_backup(&mut self, _: &Backup, _: BackupState) -> Stored<bool> {
         Err(StoreError::NotFound)
     }
 }

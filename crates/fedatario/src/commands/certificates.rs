@@ -72,11 +72,7 @@ async fn upload(house: &House, asked: Upload, screen: &Screen) -> Result<Exit, F
     let password = config::password(&asked.password_file)?;
     let files = files(asked.cer.as_deref(), asked.key.as_deref(), asked.p12.as_deref())?;
     let taxpayer = asked.taxpayer.as_deref().map(id::<TaxpayerId>).transpose()?;
-    let place = match (taxpayer, asked.register) {
-        (Some(id), _) => Place::Taxpayer(id),
-        (None, true) => Place::Registered,
-        (None, false) => Place::Found,
-    };
+    let place = Place::of(taxpayer, asked.register);
     let activate = asked.activate_at.as_deref().map(commands::cert::instant).transpose()?;
     let asked = Asked { handed: Handed::new(files, password), name: asked.name, place, activate, delegated: asked.delegated };
     let done = certificates::upload(&house.app, &house.scope, asked).await?;
@@ -148,11 +144,7 @@ impl Line {
         let beside = |it: Option<PathBuf>| it.map(|it| folder.join(it));
         let (cer, key, p12) = (beside(self.cer), beside(self.key), beside(self.p12));
         let files = files(cer.as_deref(), key.as_deref(), p12.as_deref())?;
-        let place = match (self.taxpayer.as_deref().map(id::<TaxpayerId>).transpose()?, self.register) {
-            (Some(id), _) => Place::Taxpayer(id),
-            (None, true) => Place::Registered,
-            (None, false) => Place::Found,
-        };
+        let place = Place::of(self.taxpayer.as_deref().map(id::<TaxpayerId>).transpose()?, self.register);
         let handed = Handed::new(files, Secret::new(self.password.into_bytes()));
         Ok(Asked { handed, name: self.name, place, activate: self.activate_at, delegated: self.delegated })
     }

@@ -172,7 +172,9 @@ async fn restore(house: &House, file: &Path, passphrase: &Path, how: How, screen
         screen.say("cli-restored", &[("name", it.name.clone()), ("number", it.number.clone()), ("outcome", text(it))]);
     }
     screen.result(&json!({ "dry_run": how.dry_run, "credentials": items }));
-    let is_open = items.iter().any(|it| matches!(it.outcome, Outcome::Conflict | Outcome::NoOwner));
+    let stays_out =
+        |it: &RestoredItem| matches!(it.outcome, Outcome::Conflict | Outcome::Newer | Outcome::NoOwner | Outcome::AnotherTenant);
+    let is_open = items.iter().any(stays_out);
     Ok(if is_open { Exit::Finding } else { Exit::Good })
 }
 

@@ -5,6 +5,7 @@
 
 use super::{operation, reach};
 use async_trait::async_trait;
+use fedatario_app::audit_trail::ports::{AuditFound, AuditLog, AuditQuestion, AuditRow, AuditTree};
 use fedatario_app::expiry::model::{Ending, Notice, NoticeRow};
 use fedatario_app::expiry::ports::Notices;
 use fedatario_app::hooks::events::EventKind;
@@ -12,15 +13,19 @@ use fedatario_app::hooks::model::*;
 use fedatario_app::hooks::ports::Hooks;
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
+use fedatario_app::releases::model::{Backup, BackupState};
+use fedatario_app::releases::ports::Releases;
 use fedatario_app::revision::model::*;
 use fedatario_app::revision::ports::{Checks, Dates};
 use fedatario_app::signing::ports::{SignatureRow, Signatures};
 use fedatario_app::trust::model::RevocationRow;
 use fedatario_app::trust::ports::Revocations;
 use fedatario_audit as audit;
+use fedatario_audit::tree::KeptNode;
 use fedatario_base::Scope;
 use fedatario_base::id::{
-    CredentialId, DeliveryId, EventId, GrantId, JobId, NoticeId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId, WebhookId,
+    BackupId, CredentialId, DeliveryId, EventId, GrantId, JobId, NoticeId, PackageId, RevisionId, SolicitudId, TaxpayerId, UserId,
+    WebhookId,
 };
 use fedatario_vault::grant::Grant;
 use jiff::Timestamp;
@@ -252,4 +257,15 @@ forward!(Notices {
     fn notices_untold(limit: u32) -> Vec<NoticeRow>;
     fn tell_notice(id: NoticeId, now: Timestamp) -> bool;
     fn acknowledge_notice(id: NoticeId, by: &str, now: Timestamp) -> bool;
+});
+
+forward!(Releases {
+    fn backups_allowed() -> bool;
+    fn allow_backups(allowed: bool, by: &str, now: Timestamp) -> ();
+    fn members_beside(user: UserId) -> u64;
+    fn lapse_backups(now: Timestamp) -> u64;
+    fn add_backup(backup: &Backup) -> ();
+    fn backup(id: BackupId) -> Option<Backup>;
+    fn backups(before: Option<BackupId>, limit: u32) -> Vec<Backup>;
+    fn move_backup(backup: &Backup, from: BackupState) -> bool;
 });

@@ -10,7 +10,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use fedatario_testkit::covers;
 use memory::{found, lasting, number, numbers, text};
 use serde_json::{Value, json};
-use stage::{Answer, PASSWORD, Stage, api_key, call, efirma, form, identities};
+use stage::{Answer, PASSWORD, Stage, api_key, call, efirma, form, identities, wrapping_keys};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -154,6 +154,20 @@ fn grant(stage: &Stage, credential: &str) {
     assert!(child.wait().unwrap().success());
 }
 
+/// The signer's entries name the request that asked and the address that it came from, as those of the API do.
+fn named_by_their_calls(shell: &Shell, dir: &Path) {
+    let export = dir.join("audit.ndjson");
+    shell.run(&["audit", "export", "--output", export.to_str().unwrap(), "--json"]).good();
+    let text = std::fs::read_to_string(export).unwrap();
+    let all: Vec<Value> = text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    let uses: Vec<&Value> = all.iter().filter(|it| it["action"].as_str().is_some_and(|it| it.starts_with("signature."))).collect();
+    assert_eq!(uses.len(), 2 * SIGNATURES);
+    let requests: BTreeSet<&str> = uses.iter().filter_map(|it| it["request"].as_str()).collect();
+    assert_eq!(requests.len(), SIGNATURES / BATCH, "one for each call: {:?}", uses[0]);
+    assert!(uses.iter().all(|it| it["request"].is_string() && it["address"].is_string()), "{:?}", uses[0]);
+    covers!("signer: its entries name the request that asked and seal the address that it came from");
+}
+
 /// Starts some roles with the modulus of the key, which is public, where any process keeps what it was
 /// started with: a search that does not find it looks at nothing.
 fn serve(shell: &Shell, roles: &str, modulus: &[u8]) -> Running {
@@ -185,6 +199,7 @@ fn after_a_thousand_signatures_nobody_but_the_signer_holds_anything_of_the_key()
         assert_eq!(signed, from + BATCH, "{:?}", lines.iter().find(|it| !it["document"].is_string()));
     }
     assert_eq!(shell.run(&["audit", "verify", "--json"]).good()["intact"], true);
+    named_by_their_calls(&shell, dir.path());
 
     let names = ["n", "e", "d", "p", "q", "dp", "dq", "qinv"];
     let mut secret = Vec::new();
@@ -195,6 +210,9 @@ fn after_a_thousand_signatures_nobody_but_the_signer_holds_anything_of_the_key()
     let root = std::fs::read_to_string(stage.dir.join("signer/signer.key")).unwrap();
     let root = root.lines().last().unwrap().split(' ').nth(1).unwrap().to_owned();
     secret.extend(number("the signer's root key", &BASE64.decode(root.as_bytes()).unwrap()));
+    for (name, key) in wrapping_keys(&stage) {
+        secret.extend(number(&name, &key));
+    }
     let public = number("n", &all[0]);
     for (role, process) in [("api", &api), ("worker", &worker)] {
         let pid = process.child.id();
@@ -209,7 +227,7 @@ fn after_a_thousand_signatures_nobody_but_the_signer_holds_anything_of_the_key()
         assert!(!seen.iter().any(|it| it.starts_with("the password")), "not even the signer keeps the password: {seen:?}");
     }
     covers!(
-        "signer: after 1,000 signatures the memory of API and worker holds no number of the key in any encoding, no password and no key of the signer's class"
+        "signer: after 1,000 signatures the memory of API and worker holds no number of the key in any encoding, no password, and no key of the signer's class, a tenant's or a credential's"
     );
 }
 
@@ -257,6 +275,27 @@ fn a_signer_that_dies_loses_nothing() {
     covers!("signer: killed and started again it loses nothing; meanwhile everybody is told to come back");
 }
 
+/// A password that is sent over a connection that the caller would keep.
+const KEPT_PASSWORD: &str = "Ocelote-turquesa-2846-Mezquite";
+
+/// Uploads over a connection that its caller keeps open; it, after the answer.
+fn kept_alive(api: &str, key: &str, files: &(std::path::PathBuf, std::path::PathBuf)) -> std::net::TcpStream {
+    use std::io::{Read as _, Write as _};
+    let (media, body) = form(&files.0, &files.1, KEPT_PASSWORD);
+    let mut stream = std::net::TcpStream::connect(api.trim_start_matches("http://")).unwrap();
+    let head = format!(
+        "POST /api/sat/taxpayers HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\ncontent-type: {media}\r\n\
+         idempotency-key: kept\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the other side ends it");
+    let answer = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(answer.starts_with("http/1.1 4") && answer.contains("connection: close"), "{answer}");
+    stream
+}
+
 #[test]
 fn nobody_keeps_a_password_when_its_upload_is_over() {
     let dir = tempfile::tempdir().unwrap();
@@ -270,9 +309,11 @@ fn nobody_keeps_a_password_when_its_upload_is_over() {
     assert_eq!(upload(url, &key, &files).status, 200);
     let (media, body) = form(&files.0, &files.1, "una contraseña equivocada");
     assert_eq!(call(url, "POST", "/api/sat/taxpayers", &key, &media, &body).json()["retryable"], false);
+    let kept = kept_alive(url, &key, &files);
     let public = number("n", &modulus);
     let mut secret = text("the password", PASSWORD);
     secret.extend(text("the wrong password", "una contraseña equivocada"));
+    secret.extend(text("the password over a connection that is kept", KEPT_PASSWORD));
     match found(serve.child.id(), &public) {
         Some(seen) => {
             assert!(seen.contains("n, hex"), "the search finds what is there: {seen:?}");
@@ -280,8 +321,11 @@ fn nobody_keeps_a_password_when_its_upload_is_over() {
         }
         None => assert_ne!(rustix::process::getuid().as_raw(), 0, "root may look"),
     }
+    drop(kept);
     let core = std::fs::read_to_string(format!("/proc/{}/limits", serve.child.id())).unwrap();
     let core = core.lines().find(|it| it.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    covers!("signer: in one process too no password is in memory when its upload is over, and no core is ever written");
+    covers!(
+        "signer: in one process too no password is in memory when its upload is over, over a connection that is kept neither, and no core is ever written"
+    );
 }

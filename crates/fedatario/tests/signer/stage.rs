@@ -1,11 +1,13 @@
 //! An installation of several processes on PostgreSQL: a signer alone, and others that ask it.
 
-use crate::support::{Running, Shell, database, start};
+use crate::support::{Running, Shell, as_administrator, database, start};
+use data_encoding::HEXLOWER;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The password of the test's e.firma: no word of it stands anywhere else.
 pub const PASSWORD: &str = "Ñandú-zafiro-7391-Quetzal";
@@ -173,4 +175,36 @@ pub fn form(cer: &Path, key: &Path, password: &str) -> (String, Vec<u8>) {
     part("password", password.as_bytes());
     write!(body, "--{BOUNDARY}--\r\n").unwrap();
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
+
+/// What the database holds of the keys that wrap those of taxpayers, as JSON.
+const WRAPPED: &str = "select json_build_object(\
+    'tenant_keys', (select json_agg(json_build_object('tenant', replace(tenant_id::text, '-', ''), 'key_use', key_use, \
+        'version', version, 'root_version', root_version, 'wrapped', encode(wrapped, 'hex'))) \
+        from tenant_keys where key_use = 'credential'), \
+    'credentials', (select json_agg(json_build_object('tenant', replace(tenant_id::text, '-', ''), \
+        'id', replace(id::text, '-', ''), 'kind', kind, 'key_use', key_use, 'key_version', key_version, \
+        'certificate', encode(certificate, 'hex'), 'wrapped', encode(wrapped_key, 'hex'))) from credentials))";
+
+/// The keys between the signer's root key and those of taxpayers, by name: opened by another implementation.
+pub fn wrapping_keys(stage: &Stage) -> Vec<(String, Vec<u8>)> {
+    let rows = Command::new("psql").args([&as_administrator(&stage.url), "-Atqc", WRAPPED]).output().expect("psql is there");
+    let mut asked: Value = serde_json::from_slice(&rows.stdout).expect("rows");
+    let roots = std::fs::read_to_string(stage.dir.join("signer/signer.key")).expect("the signer's root keys");
+    let lines = roots.lines().filter(|it| !it.starts_with('#')).filter_map(|it| it.split_once(' '));
+    asked["roots"] = lines.map(|(version, key)| (version.to_owned(), Value::from(key.trim()))).collect();
+    let mut python = Command::new("python3")
+        .args(["-c", include_str!("keys.py")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 is there");
+    python.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
+    let done = python.wait_with_output().unwrap();
+    assert!(done.status.success(), "python3 with cryptography opens what the signer sealed");
+    let found: BTreeMap<String, String> = serde_json::from_slice(&done.stdout).expect("names and keys");
+    let keys = found.into_iter().map(|(name, key)| (name, HEXLOWER.decode(key.as_bytes()).expect("hex")));
+    let keys: Vec<_> = keys.collect();
+    assert!(keys.len() >= 2, "a tenant's key and a data key at least");
+    keys
 }

@@ -2,10 +2,11 @@
 
 use crate::bench::{Bench, methods, noon, on_both};
 use crate::samples::falls;
+use fedatario_app::audit_trail::ports::{AuditFound, AuditQuestion, AuditTree};
 use fedatario_app::called::{self, Called, Sealed};
-use fedatario_app::ports::{AuditQuestion, AuditTree, KeptNode};
 use fedatario_app::ports::{Store, StoreError, Tx};
 use fedatario_audit::merkle::leaf_hash;
+use fedatario_audit::tree::KeptNode;
 use fedatario_audit::{ChainVerifier, Event, Head, Outcome, Row};
 use fedatario_base::Scope;
 use fedatario_base::id::RequestId;
@@ -129,7 +130,7 @@ async fn entries_are_found_by_what_stands_beside_them(bench: &Bench) {
     theirs.commit().await.unwrap();
 
     let mut tx = bench.db.read(&bench.ours).await.unwrap();
-    let numbers = |found: Vec<fedatario_app::ports::AuditFound>| found.iter().map(|it| it.row.n).collect::<Vec<_>>();
+    let numbers = |found: Vec<AuditFound>| found.iter().map(|it| it.row.n).collect::<Vec<_>>();
     let actor = bench.ours.actor().to_string();
     let asks = |it: AuditQuestion| it;
     let unasked = AuditQuestion::default;

@@ -51,6 +51,11 @@ async fn a_certificate_waits_rests_and_is_destroyed(bench: &Bench) {
     let mut tx = bench.our_tx().await;
     assert!(matches!(tx.promote_credential(second.id, noon(), rests_until).await, Err(StoreError::NotFound)));
     assert!(falls(tx).await);
+    let mut tx = bench.our_tx().await;
+    tx.set_credential_state(waits.id, CredentialState::Replaced, Some("304")).await.unwrap();
+    let marked = tx.promote_credential(waits.id, noon(), rests_until).await;
+    assert!(matches!(marked, Err(StoreError::NotFound)), "what was refused is not put back");
+    assert!(falls(tx).await);
     let mut tx = bench.their_tx().await;
     assert_eq!(tx.credential_history(Owner::Taxpayer(owner), CredentialKind::Fiel, 9).await.unwrap(), []);
     assert!(!tx.destroy_credential(first.id).await.unwrap());

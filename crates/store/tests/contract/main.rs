@@ -18,6 +18,7 @@ mod migration;
 mod persons;
 mod ports;
 mod races;
+mod releases;
 mod replays;
 mod requests;
 mod rls;

@@ -1,23 +1,12 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 9] = [
+const PORTS: [(&str, &[&str]); 10] = [
     (
         include_str!("../../../app/src/ports.rs"),
-        &[
-            "Store",
-            "Tx",
-            "Taxpayers",
-            "Credentials",
-            "Solicitudes",
-            "Packages",
-            "Documents",
-            "Jobs",
-            "Schedules",
-            "AuditLog",
-            "System",
-        ],
+        &["Store", "Tx", "Taxpayers", "Credentials", "Solicitudes", "Packages", "Documents", "Jobs", "Schedules", "System"],
     ),
+    (include_str!("../../../app/src/audit_trail/ports.rs"), &["AuditLog"]),
     (include_str!("../../../app/src/hooks/ports.rs"), &["Hooks"]),
     (include_str!("../../../app/src/revision/ports.rs"), &["Checks", "Registry"]),
     (include_str!("../../../upstream/src/ports.rs"), &["Ledger", "Sessions", "Limits", "Breakers"]),
@@ -26,6 +15,7 @@ const PORTS: [(&str, &[&str]); 9] = [
     (include_str!("../../../app/src/signing/ports.rs"), &["Signatures"]),
     (include_str!("../../../app/src/trust/ports.rs"), &["Revocations"]),
     (include_str!("../../../app/src/expiry/ports.rs"), &["Notices"]),
+    (include_str!("../../../app/src/releases/ports.rs"), &["Releases"]),
 ];
 
 const TESTS: &[&str] = &[
@@ -38,6 +28,7 @@ const TESTS: &[&str] = &[
     include_str!("identity.rs"),
     include_str!("jobs.rs"),
     include_str!("ledger.rs"),
+    include_str!("releases.rs"),
     include_str!("requests.rs"),
     include_str!("sat.rs"),
     include_str!("schedules.rs"),

@@ -72,7 +72,12 @@ async fn certificates_are_asked_about_when_their_word_is_over(bench: &Bench) {
     assert!(tx.certificates_due(noon(), 10).await.unwrap().is_empty());
     assert_eq!(tx.certificates_due(kept.due, 10).await.unwrap().len(), 1);
     assert!(tx.certificates_due(kept.due, 0).await.unwrap().is_empty());
-    tx.set_credential_state(row.id, CredentialState::Replaced, None).await.unwrap();
+    for state in [CredentialState::Replaced, CredentialState::Next] {
+        tx.set_credential_state(row.id, state, None).await.unwrap();
+        assert_eq!(tx.credentials_bearing(&row.certificate).await.unwrap().len(), 1, "it may be put into use");
+        assert_eq!(tx.certificates_due(kept.due, 10).await.unwrap().len(), 1, "so its authority is asked");
+    }
+    tx.set_credential_state(row.id, CredentialState::Destroyed, None).await.unwrap();
     assert_eq!(tx.credentials_bearing(&row.certificate).await.unwrap(), [], "what is not used is nobody's worry");
     assert!(tx.certificates_due(kept.due, 10).await.unwrap().is_empty());
     tx.commit().await.unwrap();
