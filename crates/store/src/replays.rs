@@ -213,3 +213,21 @@ fn found((fingerprint, claimed_ms, status, headers, body): Row, ours: &[u8; 32],
 fn millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many answers are kept, one is written by the key of its row.
+    #[tokio::test]
+    async fn answers_walk_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(dir.path().join("t.db")).await.unwrap();
+        db.migrate().await.unwrap();
+        for rows in [&[(); 32][..], &[(); 2], &[()]] {
+            let key = "(tenant_id=? AND principal=? AND method=? AND path=? AND key=?)";
+            crate::tx::assert_searches(&db, ANSWERS.of(rows), "replays", key).await;
+        }
+        fedatario_testkit::covers!("replays: an answer is kept by the key of its row, however many there are");
+    }
+}

@@ -262,11 +262,14 @@ static INTENTS: OfRows = OfRows::new(|rows| {
     )
 });
 
+/// Rows are named by their whole key: joined to a list of values, SQLite would walk every signature of the
+/// tenant instead, since it holds a tenant for the narrowest of conditions.
 static ENDS: OfRows = OfRows::new(|rows| {
     format!(
-        "update signatures set ended_ms = $2, outcome = v.column3, code = v.column4, ended_n = v.column5, signed = v.column6 \
-         from (values {}) as v where signatures.tenant_id = $1 and signatures.credential_id = v.column1 \
-         and signatures.n = v.column2 and signatures.outcome is null",
+        "with v (credential_id, n, outcome, code, ended_n, signed) as (values {}) \
+         update signatures set ended_ms = $2, (outcome, code, ended_n, signed) = (select v.outcome, v.code, v.ended_n, v.signed \
+         from v where v.credential_id = signatures.credential_id and v.n = signatures.n limit 1) \
+         where tenant_id = $1 and (credential_id, n) in (select v.credential_id, v.n from v) and outcome is null",
         rows_after(rows, 2, 6)
     )
 });
@@ -605,5 +608,22 @@ impl Signatures for SqlTx {
             before.and_then(|it| i64::try_from(it).ok()).unwrap_or(i64::MAX),
             i64::from(limit),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many signatures there are, an outcome is written by the key of its row.
+    #[tokio::test]
+    async fn outcomes_walk_no_other_signatures() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(dir.path().join("t.db")).await.unwrap();
+        db.migrate().await.unwrap();
+        for rows in [&[(); 32][..], &[(); 2], &[()]] {
+            crate::tx::assert_searches(&db, ENDS.of(rows), "signatures", "(tenant_id=? AND credential_id=? AND n=?)").await;
+        }
+        fedatario_testkit::covers!("signatures: an outcome is written by the key of its row, however many there are");
     }
 }

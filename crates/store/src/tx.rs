@@ -275,3 +275,13 @@ pub(crate) fn lock_key(parts: &[&[u8]]) -> i64 {
     }
     hash as i64
 }
+
+/// Holds that SQLite reaches the rows of a table by a key, and walks none of its indexes.
+#[cfg(test)]
+pub(crate) async fn assert_searches(db: &crate::db::Db, sql: &str, table: &str, key: &str) {
+    let crate::db::Pools::Lite { write, .. } = &db.0 else { panic!("only SQLite tells its plan so") };
+    let explained = sqlx::AssertSqlSafe(format!("explain query plan {sql}"));
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained).fetch_all(write).await.unwrap();
+    let steps: Vec<&str> = plan.iter().map(|it| it.3.as_str()).filter(|it| it.contains(table)).collect();
+    assert!(!steps.is_empty() && steps.iter().all(|it| it.starts_with("SEARCH") && it.ends_with(key)), "{steps:?} of {sql}");
+}
