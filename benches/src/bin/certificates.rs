@@ -85,6 +85,7 @@ async fn upload(house: &House, authority: &Authority, dir: &Path) -> anyhow::Res
             handed: Handed::new(Files::Pkcs12(Secret::new(archive)), Secret::new(PASSWORD)),
             name: None,
             place: Place::Registered,
+            tax_id: None,
             activate: None,
             delegated: false,
         };

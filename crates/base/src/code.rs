@@ -160,6 +160,8 @@ codes! {
     CertificatePassword = "certificate_password", 400, Usage, Caller, false;
     CertificateName = "certificate_name", 422, Usage, Caller, false;
     CertificateState = "certificate_state", 409, Usage, Caller, false;
+    CertificateBundle = "certificate_bundle", 400, Usage, Caller, false;
+    CertificateFileMissing = "certificate_file_missing", 422, Usage, Caller, false;
     TaxpayerRequired = "taxpayer_required", 400, Usage, Caller, false;
     // Vault.
     RootKeyMissing = "root_key_missing", 503, Usage, Installation, false;

@@ -211,6 +211,8 @@ fn lite_options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .foreign_keys(true)
+        // A wrapped key that is destroyed, or sealed text that is forgotten, is overwritten and not merely unlinked.
+        .pragma("secure_delete", "on")
         .statement_cache_capacity(STATEMENTS)
 }
 

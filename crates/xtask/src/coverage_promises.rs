@@ -312,6 +312,21 @@ pub const BULLETS: &[Bullet] = &[
         "Keys are opened by turns: some at once, some in a queue, the rest told when to come back; lists that are cut say so",
         &["vault: some open keys", "api: a certificate that finds", "api: certificates in use that"],
     ),
+    bullet(
+        TOLD,
+        "Certificates out of a ZIP with a list: each by itself, as rehearsed; a hostile archive is refused whole; no password is told",
+        &[
+            "api: certificates are let in out of",
+            "api: an archive of certificates",
+            "certificates: a list",
+            "certificates: a name in",
+        ],
+    ),
+    bullet(
+        TOLD,
+        "What no row names is collected after a day; a destroyed key is overwritten where SQLite kept it",
+        &["certificates: a sealed key", "certificates: only sealed keys", "store: a destroyed key"],
+    ),
     bullet(TOLD, "Another tenant's things are not found over the API", &["api: another tenant's taxpayer"]),
     bullet(TOLD, "Every published event is told somewhere", &["webhooks: every event"]),
     bullet(

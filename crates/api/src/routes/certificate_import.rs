@@ -10,7 +10,7 @@ use crate::problem::ApiError;
 use crate::routing::Routes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fedatario_app::certificates::{self, Asked, Files, Handed, Imported, Place};
+use fedatario_app::certificates::{self, Asked, COME_BACK, Files, Handed, Imported, Place};
 use fedatario_base::id::TaxpayerId;
 use fedatario_base::text::say;
 use fedatario_base::{Code, Permission, Scope, Secret};
@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-/// Lines of one call: a firm's clients, twice over.
-const LINES_AT_MOST: usize = 500;
+/// Lines of one call: as many as an archive holds.
+const LINES_AT_MOST: usize = certificates::ROWS_AT_MOST;
 /// Bytes of one call: its lines with a chain in each file.
-const IMPORT_BYTES: usize = 16 << 20;
+const IMPORT_BYTES: usize = certificates::BUNDLE_BYTES;
+/// Media types of an archive, as browsers and Windows call it.
+const ZIP: [&str; 2] = ["application/zip", "application/x-zip-compressed"];
 
 /// The operations of this module.
 pub fn routes() -> Routes {
@@ -33,11 +35,13 @@ pub fn routes() -> Routes {
             .delicate()
             .body_at_most(IMPORT_BYTES)
             .audits("credential.admitted")
-            .refuses(&[Code::JsonMalformed, Code::BodyTooLarge])
+            .refuses(&[Code::JsonMalformed, Code::BodyTooLarge, Code::CertificateBundle, Code::Busy])
             .notes(
                 "NDJSON, up to 500 lines of `{\"password\", \"file\" | \"cer\" and \"key\", \"name\", \"taxpayer\", \"register\", \
                  \"activateAt\", \"delegated\"}`, files in base64. With `register` a taxpayer that nobody has registered is, by the \
-                 tax id in its certificate. Each line is let in or refused by itself, with its code. With `dryRun=true` nothing is \
+                 tax id in its certificate. Or, as `application/zip`, an archive with `manifest.csv` or `manifest.json` (`tax_id`, \
+                 `file` | `cer` and `key`, `password`, `name`, `register`, `activate_at`, `delegated`) and the files that it names; \
+                 `certificate_bundle` says in `reason` why one is refused. Each line is let in or refused by itself, with its code. With `dryRun=true` nothing is \
                  stored, and every answer is as it would be.",
             ),
         import,
@@ -88,7 +92,7 @@ impl Line {
         let taxpayer = self.taxpayer.map(|it| it.parse::<TaxpayerId>().map_err(|_| Code::IdFormat)).transpose()?;
         let place = Place::of(taxpayer, self.register);
         let handed = Handed::new(files, Secret::new(self.password.as_bytes()));
-        Ok(Asked { handed, name: self.name, place, activate: self.activate_at, delegated: self.delegated })
+        Ok(Asked { handed, name: self.name, place, tax_id: None, activate: self.activate_at, delegated: self.delegated })
     }
 }
 
@@ -145,7 +149,7 @@ pub struct ImportView {
 /// `POST /api/certificates/import`
 async fn import(api: Api, asked: Call, scope: Scope, Query(how): Query<How>, body: Raw) -> Result<Json<ImportView>, ApiError> {
     let dry_run = how.dry_run.unwrap_or_default();
-    let lines = read(&body.bytes)?;
+    let lines = if is_zip(&body.media) { unpacked(&api, body.bytes).await? } else { read(&body.bytes)? };
     let places: Vec<Result<usize, Code>> =
         (0..lines.len()).zip(&lines).map(|(n, it)| it.as_ref().map(|_| n).map_err(|code| *code)).collect();
     let mut done = certificates::import(&api.app, &scope, lines.into_iter().flatten().collect(), dry_run).await.into_iter();
@@ -162,6 +166,23 @@ async fn import(api: Api, asked: Call, scope: Scope, Query(how): Query<How>, bod
     let imported = rows.iter().filter(|it| it.changed).count();
     let (total, unchanged) = (rows.len(), rows.len() - refused - imported);
     Ok(Json(ImportView { success: refused == 0, dry_run, total, imported, unchanged, refused, rows }))
+}
+
+fn is_zip(media: &str) -> bool {
+    let media = media.split(';').next().unwrap_or_default().trim();
+    ZIP.iter().any(|it| it.eq_ignore_ascii_case(media))
+}
+
+/// In one queue with the opening of keys: an archive may take a core for a while.
+async fn unpacked(api: &Api, bytes: bytes::Bytes) -> Result<Vec<Result<Asked, Code>>, ApiError> {
+    let turn = api.app.vault.opening().take().await.ok_or_else(|| ApiError::new(Code::Busy).retry_after(COME_BACK))?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let read = certificates::unpack(&bytes);
+        drop(turn);
+        read
+    });
+    let read = reading.await.map_err(|error| ApiError::new(Code::Internal).because(error))?;
+    read.map_err(|error| ApiError::new(error.code()).member("reason", error.reason()).because(error))
 }
 
 fn read(body: &[u8]) -> Result<Vec<Result<Asked, Code>>, ApiError> {

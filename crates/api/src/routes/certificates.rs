@@ -237,6 +237,7 @@ async fn upload(api: Api, scope: Scope, mut form: Form<Certified>) -> Result<Jso
     let asked = Asked {
         name: form.text("name").map(str::to_owned),
         place: Place::of(taxpayer, false),
+        tax_id: None,
         activate,
         delegated: delegated.unwrap_or_default(),
         handed: handed(&mut form)?,

@@ -17,6 +17,7 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fedatario_app::audit_trail::hex;
+use fedatario_app::certificates::{COME_BACK, Turns};
 use fedatario_app::signing::grants::{self, GrantAsked};
 use fedatario_app::signing::ports::SignatureRow;
 use fedatario_app::signing::verify::{Expected, Outside, Report, Standing, report};
@@ -29,6 +30,7 @@ use fedatario_credentials::IssuerStyle;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 use utoipa::{IntoParams, ToSchema};
 
 /// The header that digests an answer's body (RFC 9530).
@@ -59,6 +61,13 @@ const REFUSALS: &[Code] = &[
     Code::XmlTooDeep,
 ];
 
+/// Signatures that are verified at once: each takes a core for as long as its document is large.
+const VERIFYING_AT_MOST: usize = 2;
+/// Who may wait for that.
+const WAITING_AT_MOST: usize = 16;
+
+static VERIFYING: LazyLock<Turns> = LazyLock::new(|| Turns::new(VERIFYING_AT_MOST, WAITING_AT_MOST));
+
 /// The operations of this module.
 pub fn routes() -> Routes {
     Routes::of("sign")
@@ -84,7 +93,7 @@ pub fn routes() -> Routes {
                 .signed_in()
                 .idempotency_ignored()
                 .body_at_most(DOCUMENT_BYTES)
-                .refuses(&[Code::XmlMalformed, Code::XmlDoctype, Code::XmlTooLarge, Code::XmlTooDeep])
+                .refuses(&[Code::XmlMalformed, Code::XmlDoctype, Code::XmlTooLarge, Code::XmlTooDeep, Code::Busy])
                 .notes(
                     "`valid` is the signature itself; chain, dates and revocation are told apart, each `good`, `bad` or `unknown`. \
                      `not_covered` is null where the whole document was signed.",
@@ -354,7 +363,13 @@ async fn verify(api: Api, scope: Scope, Query(expecting): Query<Expecting>, raw:
         Some(text) => Expected::from_text(text).ok_or_else(|| ApiError::field("?profile", Code::FieldInvalid))?,
     };
     let at = api.app.clock.service();
-    let reported = tokio::task::spawn_blocking(move || report(&raw.bytes, expected, &[], at)).await;
+    let turn = VERIFYING.take().await.ok_or_else(|| ApiError::new(Code::Busy).retry_after(COME_BACK))?;
+    let reported = tokio::task::spawn_blocking(move || {
+        let report = report(&raw.bytes, expected, &[], at);
+        drop(turn);
+        report
+    });
+    let reported = reported.await;
     let reported = reported.map_err(|error| ApiError::new(Code::Internal).because(error))?;
     let mut report = reported.map_err(|error| ApiError::new(error.code()).because(error))?;
     if let Some(signer) = &report.signer {

@@ -8,13 +8,13 @@ use fedatario_app::hooks::model::EventRow;
 use fedatario_app::jobs::Handler;
 use fedatario_app::model::{CredentialState, Environment, Taxpayer, TaxpayerKind};
 use fedatario_app::ports::{ClaimFilter, System as _};
-use fedatario_base::id::{HolderId, TaxpayerId};
+use fedatario_base::id::{CredentialId, HolderId, TaxpayerId};
 use fedatario_base::{Actor, Clock as _, Permission, Scope, Secret, SystemScope};
 use fedatario_credentials::Kind;
-use fedatario_credentials::mint::{Authority, Country, Minted, Person, Sealer, Subject};
+use fedatario_credentials::mint::{Authority, Country, Minted, Person, Sealer, Subject, archive_of};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// What opens every key here.
 const PASSWORD: &str = "contraseña de prueba ñ";
@@ -88,6 +88,15 @@ impl Parts {
     fn text(mut self, name: &str, text: &str) -> Self {
         let part = format!("--{}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n", Self::BOUNDARY);
         self.0.extend_from_slice(part.as_bytes());
+        self
+    }
+
+    /// A password that may be no text.
+    fn secret(mut self, bytes: &[u8]) -> Self {
+        let head = format!("--{}\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\n", Self::BOUNDARY);
+        self.0.extend_from_slice(head.as_bytes());
+        self.0.extend_from_slice(bytes);
+        self.0.extend_from_slice(b"\r\n");
         self
     }
 
@@ -484,7 +493,7 @@ async fn a_delegation_that_ends_while_its_renewal_is_looked_at_is_not_carried_on
         let minted = authority.issue_to(&person, noon(), noon() + DAY * 400).expect("a certificate");
         let archive = minted.archive(&[], "firma", &Secret::new(PASSWORD)).expect("an archive");
         let handed = Handed::new(Files::Pkcs12(Secret::new(archive)), Secret::new(PASSWORD));
-        Asked { handed, name: None, place: Place::of(Some(taxpayer), false), activate: None, delegated }
+        Asked { handed, name: None, place: Place::of(Some(taxpayer), false), tax_id: None, activate: None, delegated }
     };
     let (app, scope) = (&scene.stage.app, Scope::system(scene.stage.ours));
     let first = certificates::upload(app, &scope, asked(true)).await.expect("let in").row;
@@ -549,6 +558,306 @@ async fn whoever_finds_the_queue_of_keys_full_is_told_when_to_come_back() {
     while crowd.join_next().await.is_some() {}
     scene.uploads(&Wanted::fiel(1)).await;
     fedatario_testkit::covers!("api: a certificate that finds too many keys being opened is told when to come back");
+}
+
+/// What the log was told, on this thread.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<String>>);
+
+impl tracing::field::Visit for Ear {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.lock().expect("no holder panics").push_str(&format!("{field}={value:?} "));
+    }
+}
+
+impl tracing::Subscriber for Ear {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        span.record(&mut self.clone());
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// Files that openssl made of an authority's and a curve's key: what no taxpayer signs with.
+fn of_openssl(authority: &Authority) -> [Vec<u8>; 2] {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("writable");
+    write("ca.pem", authority.certificate_pem().as_bytes());
+    write("ca.key", authority.key_pem().expose());
+    write("password", PASSWORD.as_bytes());
+    let run = |arguments: &[&str]| {
+        let done = std::process::Command::new("openssl").current_dir(folder.path()).args(arguments).output();
+        let done = done.expect("openssl is installed");
+        assert!(done.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    run(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec.key"]);
+    let subject = "/C=DO/serialNumber=IDCDO-00199999996/CN=EC";
+    run(&["req", "-new", "-x509", "-key", "ec.key", "-subj", subject, "-out", "ec.pem"]);
+    ["ca", "ec"].map(|it| {
+        let (key, cer, out) = (format!("{it}.key"), format!("{it}.pem"), format!("{it}.p12"));
+        run(&["pkcs12", "-export", "-inkey", &key, "-in", &cer, "-passout", "file:password", "-out", &out]);
+        std::fs::read(folder.path().join(out)).expect("openssl wrote it")
+    })
+}
+
+#[tokio::test]
+async fn archives_that_are_none_are_refused_with_their_code_and_reason() {
+    let ear = Ear::default();
+    let _listening = tracing::subscriber::set_default(ear.clone());
+    let scene = Scene::new().await;
+    let form = json!({ "kind": "rnc", "tax_id": "131880738", "name": "EMPRESA SRL", "environment": "sandbox" });
+    let company = scene.api.post("/api/taxpayers").bearer("one").json(&form).send().await.is(201);
+    let authority = Authority::generate_in(Country::DominicanRepublic, "AUTORIDAD DE PRUEBA", noon()).expect("an authority");
+    let person = Person::Dominican { document: "00199999996".into(), given_name: "MARÍA".into(), surname: "PÉREZ".into() };
+    let issue = |from: i32, to: i32| authority.issue_to(&person, noon() + DAY * from, noon() + DAY * to).expect("a certificate");
+    let (minted, other) = (issue(-1, 400), issue(-1, 400));
+    let made = |pairs: &[&Minted], chain: &[&fedatario_credentials::Certificate], password: &[u8], rounds: u32| {
+        archive_of(pairs, chain, "x", &Secret::new(password), rounds).expect("an archive")
+    };
+    let pw = PASSWORD.as_bytes();
+    let good = made(&[&minted], &[], pw, 8);
+    let crowd: Vec<_> = (0..8).map(|_| authority.certificate()).collect();
+    let mut costly = made(&[&minted], &[], pw, 0x01_0001);
+    for at in 0..costly.len() - 5 {
+        if costly[at..at + 5] == [2, 3, 1, 0, 1] {
+            costly[at + 2..at + 5].copy_from_slice(&[0x7f, 0xff, 0xff]);
+        }
+    }
+    let [of_authority, of_curve] = of_openssl(&authority);
+    let noise: Vec<u8> = (0..200_000u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let cut = good[..good.len() * 9 / 10].to_vec();
+    let rows: Vec<(&str, Vec<u8>, &[u8], u16, &str, Option<&str>)> = vec![
+        ("a megabyte of garbage", vec![0x30; 1 << 20], pw, 413, "body_too_large", None),
+        ("as much as a form holds", vec![0x30; 300 << 10], pw, 400, "certificate_format", Some("pkcs12_bounds")),
+        ("as much as is looked at", noise, pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("nothing", Vec::new(), pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("a page of a portal", b"<html>sesion vencida</html>".to_vec(), pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("a certificate alone", minted.cer_der.clone(), pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("cut short", cut, pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("eight million iterations", costly, pw, 400, "certificate_format", Some("pkcs12_bounds")),
+        ("nine bags", made(&[&minted], &crowd, pw, 8), pw, 400, "certificate_format", Some("pkcs12_bounds")),
+        ("two keys", made(&[&minted, &other], &[], pw, 8), pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("no key", made(&[], &[authority.certificate()], pw, 8), pw, 400, "certificate_format", Some("pkcs12_format")),
+        ("an authority's", of_authority, pw, 400, "certificate_format", Some("certificate_format")),
+        ("a key on a curve", of_curve, pw, 400, "certificate_format", Some("key_format")),
+        ("expired", made(&[&issue(-400, -1)], &[], pw, 8), pw, 422, "certificate_expired", None),
+        ("not yet valid", made(&[&issue(1, 400)], &[], pw, 8), pw, 422, "certificate_not_yet_valid", None),
+        ("no password", good.clone(), b"", 400, "certificate_password", None),
+        ("a password with a NUL", good.clone(), b"contrase\0a de prueba", 400, "certificate_password", None),
+        ("a password that is no text", good.clone(), &[0xff, 0xfe, b'x'], 400, "certificate_password", None),
+        ("ten kilobytes of password", good.clone(), &[b'x'; 10_000], 422, "field_invalid", None),
+    ];
+    for (what, archive, password, status, code, reason) in &rows {
+        let parts = Parts::new().file("file", archive).secret(password).text("delegated", "true");
+        let answer = scene.sends("/api/certificates/upload", parts.text("taxpayer", company["id"].as_str().expect("an id"))).await;
+        let said = String::from_utf8_lossy(&answer.bytes).into_owned();
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (*status, *code), "{what}: {said}");
+        assert_eq!(reason.map(Value::from), answer.json().get("reason").cloned(), "{what}: {said}");
+        assert!(!said.contains(PASSWORD), "{what}");
+    }
+    assert_eq!(scene.sees("/api/certificates?kind=ecf").await["data"], json!([]), "nothing was stored");
+
+    let long = "ñ€漢".repeat(100);
+    for password in ["contrasen\u{303}a", "clave 🔐 segura", "пароль", " con espacios ", "a\tb", "\u{10ffff}", &long] {
+        let parts = Parts::new().file("file", &made(&[&issue(-1, 300)], &[], password.as_bytes(), 8)).text("password", password);
+        let parts = parts.text("delegated", "true").text("taxpayer", company["id"].as_str().expect("an id"));
+        let done = scene.sends("/api/certificates/upload", parts).await.is(200);
+        assert!(done["certificate"]["subject"].as_str().is_some_and(|it| it.contains("MARÍA")), "T61 strings: {done}");
+    }
+    let heard = ear.0.lock().expect("no holder panics").clone();
+    assert!(heard.contains("certificate_format"), "the log was listened to");
+    assert!(!heard.contains(PASSWORD) && !heard.contains("clave 🔐") && !heard.contains(&long), "no password in the log");
+    fedatario_testkit::covers!(
+        "api: a certificate that is none is refused with its code and reason, whatever its password, which no log holds"
+    );
+}
+
+/// The files that lie under an object's folder with this ending.
+async fn sealed(scene: &Scene) -> Vec<String> {
+    let all = scene.stage.app.blobs.list(&format!("tenants/{}/", scene.stage.ours)).await.expect("a list");
+    all.into_iter().filter(|it| it.ends_with(".sealed")).collect()
+}
+
+#[tokio::test]
+async fn a_sealed_key_that_no_row_names_is_collected_after_a_day() {
+    let scene = Scene::new().await;
+    let kept = scene.uploads(&Wanted::fiel(1)).await;
+    let (app, scope, now) = (&scene.stage.app, Scope::system(scene.stage.ours), scene.stage.clock.wall());
+    // The object is written, and the process dies before the row: the same calls, and not the last.
+    let (cer, key) = Wanted { rfc: "XIQB891116QE4", ..Wanted::fiel(2) }.minted();
+    let handed = Handed::new(Files::Two { cer: Secret::new(cer), key: Secret::new(key) }, Secret::new(PASSWORD));
+    let made = app.vault.take_in(&scope, handed, CredentialId::fresh(now), now).await.expect("sealed");
+    let orphan = fedatario_app::descarga::layout::credential(scene.stage.ours, "XIQB891116QE4", made.id);
+    certificates::keep(app, &scope, &made, &orphan, "XIQB891116QE4").await.expect("the object");
+    let mut tx = app.store.begin(&scope).await.expect("a transaction");
+    tx.enqueue(&certificates::collect_job(now), now).await.expect("enqueued");
+    tx.commit().await.expect("committed");
+
+    assert_eq!(scene.works().await, 1);
+    assert_eq!(sealed(&scene).await.len(), 2, "its row may still come");
+    scene.stage.clock.advance(DAY * 8);
+    assert_eq!(scene.works().await, 1, "it comes back every week");
+    let left = sealed(&scene).await;
+    assert_eq!(left.len(), 1);
+    assert!(left[0].contains(&kept), "{left:?}");
+    assert_eq!(scene.entries("credential.objects.collected").await, 1);
+    scene.stage.clock.advance(DAY * 8);
+    assert_eq!(scene.works().await, 1);
+    assert_eq!((sealed(&scene).await, scene.entries("credential.objects.collected").await), (left, 1), "nothing more is told");
+    fedatario_testkit::covers!("certificates: a sealed key that no row names is collected after a day, and no other");
+}
+
+/// A ZIP of these files; a name that ends in `@` is a link.
+fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, bytes) in files {
+        if let Some(name) = name.strip_suffix('@') {
+            writer.add_symlink(name, "/etc/passwd", options).expect("a link");
+            continue;
+        }
+        writer.start_file(*name, options).expect("an entry");
+        writer.write_all(bytes).expect("its bytes");
+    }
+    writer.finish().expect("an archive").into_inner()
+}
+
+impl Scene {
+    async fn imports(&self, archive: &[u8], dry: bool) -> TestAnswer {
+        let target = format!("/api/certificates/import?dryRun={dry}");
+        self.api.post(&target).bearer("one").body("application/zip", archive.to_vec()).send().await
+    }
+}
+
+#[tokio::test]
+async fn a_zip_of_certificates_is_rehearsed_and_let_in() {
+    let scene = Scene::new().await;
+    let (cer, key) = Wanted::fiel(1).minted();
+    let (other_cer, other_key) = Wanted { rfc: "XIQB891116QE4", ..Wanted::fiel(2) }.minted();
+    let ours = crate::belongings::RFC;
+    let manifest = format!(
+        "\u{feff}tax_id;cer;key;password;name;register\r\n\
+         {ours};Uno.CER;uno.key;{PASSWORD};\"La; del despacho\";\r\n\
+         XIQB891116QE4;sub/dos.cer;sub/dos.key;{PASSWORD};;sí\r\n\
+         {ours};uno.cer;uno.key;otra-Clave-9;;\r\n\
+         {ours};tres.cer;uno.key;otra-Clave-9;;\r\n\
+         {ours};sub/dos.cer;sub/dos.key;{PASSWORD};;\r\n\
+         XAXX010101001;uno.cer;uno.key;{PASSWORD};;\r\n\
+         {ours};uno.cer;;{PASSWORD};;\r\n"
+    );
+    let files: [(&str, &[u8]); 8] = [
+        ("clientes/manifest.csv", manifest.as_bytes()),
+        ("clientes/uno.cer", &cer),
+        ("clientes/uno.key", &key),
+        ("clientes/sub/dos.cer", &other_cer),
+        ("clientes/sub/dos.key", &other_key),
+        ("clientes/.DS_Store", b"x"),
+        ("__MACOSX/clientes/._uno.cer", b"x"),
+        ("clientes/leame.txt", b"hola"),
+    ];
+    let archive = zipped(&files);
+    let figures = |it: &Value| json!([it["total"], it["imported"], it["unchanged"], it["refused"], it["success"]]);
+    let rehearsed = scene.imports(&archive, true).await;
+    assert!(!String::from_utf8_lossy(&rehearsed.bytes).contains("otra-Clave-9"), "no password is told");
+    let rehearsed = rehearsed.is(200);
+    assert_eq!(figures(&rehearsed), json!([7, 2, 0, 5, false]), "{rehearsed}");
+    let codes: Vec<Option<&str>> = rehearsed["rows"].as_array().expect("rows").iter().map(|it| it["code"].as_str()).collect();
+    let expected = [
+        None,
+        None,
+        Some("certificate_password"),
+        Some("certificate_file_missing"),
+        Some("certificate_taxpayer_mismatch"),
+        Some("taxpayer_unknown"),
+        Some("field_missing"),
+    ];
+    assert_eq!(codes, expected);
+    assert_eq!(scene.sees("/api/certificates?kind=fiel").await["data"], json!([]), "a rehearsal stores nothing");
+    let done = scene.imports(&archive, false).await.is(200);
+    assert_eq!(figures(&done), figures(&rehearsed), "the rehearsal said what happens");
+    let listed = scene.sees("/api/certificates?state=active&kind=fiel").await;
+    let names: Vec<&Value> = listed["data"].as_array().expect("a list").iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, [&json!("EMPRESA DE PRUEBA"), &json!("La; del despacho")]);
+    assert_eq!(
+        figures(&scene.imports(&archive, false).await.is(200)),
+        json!([7, 0, 2, 5, false]),
+        "the second time nothing changes"
+    );
+
+    let rows = json!([
+        { "tax_id": "xiqb891116qe4", "cer": "a.cer", "key": "a.key", "password": PASSWORD, "register": true },
+        { "cer": "a.cer", "key": "a.key", "password": PASSWORD, "color": "azul" },
+    ]);
+    let in_json = zipped(&[("manifest.json", rows.to_string().as_bytes()), ("a.cer", &other_cer), ("a.key", &other_key)]);
+    let told = scene.imports(&in_json, true).await.is(200);
+    assert_eq!((figures(&told), &told["rows"][1]["code"]), (json!([2, 0, 1, 1, false]), &json!("json_malformed")));
+    fedatario_testkit::covers!("api: certificates are let in out of an archive with a list, each by itself, as a rehearsal said");
+}
+
+#[tokio::test]
+async fn an_archive_that_is_hostile_is_refused_whole() {
+    let scene = Scene::new().await;
+    let manifest = ("manifest.csv", b"file,password\na.p12,x\n".as_slice());
+    let encrypted = {
+        let mut bytes = zipped(&[manifest, ("a.p12", b"x")]);
+        for (magic, flags) in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)] {
+            let at: Vec<usize> = bytes.windows(4).enumerate().filter(|it| it.1 == magic).map(|it| it.0).collect();
+            at.iter().for_each(|it| bytes[it + flags] |= 1);
+        }
+        bytes
+    };
+    let (zeros, blank) = (vec![0u8; 4 << 20], vec![0u8; 200 << 10]);
+    let noise: Vec<u8> = (0..200_000u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let names: Vec<String> = (0..2_200).map(|it| format!("{it}")).collect();
+    let many: Vec<(&str, &[u8])> = names.iter().map(|it| (it.as_str(), b"".as_slice())).collect();
+    let rows = format!("file,password\n{}", "a.p12,x\n".repeat(501));
+    let whole = zipped(&[manifest, ("a.p12", &noise)]);
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("no archive", b"hola".to_vec(), "format"),
+        ("nothing", b"PK\x05\x06".to_vec(), "format"),
+        ("cut off", whole[..whole.len() - 200].to_vec(), "format"),
+        ("a bomb", zipped(&[manifest, ("a.p12", &zeros)]), "too_large"),
+        ("a bomb for a list", zipped(&[("manifest.csv", &zeros)]), "too_large"),
+        ("a small bomb", zipped(&[manifest, ("a.p12", &blank)]), "ratio"),
+        ("many", zipped(&many), "entries"),
+        ("a path out of it", zipped(&[manifest, ("../a.p12", b"x")]), "name"),
+        ("a path from the root", zipped(&[manifest, ("/etc/a.p12", b"x")]), "name"),
+        ("a path of Windows", zipped(&[manifest, ("..\\a.p12", b"x")]), "name"),
+        ("two of one name", zipped(&[manifest, ("a.p12", b"x"), ("A.P12", b"y")]), "duplicate"),
+        ("a link", zipped(&[manifest, ("a.p12@", b"")]), "link"),
+        ("under a password", encrypted, "encrypted"),
+        ("no list", zipped(&[("a.p12", b"x")]), "manifest_missing"),
+        ("two lists", zipped(&[manifest, ("manifest.json", b"[]")]), "manifest_missing"),
+        ("a list that is none", zipped(&[("manifest.json", b"{}")]), "manifest"),
+        ("a list of unknown columns", zipped(&[("manifest.csv", b"file,clave\n")]), "manifest"),
+        ("a list in another alphabet", zipped(&[("manifest.csv", b"file,password\na,\xf1\n")]), "manifest"),
+        ("too long a list", zipped(&[("manifest.csv", rows.as_bytes())]), "rows"),
+    ];
+    for (what, archive, reason) in &cases {
+        let answer = scene.imports(archive, false).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "certificate_bundle"), "{what}");
+        assert_eq!(answer.json()["reason"].as_str(), Some(*reason), "{what}");
+    }
+    assert_eq!(scene.entries("credential.admitted").await, 0);
+    fedatario_testkit::covers!("api: an archive of certificates that is hostile is refused whole, for its exact reason");
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! What happens to certificates later: one goes into use at its instant, a rested key is destroyed.
+//! What happens to certificates later: one goes into use at its instant, a rested key is destroyed, what no
+//! row names is collected.
 //!
 //! Each job looks at the row first: what was put back, replaced or destroyed meanwhile is left alone, and a
 //! job that comes twice does nothing the second time.
 
-use super::life;
+use super::{life, orphans};
 use crate::App;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
@@ -44,7 +45,7 @@ fn job(now: &Moment, kind: &'static str, id: CredentialId, at: Timestamp) -> New
     NewJob { kind, key: format!("{id}@{}", at.as_millisecond()), payload: json!({ "id": id, "at": at }), due, run: None }
 }
 
-/// Does both.
+/// Does them.
 pub struct Certificates {
     app: App,
 }
@@ -97,10 +98,13 @@ fn is_due(row: &CredentialRow, kind: &str, now: Timestamp) -> bool {
 #[async_trait]
 impl Handler for Certificates {
     fn kinds(&self) -> &'static [&'static str] {
-        &[ACTIVATE, EXPUNGE]
+        &[ACTIVATE, EXPUNGE, orphans::COLLECT]
     }
 
     async fn handle(&self, job: &ClaimedJob, scope: Scope) -> Result<(), JobFailure> {
-        Ok(self.work(&scope, job).await?)
+        match job.kind.as_str() {
+            orphans::COLLECT => Ok(orphans::collect(&self.app, &scope, job).await?),
+            _ => Ok(self.work(&scope, job).await?),
+        }
     }
 }

@@ -8,19 +8,23 @@
 //! is never let in for a taxpayer; a change, its entry in the chain, its event and the job that follows
 //! are one transaction. It leaves keys to the vault, and signing to whoever signs.
 
+mod bundle;
 mod import;
 mod jobs;
 mod life;
 mod listing;
+mod orphans;
 mod personal;
 mod upload;
 mod whose;
 
-pub use fedatario_vault::{COME_BACK, Files, Handed};
+pub use bundle::{BUNDLE_BYTES, BundleError, ROWS_AT_MOST, is_bundle, unpack};
+pub use fedatario_vault::{COME_BACK, Files, Handed, Turns};
 pub use import::{Imported, import};
 pub use jobs::{ACTIVATE, Certificates, EXPUNGE};
 pub use life::{destroy, put_into_use};
 pub use listing::{History, history, one, page, readable};
+pub use orphans::{COLLECT, collect_job};
 pub use personal::{config, set_config, upload_personal};
 pub(crate) use upload::kind_of;
 pub use upload::{Asked, Entry, Prepared, Uploaded, keep, prepare, put, upload};

@@ -27,6 +27,9 @@ pub struct Asked {
     pub name: Option<String>,
     /// Whose it is to be.
     pub place: Place,
+    /// The tax id of whose it is to be, as somebody wrote it: it finds the taxpayer where none is named, and a
+    /// certificate that becomes another's is refused.
+    pub tax_id: Option<String>,
     /// When it takes the place of the one in use; now if nothing is said.
     pub activate: Option<Timestamp>,
     /// Whether the holder signs for the taxpayer by delegation at DGII.
@@ -78,7 +81,8 @@ pub async fn prepare(app: &App, scope: &Scope, asked: Asked) -> AppResult<Prepar
     let sealed = app.vault.take_in(scope, asked.handed, CredentialId::fresh(now.wall), now.wall).await?;
     trust::require(app, scope, &sealed.certificate).await?;
     let activate = when(&sealed.certificate, asked.activate, now.wall)?;
-    let found = whose::place(app, scope, &sealed.certificate, asked.place, asked.delegated, now.wall).await?;
+    let wanted = whose::Wanted { place: asked.place, tax_id: asked.tax_id.as_deref(), delegated: asked.delegated };
+    let found = whose::place(app, scope, &sealed.certificate, wanted, now.wall).await?;
     let in_use = already(app, scope, Owner::Taxpayer(found.taxpayer.id), &sealed).await?;
     Ok(Prepared { sealed, name, activate, found, in_use })
 }

@@ -40,6 +40,16 @@ impl Place {
     }
 }
 
+/// What was said of whose a certificate is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub place: Place,
+    /// A tax id as somebody wrote it.
+    pub tax_id: Option<&'a str>,
+    /// Whether its holder signs by delegation.
+    pub delegated: bool,
+}
+
 /// Whose it is.
 pub(super) struct Found {
     pub taxpayer: Taxpayer,
@@ -64,23 +74,34 @@ pub(super) async fn place(
     app: &App,
     scope: &Scope,
     certificate: &Certificate,
-    place: Place,
-    delegated: bool,
+    wanted: Wanted<'_>,
     now: Timestamp,
 ) -> AppResult<Found> {
+    let Wanted { place, tax_id, delegated } = wanted;
     let mut tx = app.store.read(scope).await?;
     let id = certificate.tax_id();
-    let taxpayer = match place {
-        Place::Taxpayer(id) => tx.taxpayer(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?,
-        Place::Found => match by_tax_id(tx.as_mut(), id).await? {
-            Some(found) => found,
-            None => only_one(tx.as_mut()).await?,
+    let named = match (place, tax_id) {
+        (Place::Taxpayer(_), _) | (_, None) => None,
+        (_, Some(text)) => by_text(tx.as_mut(), text).await?,
+    };
+    let taxpayer = match (place, named) {
+        (Place::Taxpayer(id), _) => tx.taxpayer(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?,
+        (_, Some(named)) => named,
+        (Place::Found, None) => match (tax_id, by_tax_id(tx.as_mut(), id).await?) {
+            (Some(text), _) => return Err(AppError::TaxpayerUnknown(text.to_owned())),
+            (None, Some(found)) => found,
+            (None, None) => only_one(tx.as_mut()).await?,
         },
-        Place::Registered => match by_tax_id(tx.as_mut(), id).await? {
+        (Place::Registered, None) => match by_tax_id(tx.as_mut(), id).await? {
             Some(found) => found,
-            None => return to_be_registered(app, certificate, now),
+            None => {
+                let found = to_be_registered(app, certificate, now)?;
+                agrees(&found.taxpayer, tax_id)?;
+                return Ok(found);
+            }
         },
     };
+    agrees(&taxpayer, tax_id)?;
     if taxpayer.kind == TaxpayerKind::Rfc {
         register::same_environment(app, &taxpayer)?;
     }
@@ -92,6 +113,23 @@ pub(super) async fn place(
         false => carried(tx.as_mut(), &taxpayer, certificate, now).await?.map(|_| Basis::Carried),
     };
     other_number(app, taxpayer, id, basis)
+}
+
+/// Whether a taxpayer is the one that somebody wrote down.
+fn agrees(taxpayer: &Taxpayer, tax_id: Option<&str>) -> AppResult<()> {
+    let is_it = |text| taxpayers::tax_id(taxpayer.kind, text, None).is_ok_and(|it| it.text == taxpayer.tax_id);
+    if tax_id.is_none_or(is_it) { Ok(()) } else { Err(AppError::Refused(Code::CertificateTaxpayerMismatch)) }
+}
+
+/// The taxpayer of a tax id as somebody wrote it, of whichever country.
+async fn by_text(tx: &mut dyn Tx, text: &str) -> AppResult<Option<Taxpayer>> {
+    for kind in [TaxpayerKind::Rfc, TaxpayerKind::Rnc, TaxpayerKind::Ruc] {
+        let Ok(read) = taxpayers::tax_id(kind, text, None) else { continue };
+        if let Some(found) = tx.taxpayer_by_tax_id(kind, &read.text).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 async fn by_tax_id(tx: &mut dyn Tx, id: Option<&TaxId>) -> AppResult<Option<Taxpayer>> {

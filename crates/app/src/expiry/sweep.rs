@@ -2,7 +2,6 @@
 
 use super::model::{Ending, Notice};
 use super::{THRESHOLDS, tell, threshold};
-use crate::App;
 use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::error::AppResult;
@@ -10,6 +9,7 @@ use crate::jobs::{JobFailure, schedule};
 use crate::model::{ClaimedJob, JobState, NewJob};
 use crate::ports::{LeaseProof, Tx};
 use crate::trust;
+use crate::{App, certificates};
 use fedatario_base::id::NoticeId;
 use fedatario_base::{Scope, SystemScope};
 use fedatario_credentials::Certificate;
@@ -78,6 +78,7 @@ pub(super) async fn handle(app: &App, job: &ClaimedJob, scope: &Scope) -> Result
     let mut tx = app.store.begin(scope).await?;
     put(tx.as_mut(), &now, &notices).await?;
     ask_again(app, tx.as_mut(), &now).await?;
+    tx.enqueue(&certificates::collect_job(now.service), now.service).await?;
     tx.postpone_job(LeaseProof { job: job.id, token: job.token }, again, None).await?;
     Ok(tx.commit().await?)
 }

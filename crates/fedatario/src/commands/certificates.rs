@@ -74,7 +74,8 @@ async fn upload(house: &House, asked: Upload, screen: &Screen) -> Result<Exit, F
     let taxpayer = asked.taxpayer.as_deref().map(id::<TaxpayerId>).transpose()?;
     let place = Place::of(taxpayer, asked.register);
     let activate = asked.activate_at.as_deref().map(commands::cert::instant).transpose()?;
-    let asked = Asked { handed: Handed::new(files, password), name: asked.name, place, activate, delegated: asked.delegated };
+    let handed = Handed::new(files, password);
+    let asked = Asked { handed, name: asked.name, place, tax_id: None, activate, delegated: asked.delegated };
     let done = certificates::upload(&house.app, &house.scope, asked).await?;
     let key = if done.changed { "cli-certificate-in" } else { "cli-certificate-already" };
     let arguments = [
@@ -146,17 +147,29 @@ impl Line {
         let files = files(cer.as_deref(), key.as_deref(), p12.as_deref())?;
         let place = Place::of(self.taxpayer.as_deref().map(id::<TaxpayerId>).transpose()?, self.register);
         let handed = Handed::new(files, Secret::new(self.password.into_bytes()));
-        Ok(Asked { handed, name: self.name, place, activate: self.activate_at, delegated: self.delegated })
+        Ok(Asked { handed, name: self.name, place, tax_id: None, activate: self.activate_at, delegated: self.delegated })
     }
+}
+
+/// The lines of a list, whose paths begin at its folder.
+fn lines(text: &[u8], folder: &Path) -> Result<Vec<Asked>, Failure> {
+    let lines = text.split(|it| *it == b'\n').filter(|it| !it.trim_ascii().is_empty());
+    let bad = |error: serde_json::Error| Failure::new(Code::JsonMalformed, format!("line {} of the list", error.line()));
+    lines.map(|it| serde_json::from_slice::<Line>(it).map_err(bad)?.asked(folder)).collect()
 }
 
 async fn import(house: &House, list: &Path, dry_run: bool, screen: &Screen) -> Result<Exit, Failure> {
     let text = Secret::new(commands::read(list)?);
     let folder = list.parent().unwrap_or(Path::new("."));
-    let lines = text.expose().split(|it| *it == b'\n').filter(|it| !it.trim_ascii().is_empty());
-    let bad = |error: serde_json::Error| Failure::new(Code::JsonMalformed, format!("line {} of the list", error.line()));
-    let asked = lines.map(|it| serde_json::from_slice::<Line>(it).map_err(bad)?.asked(folder)).collect::<Result<Vec<_>, _>>()?;
-    let done = certificates::import(&house.app, &house.scope, asked, dry_run).await;
+    let asked = match certificates::is_bundle(text.expose()) {
+        true => certificates::unpack(text.expose()).map_err(|error| Failure::new(error.code(), error.to_string()))?,
+        false => lines(text.expose(), folder)?.into_iter().map(Ok).collect(),
+    };
+    let (at, asked): (Vec<Option<Code>>, Vec<Option<Asked>>) =
+        asked.into_iter().map(|it| it.map_or_else(|code| (Some(code), None), |it| (None, Some(it)))).unzip();
+    let mut done = certificates::import(&house.app, &house.scope, asked.into_iter().flatten().collect(), dry_run).await.into_iter();
+    let refused_before = |code: Code| Err(fedatario_app::AppError::Refused(code));
+    let done: Vec<_> = at.into_iter().filter_map(|it| it.map_or_else(|| done.next(), |code| Some(refused_before(code)))).collect();
     let (mut rows, mut imported, mut refused) = (Vec::new(), 0, 0);
     for (n, outcome) in (1..).zip(&done) {
         let (row, changed) = match outcome {

@@ -1,12 +1,14 @@
 //! Certificates that wait, rest and are destroyed; delegations; how people sign.
 
 use crate::bench::{Bench, at, methods, noon, on_both};
-use crate::samples::{credential, falls, our_taxpayer};
+use crate::samples::{RFC, credential, falls, our_taxpayer, taxpayer};
 use fedatario_app::model::{
     CredentialFilter, CredentialKind, CredentialRow, CredentialState, Delegation, Owner, SignatureConfig, SignatureMode,
 };
-use fedatario_app::ports::StoreError;
-use fedatario_base::id::{CredentialId, TaxpayerId, UserId};
+use fedatario_app::ports::{Store, StoreError, System};
+use fedatario_base::id::{CredentialId, TaxpayerId, TenantId, UserId};
+use fedatario_base::{Scope, SystemScope};
+use fedatario_store::Db;
 
 on_both!(
     a_certificate_waits_rests_and_is_destroyed,
@@ -145,4 +147,38 @@ async fn a_person_signs_as_they_chose(bench: &Bench) {
     let mut tx = bench.their_tx().await;
     assert_eq!(tx.signature_config(me).await.unwrap(), SignatureConfig::default());
     methods!(bench; "Credentials::signature_config", "Credentials::put_signature_config");
+}
+
+/// What SQLite keeps in its file, once nobody has it open.
+async fn file_of(db: Db, path: &std::path::Path) -> Vec<u8> {
+    db.shut().await;
+    std::fs::read(path).expect("its file")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroyed_key_is_overwritten_in_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("fedatario.db");
+    let tenant = TenantId::fresh(noon());
+    let scope = Scope::system(tenant);
+    let wrapped: Vec<u8> = (0..60u8).map(|it| it.wrapping_mul(37) ^ 0xa5).collect();
+    let holds = |file: &[u8]| file.windows(wrapped.len()).any(|it| it == wrapped);
+
+    let db = Db::open_sqlite(path.clone()).await.expect("a database");
+    db.migrate().await.expect("its schema");
+    db.add_tenant(&SystemScope::for_this_process(), tenant, "uno", noon()).await.expect("a tenant");
+    let taxpayer = taxpayer(RFC);
+    let row = CredentialRow { wrapped_key: wrapped.clone(), ..row(taxpayer.id, 7) };
+    let mut tx = db.begin(&scope).await.expect("a transaction");
+    tx.add_taxpayer(&taxpayer).await.expect("a taxpayer");
+    tx.put_credential(&row, noon()).await.expect("a credential");
+    tx.commit().await.expect("committed");
+    assert!(holds(&file_of(db, &path).await), "it lies in the file as it is");
+
+    let db = Db::open_sqlite(path.clone()).await.expect("a database");
+    let mut tx = db.begin(&scope).await.expect("a transaction");
+    assert!(tx.destroy_credential(row.id).await.expect("destroyed"));
+    tx.commit().await.expect("committed");
+    assert!(!holds(&file_of(db, &path).await), "nothing of it is left");
+    fedatario_testkit::covers!("store: a destroyed key is overwritten in SQLite's file");
 }
