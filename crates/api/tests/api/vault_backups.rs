@@ -262,6 +262,28 @@ async fn whoever_is_alone_waits_a_day_and_anybody_may_call_it_off() {
 }
 
 #[tokio::test]
+async fn a_backup_whose_entry_cannot_be_written_does_not_leave() {
+    let house = House::new().await;
+    house.ruler("olga").await;
+    house.taxpayer(house.stage.ours).await;
+    house.uploads("olga", &Wanted::new(1)).await;
+    house.allows(true).await;
+    let id = house.asks("olga").await.is(201)["id"].as_str().expect("an id").to_owned();
+    house.later(DAY);
+    let before = house.chained().await;
+    house.stage.tamper("create trigger full before insert on audit_entries begin select raise(abort, 'full'); end");
+    let answer = house.takes("olga", &id, PASSPHRASE).await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    assert!(!String::from_utf8_lossy(&answer.bytes).contains("fedatario-vault-backup"), "nothing left");
+    let answer = house.does("olga", &id, "objection").await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    house.stage.tamper("drop trigger full");
+    assert_eq!((house.state(&id).await.as_str(), house.chained().await), ("waiting", before), "neither the act nor its entry");
+    assert_eq!(house.takes("olga", &id, PASSPHRASE).await.status, 200);
+    covers!("vault: a backup whose entry cannot be written does not leave the house");
+}
+
+#[tokio::test]
 async fn where_there_are_two_and_nobody_else_may_approve_nothing_is_asked() {
     let house = House::new().await;
     house.ruler("olga").await;
