@@ -179,7 +179,7 @@ async fn a_backup_takes_two_persons_and_leaves_once() {
     assert_eq!((told["state"].as_str(), told["expires_at"].as_str()), (Some("approved"), Some("2026-09-03T12:00:00Z")));
     assert_eq!(house.does("omar", &id, "approval").await.code(), "backup_state", "once");
 
-    assert_eq!(house.takes("omar", &id, PASSPHRASE).await.code(), "second_person", "whoever asked takes it");
+    assert_eq!(house.takes("omar", &id, PASSPHRASE).await.code(), "backup_asker");
     assert_eq!(house.takes("stale", &id, PASSPHRASE).await.code(), "step_up_required");
     assert_eq!(house.takes("olga", &id, "corta").await.code(), "password_short");
     assert_eq!(house.takes("olga", &id, "olga@example.mx1").await.code(), "password_weak");

@@ -176,7 +176,7 @@ pub async fn take(app: &App, principal: &Principal, id: BackupId, passphrase: &S
     let now = Moment::now(app, scope);
     let backup = one(app, scope, id).await?;
     if backup.asked_by != now.actor.to_string() {
-        return Err(refused(Code::SecondPerson, "whoever asked for it takes it"));
+        return Err(AppError::Refused(Code::BackupAsker));
     }
     takeable(&backup, now.wall)?;
     allowed_now(app.store.read(scope).await?.backups_allowed().await?)?;
