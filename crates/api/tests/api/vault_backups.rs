@@ -10,6 +10,7 @@ use fedatario_app::hooks::HOOK_DELIVER;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::{HookState, Webhook};
 use fedatario_app::identity::door::{Means, Principal};
+use fedatario_app::identity::model::MemberState;
 use fedatario_app::identity::roles;
 use fedatario_app::model::{Environment, Taxpayer, TaxpayerKind};
 use fedatario_base::id::{SessionId, TaxpayerId, TenantId, UserId, WebhookId};
@@ -286,11 +287,21 @@ async fn a_backup_whose_entry_cannot_be_written_does_not_leave() {
 #[tokio::test]
 async fn where_there_are_two_and_nobody_else_may_approve_nothing_is_asked() {
     let house = House::new().await;
-    house.ruler("olga").await;
-    member(&house.stage, house.stage.ours, "vera@example.mx", "viewer").await;
+    let olga = house.ruler("olga").await;
+    let vera = member(&house.stage, house.stage.ours, "vera@example.mx", "viewer").await;
     house.allows(true).await;
     assert_eq!(house.asks("olga").await.code(), "second_person");
     assert_eq!(house.chained().await, ["policy.changed"]);
+    // To keep everybody else out makes nobody alone, not for a week.
+    let omar = house.ruler("omar").await;
+    for (who, state) in [(vera, MemberState::Disabled), (omar, MemberState::Disabled)] {
+        let by = Scope::signed_in(house.stage.ours, Actor::User(olga), Permission::of_tenants());
+        house.stage.people.set_member(&by, who, state).await.expect("kept out");
+    }
+    house.later(DAY * 6);
+    assert_eq!(house.asks("olga").await.code(), "second_person");
+    house.later(DAY * 2);
+    assert_eq!(house.asks("olga").await.is(201)["state"], "waiting");
     covers!("vault: a backup that nobody else could approve is not asked for, and nobody who is not alone waits it out");
 }
 
