@@ -170,6 +170,7 @@ codes! {
     BackupBroken = "backup_broken", 422, Usage, Caller, false;
     BackupsOff = "backups_off", 403, Usage, Caller, false;
     BackupState = "backup_state", 409, Usage, Caller, false;
+    BackupAsker = "backup_asker", 403, Usage, Caller, false;
     SealBroken = "seal_broken", 500, Finding, Installation, false;
     CredentialMissing = "credential_missing", 404, Usage, Caller, false;
     CredentialBlocked = "credential_blocked", 409, Refused, Authority, false;

@@ -12,6 +12,7 @@ use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use fedatario_app::called;
 use fedatario_app::identity::door::Principal;
 use fedatario_app::signing::DOCUMENT_BYTES;
 use fedatario_base::Code;
@@ -81,10 +82,12 @@ pub fn signed(
 ) -> Result<Body, ApiError> {
     let lines = lines(&bytes)?;
     let batch = Arc::new(Batch { api, caller, taxpayer, profile });
+    // Lines are signed while the answer is being sent, when the call as such is over: they are told which it was.
+    let called = called::now();
     let begun = lines.into_iter().enumerate().map(move |(place, line)| {
-        let batch = batch.clone();
+        let (batch, called) = (batch.clone(), called.clone());
         async move {
-            let task = tokio::spawn(async move { batch.answer(place + 1, line).await });
+            let task = tokio::spawn(called::carried(called, async move { batch.answer(place + 1, line).await }));
             // A task that was cut off is one line's failure, and whether it signed is in the log.
             task.await.unwrap_or_else(|_| refused(place + 1, None, Code::Internal))
         }

@@ -121,7 +121,7 @@ fn taking(routes: Routes) -> Routes {
                 .refuses(&[
                     Code::BackupsOff,
                     Code::BackupState,
-                    Code::SecondPerson,
+                    Code::BackupAsker,
                     Code::SessionRequired,
                     Code::StoreConflict,
                     Code::PasswordShort,

@@ -76,6 +76,14 @@ impl Stage {
         Self { api, people, app, db, clock, ours, theirs, _dir: dir }
     }
 
+    /// Does something to the database behind everybody's back.
+    pub fn tamper(&self, statement: &str) {
+        let script = "import sys, sqlite3\nc = sqlite3.connect(sys.argv[1])\nc.execute(sys.argv[2])\nc.commit()";
+        let mut done = std::process::Command::new("python3");
+        done.args(["-c", script]).arg(self._dir.path().join("fedatario.db")).arg(statement);
+        assert!(done.status().expect("python3 is there").success(), "{statement}");
+    }
+
     /// The jobs of a kind that wait in a tenant, the newest last: (key, payload).
     pub async fn mails(&self, tenant: TenantId, kind: &'static str) -> Vec<(String, serde_json::Value)> {
         let filter = ClaimFilter { tenant: Some(tenant), kinds: vec![kind], ..ClaimFilter::default() };

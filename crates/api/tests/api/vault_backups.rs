@@ -10,6 +10,7 @@ use fedatario_app::hooks::HOOK_DELIVER;
 use fedatario_app::hooks::events::EventKind;
 use fedatario_app::hooks::model::{HookState, Webhook};
 use fedatario_app::identity::door::{Means, Principal};
+use fedatario_app::identity::model::MemberState;
 use fedatario_app::identity::roles;
 use fedatario_app::model::{Environment, Taxpayer, TaxpayerKind};
 use fedatario_base::id::{SessionId, TaxpayerId, TenantId, UserId, WebhookId};
@@ -179,7 +180,7 @@ async fn a_backup_takes_two_persons_and_leaves_once() {
     assert_eq!((told["state"].as_str(), told["expires_at"].as_str()), (Some("approved"), Some("2026-09-03T12:00:00Z")));
     assert_eq!(house.does("omar", &id, "approval").await.code(), "backup_state", "once");
 
-    assert_eq!(house.takes("omar", &id, PASSPHRASE).await.code(), "second_person", "whoever asked takes it");
+    assert_eq!(house.takes("omar", &id, PASSPHRASE).await.code(), "backup_asker");
     assert_eq!(house.takes("stale", &id, PASSPHRASE).await.code(), "step_up_required");
     assert_eq!(house.takes("olga", &id, "corta").await.code(), "password_short");
     assert_eq!(house.takes("olga", &id, "olga@example.mx1").await.code(), "password_weak");
@@ -262,13 +263,45 @@ async fn whoever_is_alone_waits_a_day_and_anybody_may_call_it_off() {
 }
 
 #[tokio::test]
-async fn where_there_are_two_and_nobody_else_may_approve_nothing_is_asked() {
+async fn a_backup_whose_entry_cannot_be_written_does_not_leave() {
     let house = House::new().await;
     house.ruler("olga").await;
-    member(&house.stage, house.stage.ours, "vera@example.mx", "viewer").await;
+    house.taxpayer(house.stage.ours).await;
+    house.uploads("olga", &Wanted::new(1)).await;
+    house.allows(true).await;
+    let id = house.asks("olga").await.is(201)["id"].as_str().expect("an id").to_owned();
+    house.later(DAY);
+    let before = house.chained().await;
+    house.stage.tamper("create trigger full before insert on audit_entries begin select raise(abort, 'full'); end");
+    let answer = house.takes("olga", &id, PASSPHRASE).await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    assert!(!String::from_utf8_lossy(&answer.bytes).contains("fedatario-vault-backup"), "nothing left");
+    let answer = house.does("olga", &id, "objection").await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    house.stage.tamper("drop trigger full");
+    assert_eq!((house.state(&id).await.as_str(), house.chained().await), ("waiting", before), "neither the act nor its entry");
+    assert_eq!(house.takes("olga", &id, PASSPHRASE).await.status, 200);
+    covers!("vault: a backup whose entry cannot be written does not leave the house");
+}
+
+#[tokio::test]
+async fn where_there_are_two_and_nobody_else_may_approve_nothing_is_asked() {
+    let house = House::new().await;
+    let olga = house.ruler("olga").await;
+    let vera = member(&house.stage, house.stage.ours, "vera@example.mx", "viewer").await;
     house.allows(true).await;
     assert_eq!(house.asks("olga").await.code(), "second_person");
     assert_eq!(house.chained().await, ["policy.changed"]);
+    // To keep everybody else out makes nobody alone, not for a week.
+    let omar = house.ruler("omar").await;
+    for (who, state) in [(vera, MemberState::Disabled), (omar, MemberState::Disabled)] {
+        let by = Scope::signed_in(house.stage.ours, Actor::User(olga), Permission::of_tenants());
+        house.stage.people.set_member(&by, who, state).await.expect("kept out");
+    }
+    house.later(DAY * 6);
+    assert_eq!(house.asks("olga").await.code(), "second_person");
+    house.later(DAY * 2);
+    assert_eq!(house.asks("olga").await.is(201)["state"], "waiting");
     covers!("vault: a backup that nobody else could approve is not asked for, and nobody who is not alone waits it out");
 }
 

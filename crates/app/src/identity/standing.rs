@@ -114,7 +114,8 @@ impl Standing {
     /// What its person may do in the tenant now.
     pub fn permissions_now(&self, now: Timestamp) -> Vec<Permission> {
         let signs = self.signing_from.is_none_or(|it| it <= now);
-        let may_sign = |it: Permission| signs || !matches!(it, Permission::CredentialSign | Permission::InvoiceEmit);
+        let rests = [Permission::CredentialSign, Permission::InvoiceEmit, Permission::CredentialExport];
+        let may_sign = |it: Permission| signs || !rests.contains(&it);
         self.permissions.iter().copied().filter(|it| self.counts_here(*it) && may_sign(*it)).collect()
     }
 
@@ -197,6 +198,8 @@ mod tests {
         let recovered = Standing { signing_from: Some(at(50)), ..standing() };
         assert_eq!(recovered.permissions_now(at(49)), [Permission::DocumentRead, Permission::UserManage]);
         assert_eq!(recovered.permissions_now(at(50)).len(), 3);
+        let keys = Standing { permissions: vec![Permission::CredentialExport], ..recovered };
+        assert_eq!((keys.permissions_now(at(49)).len(), keys.permissions_now(at(50)).len()), (0, 1), "nor lets keys out");
         fedatario_testkit::covers!(
             "identity: without a second factor nobody signs or administers, and nobody signs just after a recovery"
         );

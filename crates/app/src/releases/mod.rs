@@ -20,6 +20,8 @@ use jiff::SignedDuration;
 
 /// How long whoever is alone waits: a day, in which they see the mail that tells of it.
 pub const ALONE_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// How long nobody was kept out where somebody is alone: a week, in which whoever was can have it undone.
+pub const ALONE_SINCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long whoever approves must have been a member: else whoever asks would invite them first.
 pub const MEMBER_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long a request waits for a second person: a week, with a weekend in it.

@@ -2,14 +2,15 @@
 
 use super::model::{Backup, BackupState};
 use super::tell::{Step, letters, post, tell};
-use super::{ALONE_FOR, ASKED_FOR, MEMBER_FOR, REASON_CHARS_AT_MOST, TAKEN_WITHIN};
+use super::{ALONE_FOR, ALONE_SINCE, ASKED_FOR, MEMBER_FOR, REASON_CHARS_AT_MOST, TAKEN_WITHIN};
 use crate::App;
+use crate::audit_trail::ports::AuditQuestion;
 use crate::audit_trail::{entry, sha256};
 use crate::backups;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::identity::door::{Means, Principal};
-use crate::ports::StoreError;
+use crate::ports::{StoreError, Tx};
 use fedatario_base::id::{BackupId, CredentialId, UserId};
 use fedatario_base::{Actor, Code, Permission, PlatformScope, Scope, Secret};
 use fedatario_identity::password;
@@ -74,7 +75,7 @@ pub async fn ask(app: &App, principal: &Principal, reason: &str, credential: Opt
     if let Some(id) = credential {
         tx.credential(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
     }
-    let is_alone = tx.members_beside(me).await? == 0;
+    let is_alone = tx.members_beside(me).await? == 0 && !left_lately(tx.as_mut(), app.clock.wall()).await?;
     drop(tx);
     if !is_alone && !another_could(app, scope, me).await? {
         return Err(refused(Code::SecondPerson, "nobody else here may approve it"));
@@ -100,6 +101,13 @@ pub async fn ask(app: &App, principal: &Principal, reason: &str, credential: Opt
     tx.append(event, None).await?;
     tx.commit().await?;
     Ok(backup)
+}
+
+/// Whether somebody was kept out of late: whoever keeps the others out first is not alone for it.
+async fn left_lately(tx: &mut dyn Tx, now: Timestamp) -> AppResult<bool> {
+    let question =
+        AuditQuestion { action: Some("member.disabled".to_owned()), from: Some(now - ALONE_SINCE), ..AuditQuestion::default() };
+    Ok(!tx.audit_found(&question, None, 1).await?.is_empty())
 }
 
 fn asked(now: &Moment, reason: String, credential: Option<CredentialId>, is_alone: bool) -> Backup {
@@ -176,7 +184,7 @@ pub async fn take(app: &App, principal: &Principal, id: BackupId, passphrase: &S
     let now = Moment::now(app, scope);
     let backup = one(app, scope, id).await?;
     if backup.asked_by != now.actor.to_string() {
-        return Err(refused(Code::SecondPerson, "whoever asked for it takes it"));
+        return Err(AppError::Refused(Code::BackupAsker));
     }
     takeable(&backup, now.wall)?;
     allowed_now(app.store.read(scope).await?.backups_allowed().await?)?;

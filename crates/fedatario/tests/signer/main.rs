@@ -10,7 +10,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use fedatario_testkit::covers;
 use memory::{found, lasting, number, numbers, text};
 use serde_json::{Value, json};
-use stage::{Answer, PASSWORD, Stage, api_key, call, efirma, form, identities, wrapping_keys};
+use stage::{Answer, PASSWORD, Stage, api_key, call, efirma, form, identities, parts, wrapping_keys};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -278,6 +278,20 @@ fn a_signer_that_dies_loses_nothing() {
 /// A password that is sent over a connection that the caller would keep.
 const KEPT_PASSWORD: &str = "Ocelote-turquesa-2846-Mezquite";
 
+/// What a backup is carried under.
+const PASSPHRASE: &str = "Tlacuache-granate-5173-Ahuehuete";
+
+/// A backup made at the shell, and brought back over HTTP.
+fn restored(shell: &Shell, api: &str, key: &str, dir: &Path) {
+    let (phrase, file) = (dir.join("phrase.txt"), dir.join("credentials.txt"));
+    std::fs::write(&phrase, PASSPHRASE).unwrap();
+    let (phrase, output) = (phrase.to_str().unwrap(), file.to_str().unwrap());
+    shell.run(&["vault", "backup", "-o", output, "--passphrase-file", phrase, "--json"]).good();
+    let (media, body) = parts(&[("file", &std::fs::read(&file).unwrap()), ("passphrase", PASSPHRASE.as_bytes())]);
+    let told = call(api, "POST", "/api/vault/restorations", key, &media, &body).json();
+    assert_eq!(told["credentials"][0]["outcome"], "same", "{told}");
+}
+
 /// Uploads over a connection that its caller keeps open; it, after the answer.
 fn kept_alive(api: &str, key: &str, files: &(std::path::PathBuf, std::path::PathBuf)) -> std::net::TcpStream {
     use std::io::{Read as _, Write as _};
@@ -310,10 +324,12 @@ fn nobody_keeps_a_password_when_its_upload_is_over() {
     let (media, body) = form(&files.0, &files.1, "una contraseña equivocada");
     assert_eq!(call(url, "POST", "/api/sat/taxpayers", &key, &media, &body).json()["retryable"], false);
     let kept = kept_alive(url, &key, &files);
+    restored(&shell, url, &key, dir.path());
     let public = number("n", &modulus);
     let mut secret = text("the password", PASSWORD);
     secret.extend(text("the wrong password", "una contraseña equivocada"));
     secret.extend(text("the password over a connection that is kept", KEPT_PASSWORD));
+    secret.extend(text("the passphrase of a backup", PASSPHRASE));
     match found(serve.child.id(), &public) {
         Some(seen) => {
             assert!(seen.contains("n, hex"), "the search finds what is there: {seen:?}");

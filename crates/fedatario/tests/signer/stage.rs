@@ -163,16 +163,19 @@ pub fn efirma(dir: &Path) -> (PathBuf, PathBuf) {
 
 /// The form of an upload.
 pub fn form(cer: &Path, key: &Path, password: &str) -> (String, Vec<u8>) {
+    let (cer, key) = (std::fs::read(cer).unwrap(), std::fs::read(key).unwrap());
+    parts(&[("cer", &cer), ("key", &key), ("password", password.as_bytes())])
+}
+
+/// A form of these parts.
+pub fn parts(all: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     const BOUNDARY: &str = "----fedatario-5c1d";
     let mut body = Vec::new();
-    let mut part = |name: &str, bytes: &[u8]| {
+    for (name, bytes) in all {
         write!(body, "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\r\n").unwrap();
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");
-    };
-    part("cer", &std::fs::read(cer).unwrap());
-    part("key", &std::fs::read(key).unwrap());
-    part("password", password.as_bytes());
+    }
     write!(body, "--{BOUNDARY}--\r\n").unwrap();
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }
