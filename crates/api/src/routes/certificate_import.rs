@@ -32,7 +32,7 @@ pub fn routes() -> Routes {
             .step_up()
             .delicate()
             .body_at_most(IMPORT_BYTES)
-            .audits("credential.admitted")
+            .audits("credential.admitted").changes()
             .refuses(&[Code::JsonMalformed, Code::BodyTooLarge])
             .notes(
                 "NDJSON, up to 500 lines of `{\"password\", \"file\" | \"cer\" and \"key\", \"name\", \"taxpayer\", \"register\", \
