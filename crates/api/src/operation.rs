@@ -97,6 +97,8 @@ pub struct Operation {
     pub body_bytes: usize,
     /// The action that the audit chain gets when it succeeds; `None` where nothing is changed.
     pub audits: Option<&'static str>,
+    /// Whether what it changes has values: then what was before and after is sealed beside that entry.
+    pub changes: bool,
     /// Codes of its own that it may answer with, beyond those that every operation has.
     pub refusals: &'static [Code],
     /// Since when it is on its way out, if it is.
@@ -152,6 +154,7 @@ impl Operation {
             counts: true,
             body_bytes: JSON_BODY_BYTES,
             audits: None,
+            changes: false,
             refusals: &[],
             deprecation: None,
             example: None,
@@ -210,6 +213,12 @@ impl Operation {
     /// The action that its success appends to the audit chain.
     pub fn audits(mut self, action: &'static str) -> Self {
         self.audits = Some(action);
+        self
+    }
+
+    /// What it changes has values: its entry binds what was before and after, sealed beside it.
+    pub fn changes(mut self) -> Self {
+        self.changes = true;
         self
     }
 

@@ -23,6 +23,7 @@ use fedatario_app::identity::door::Principal;
 use fedatario_app::identity::service::NO_TENANT;
 use fedatario_audit::{Event, Outcome as Ended};
 use fedatario_base::Code;
+use fedatario_base::id::By;
 use fedatario_base::id::TenantId;
 use std::collections::BTreeSet;
 
@@ -88,13 +89,13 @@ async fn admit(entry: &Entry, api: &Api, asked: &Asked, request: Request, progre
 /// waits for no key.
 async fn called_by(api: &Api, operation: &Operation, asked: &Asked, tenant: TenantId) -> Called {
     if operation.access == Access::Anyone && (operation.method == Method::GET || !operation.counts) {
-        return Called { request: asked.request, origin: None };
+        return Called { by: By::Request(asked.request), origin: None };
     }
     let origin = api.origins().sealed(&api.app.vault, tenant, asked.origin.address).await;
     if let Err(error) = &origin {
         tracing::warn!(request_id = %asked.request, code = error.code().slug(), %error, "an address could not be sealed");
     }
-    Called { request: asked.request, origin: origin.ok() }
+    Called { by: By::Request(asked.request), origin: origin.ok() }
 }
 
 async fn serve_known(

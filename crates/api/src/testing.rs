@@ -17,6 +17,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
+use fedatario_app::audit_trail::ports::{AuditFound, AuditQuestion};
+use fedatario_app::called::Opener;
 use fedatario_app::error::{AppError, AppResult};
 use fedatario_app::identity::door::{Door, Means, Origin, Principal};
 use fedatario_app::identity::people::People;
@@ -100,7 +102,8 @@ pub struct TestApi {
     pub api: Api,
     /// Who is let in; `None` if the test brought a door of its own.
     pub door: Option<Arc<MapDoor>>,
-    /// Told of each operation that was seen to append the entry that it declares.
+    /// Told of each operation that was seen to append the entry that it declares, with its values if it declares
+    /// that it changes some.
     pub chained: Option<fn(&Operation)>,
     catalog: Catalog,
     router: Router,
@@ -191,20 +194,51 @@ struct Watch {
     told: fn(&Operation),
 }
 
+/// Entries of an action, and those that say what was before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Counted {
+    all: usize,
+    with_values: usize,
+}
+
 impl Watch {
     /// Entries of the declared action, over all chains.
-    async fn entries(&self) -> usize {
+    async fn entries(&self) -> Counted {
         let mut people = self.api.people.identity.read_people(&PlatformScope::of(Actor::System)).await.expect("the people");
         let all = people.tenants(None, ROWS).await.expect("the tenants");
         drop(people); // Nobody waits for a second connection while they hold one.
-        let mut found = 0;
+        let mut counted = Counted::default();
         for tenant in all.into_iter().map(|it| it.id).chain([NO_TENANT]) {
             let mut tx = self.api.app.store.read(&Scope::system(tenant)).await.expect("a transaction");
-            let rows = tx.audit_rows(1, ROWS).await.expect("its rows");
-            let says = |entry: &[u8]| serde_json::from_slice::<Value>(entry).is_ok_and(|it| it["action"] == self.action);
-            found += rows.iter().filter(|it| says(&it.entry)).count();
+            let question = AuditQuestion { action: Some(self.action.to_owned()), ..AuditQuestion::default() };
+            let found = tx.audit_found(&question, None, ROWS).await.expect("its rows");
+            drop(tx);
+            counted.all += found.len();
+            for it in found.iter().filter(|_| self.operation.changes) {
+                counted.with_values += usize::from(self.says_values(it).await);
+            }
         }
-        found
+        counted
+    }
+
+    /// Whether what is sealed beside an entry opens, is what the entry binds, and tells values before and after. They
+    /// may be equal: a job that was due is due now.
+    async fn says_values(&self, it: &AuditFound) -> bool {
+        let Some(sealed) = &it.detail else { return false };
+        let entry: Value = serde_json::from_slice(&it.row.entry).expect("JSON");
+        let body = Opener::default().detail(&self.api.app, it.row.tenant, sealed, entry["detail"].as_str()).await;
+        body.is_some_and(|it| it.len() == 2 && [&it["before"], &it["after"]].iter().any(|it| it.is_object()))
+    }
+
+    /// Tells of an entry that was appended since; one without its values fails the test, whichever it is.
+    async fn tell(self, before: Counted) {
+        let now = self.entries().await;
+        if now.all == before.all {
+            return;
+        }
+        let has_values = !self.operation.changes || now.with_values > before.with_values;
+        assert!(has_values, "{}: no entry {} says what was before and after", self.operation.id, self.action);
+        (self.told)(&self.operation);
     }
 }
 
@@ -255,13 +289,11 @@ impl TestCall {
         let request = self.builder.body(self.body).expect("a request");
         let before = match &self.watch {
             Some(watch) => watch.entries().await,
-            None => 0,
+            None => Counted::default(),
         };
         let response = self.router.oneshot(request).await.unwrap_or_else(|never| match never {});
-        if let Some(watch) = self.watch.filter(|_| response.status().is_success())
-            && watch.entries().await > before
-        {
-            (watch.told)(&watch.operation);
+        if let Some(watch) = self.watch.filter(|_| response.status().is_success()) {
+            watch.tell(before).await;
         }
         response
     }

@@ -1,5 +1,7 @@
 //! The audit chain as the services use it: entries, checkpoints, exports, verification.
 
+mod beside;
+pub mod changes;
 pub mod evidence;
 pub mod parts;
 pub mod ports;
@@ -8,12 +10,10 @@ pub mod signatures;
 use crate::App;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
-use crate::ports::Tx;
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use fedatario_audit::{ChainVerifier, Checkpoint, Event, Head, PublicKey, Row, Verdict};
+use fedatario_audit::{ChainVerifier, Checkpoint, Event, Head, PublicKey, Verdict};
 use fedatario_base::Scope;
 use fedatario_vault::NotePurpose;
-use ports::AuditRow;
 use std::io::{Read, Write};
 
 /// Rows of the chain read at once.
@@ -78,30 +78,8 @@ pub async fn verify(app: &App, scope: &Scope) -> AppResult<Verdict> {
             verifier.anchor(&note, &key);
         }
     }
-    feed(tx.as_mut(), &mut verifier).await?;
+    beside::feed(app, tx.as_mut(), &mut verifier, 0, None).await?;
     Ok(verifier.finish())
-}
-
-async fn feed(tx: &mut dyn Tx, verifier: &mut ChainVerifier) -> AppResult<()> {
-    let mut from = 0;
-    loop {
-        let rows = tx.audit_rows(from, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        from = last.n + 1;
-        for row in &rows {
-            verifier.feed(Row { n: row.n, prev: &row.prev, hash: &row.hash, entry: &row.entry });
-            if contradicted(row) {
-                verifier.contradict(row.n);
-            }
-        }
-    }
-}
-
-/// Whether the columns by which an entry is found say something else than the entry: then a list that
-/// goes by them would leave it out.
-fn contradicted(row: &AuditRow) -> bool {
-    let Some(it) = fedatario_audit::event::says(&row.entry) else { return false };
-    row.actor != it.actor || row.action != it.action || row.object.as_deref() != it.object.as_deref()
 }
 
 /// Writes the whole chain as an export, with a fresh signed checkpoint, and remembers the

@@ -7,6 +7,7 @@
 //! entry for the whole. What rested or waited when the file was made, or has expired since, stays out.
 
 use crate::App;
+use crate::audit_trail::changes::Telling;
 use crate::audit_trail::entry;
 use crate::certificates::{self, Entry};
 use crate::descarga::layout;
@@ -93,7 +94,7 @@ pub async fn make(app: &App, scope: &Scope, passphrase: &Secret, one: Option<Cre
 
 /// Brings back what a file holds, as far as it has a place.
 pub async fn restore(app: &App, scope: &Scope, passphrase: &Secret, file: &[u8], how: How) -> AppResult<Vec<RestoredItem>> {
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut told = Vec::new();
     let items = app.vault.open_backup(scope, passphrase, file, now.wall).await?;
     let is_anothers = is_anothers(app, scope, file).await?;
@@ -144,7 +145,7 @@ struct Home {
     former: Option<CredentialRow>,
 }
 
-async fn one(app: &App, scope: &Scope, now: &Moment, item: Restorable, how: How) -> AppResult<RestoredItem> {
+async fn one(app: &App, scope: &Scope, now: &Telling, item: Restorable, how: How) -> AppResult<RestoredItem> {
     let home = home(app, scope, &item).await?;
     let outcome = judged(now, &item, home.as_ref(), how);
     let mut told = RestoredItem { outcome, ..described(&item) };
@@ -212,7 +213,7 @@ async fn by_tax_id(tx: &mut dyn Tx, item: &Restorable) -> AppResult<Option<Taxpa
     Ok(tx.taxpayer_by_tax_id(kind, &id.number).await?)
 }
 
-async fn brought(app: &App, scope: &Scope, now: &Moment, item: Restorable, home: Home) -> AppResult<CredentialId> {
+async fn brought(app: &App, scope: &Scope, now: &Telling, item: Restorable, home: Home) -> AppResult<CredentialId> {
     let (sealed, is_blocked) = (item.sealed, item.state == State::Blocked);
     let object = match &home.taxpayer {
         Some(taxpayer) => layout::credential(scope.tenant(), &taxpayer.tax_id, sealed.id),

@@ -2,7 +2,8 @@
 //!
 //! The edge says it once for the whole call ([`within`]), and the store adds it to every entry that is
 //! appended meanwhile ([`now`]): no service passes it on, and none can forget it. It decides nothing.
-//! What is spawned does not inherit it by itself; [`carried`] hands it on. Jobs and the shell have none.
+//! What is spawned does not inherit it by itself; [`carried`] hands it on. A job names itself, and a command of
+//! the shell gets a name of its own, so that whatever was done by one is found together.
 //!
 //! An address is personal: it is sealed before any transaction, under the key of the tenant that the
 //! call is for, or the installation's own where none is known yet. The entry holds its salted digest.
@@ -12,8 +13,8 @@ use crate::error::AppResult;
 use fedatario_audit::Event;
 use fedatario_audit::event::{Detail, SALT_BYTES, detail_body, detail_digest};
 use fedatario_base::Scope;
-use fedatario_base::id::{RequestId, TenantId};
-use fedatario_vault::Vault;
+use fedatario_base::id::{By, TenantId};
+use fedatario_vault::{BytesKey, Vault, VaultError};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::future::Future;
@@ -25,16 +26,25 @@ use uuid::Uuid;
 const ORIGIN_LABEL: &str = "audit.origin";
 /// What a detail is sealed as.
 const DETAIL_LABEL: &str = "audit.detail";
+/// Bytes of a sealed blob that say how and with which key: what has them in common is opened with one key.
+const SEAL_HEAD_BYTES: usize = 6;
 /// Sealed addresses that are kept to be used again; when there are more, all are forgotten.
 const ORIGINS_KEPT: usize = 4_096;
 
 /// A call, as entries name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Called {
-    /// The request.
-    pub request: RequestId,
+    /// By what it came.
+    pub by: By,
     /// Where it came from, sealed.
     pub origin: Option<Sealed>,
+}
+
+impl Called {
+    /// By something that has no address: a job, or the shell.
+    pub fn inside(by: By) -> Self {
+        Self { by, origin: None }
+    }
 }
 
 /// Something personal, sealed.
@@ -106,25 +116,38 @@ impl Origins {
 }
 
 async fn seal(vault: &Vault, tenant: TenantId, label: &str, body: &Map<String, Value>) -> AppResult<(Sealed, Detail)> {
+    let key = vault.bytes_key(&Scope::system(tenant)).await?;
+    sealed(&key, tenant, label, body)
+}
+
+fn sealed(key: &BytesKey, tenant: TenantId, label: &str, body: &Map<String, Value>) -> AppResult<(Sealed, Detail)> {
     let mut salt = [0; SALT_BYTES];
     aws_lc_rs::rand::fill(&mut salt).map_err(|_| crate::AppError::Internal("no random numbers".into()))?;
     let detail = Detail::new(salt, body)?;
-    let bytes = vault.seal_bytes(&Scope::system(tenant), label, &detail.plaintext()).await?;
+    let bytes = key.seal(label, &detail.plaintext())?;
     Ok((Sealed { tenant, bytes, digest: detail.digest() }, detail))
 }
 
-/// Binds what was before and after a change to its event, secrets masked; what goes beside the entry.
-/// Sealed before the transaction is begun, like everything.
-pub async fn changed(
-    vault: &Vault,
+/// What seals the before and after of changes in a tenant. It is taken before the transaction is begun, since
+/// making a key may write; then it seals inside of it, where what was before is known for certain.
+pub struct Pen {
     tenant: TenantId,
-    event: Event,
-    before: &Value,
-    after: &Value,
-) -> AppResult<(Event, Option<Vec<u8>>)> {
-    let body = Map::from_iter([("before".to_owned(), masked(before)), ("after".to_owned(), masked(after))]);
-    let (sealed, detail) = seal(vault, tenant, DETAIL_LABEL, &body).await?;
-    Ok((event.detail(&detail), Some(sealed.bytes)))
+    key: BytesKey,
+}
+
+impl Pen {
+    /// For the chain of a tenant.
+    pub async fn of(vault: &Vault, tenant: TenantId) -> AppResult<Self> {
+        Ok(Self { tenant, key: vault.bytes_key(&Scope::system(tenant)).await? })
+    }
+
+    /// Binds what was before and after a change to its event, secrets masked; what goes beside the entry.
+    /// Nothing before is a beginning, nothing after an end.
+    pub fn change(&self, event: Event, before: &Value, after: &Value) -> AppResult<(Event, Option<Vec<u8>>)> {
+        let body = Map::from_iter([("before".to_owned(), masked(before)), ("after".to_owned(), masked(after))]);
+        let (sealed, detail) = sealed(&self.key, self.tenant, DETAIL_LABEL, &body)?;
+        Ok((event.detail(&detail), Some(sealed.bytes)))
+    }
 }
 
 /// Names whose values no entry shows.
@@ -157,30 +180,79 @@ fn plain_letter(letter: char) -> char {
 }
 
 /// What is sealed beside entries, opened for whoever may read the audit. What was opened once is not
-/// opened again: entries of one call share their origin.
+/// opened again, since entries of one call share their origin; and each key is asked for once.
 #[derive(Default)]
-pub struct Opener(HashMap<Vec<u8>, Option<Map<String, Value>>>);
+pub struct Opener {
+    opened: HashMap<Vec<u8>, Option<Map<String, Value>>>,
+    keys: HashMap<(TenantId, Vec<u8>), Option<BytesKey>>,
+}
+
+/// How what is sealed beside an entry stands to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// It is what the entry was hashed with.
+    Said(Map<String, Value>),
+    /// Its key is destroyed: nobody can say.
+    Lost,
+    /// It is not what the entry was hashed with.
+    False,
+}
 
 impl Opener {
     /// The origin of an entry, if it can be opened and is the one that the entry was hashed with.
     pub async fn origin(&mut self, app: &App, stored: &[u8], digest: Option<&str>) -> Option<Map<String, Value>> {
-        if let Some(known) = self.0.get(stored) {
+        if let Some(known) = self.opened.get(stored) {
             return known.clone();
         }
-        let (tenant, bytes) = stored.split_first_chunk::<16>()?;
-        let opened = open(app, TenantId(Uuid::from_bytes(*tenant)), ORIGIN_LABEL, bytes, digest).await;
-        self.0.insert(stored.to_owned(), opened.clone());
+        let opened = match self.origin_beside(app, stored, digest).await {
+            Ok(Beside::Said(body)) => Some(body),
+            _ => None,
+        };
+        self.keep(stored, opened.clone());
         opened
     }
-}
 
-/// The detail of an entry of a tenant, if it can be opened and is the one that the entry was hashed with.
-pub async fn detail(app: &App, tenant: TenantId, stored: &[u8], digest: Option<&str>) -> Option<Map<String, Value>> {
-    open(app, tenant, DETAIL_LABEL, stored, digest).await
-}
+    /// The detail of an entry of a tenant, if it can be opened and is the one that the entry was hashed with.
+    pub async fn detail(&mut self, app: &App, tenant: TenantId, stored: &[u8], digest: Option<&str>) -> Option<Map<String, Value>> {
+        match self.detail_beside(app, tenant, stored, digest).await {
+            Ok(Beside::Said(body)) => Some(body),
+            _ => None,
+        }
+    }
 
-async fn open(app: &App, tenant: TenantId, label: &str, bytes: &[u8], digest: Option<&str>) -> Option<Map<String, Value>> {
-    let plain = app.vault.open_bytes(&Scope::system(tenant), label, bytes).await.ok()?;
-    let own = crate::audit_trail::hex(&detail_digest(&plain));
-    if digest == Some(own.as_str()) { detail_body(&plain) } else { None }
+    /// How a stored origin stands to its entry.
+    pub async fn origin_beside(&mut self, app: &App, stored: &[u8], digest: Option<&str>) -> AppResult<Beside> {
+        let Some((tenant, bytes)) = stored.split_first_chunk::<16>() else { return Ok(Beside::False) };
+        self.beside(app, TenantId(Uuid::from_bytes(*tenant)), ORIGIN_LABEL, bytes, digest).await
+    }
+
+    /// How a stored detail stands to its entry.
+    pub async fn detail_beside(&mut self, app: &App, tenant: TenantId, stored: &[u8], digest: Option<&str>) -> AppResult<Beside> {
+        self.beside(app, tenant, DETAIL_LABEL, stored, digest).await
+    }
+
+    async fn beside(&mut self, app: &App, tenant: TenantId, label: &str, blob: &[u8], digest: Option<&str>) -> AppResult<Beside> {
+        let scope = Scope::system(tenant);
+        // The head of a blob names its key.
+        let head = (tenant, blob.iter().take(SEAL_HEAD_BYTES).copied().collect::<Vec<u8>>());
+        if !self.keys.contains_key(&head) {
+            let key = match app.vault.bytes_key_of(&scope, blob).await {
+                Err(VaultError::SealBroken) => return Ok(Beside::False),
+                found => found?,
+            };
+            self.keys.insert(head.clone(), key);
+        }
+        let Some(Some(key)) = self.keys.get(&head) else { return Ok(Beside::Lost) };
+        let Ok(plain) = key.open(label, blob) else { return Ok(Beside::False) };
+        let own = crate::audit_trail::hex(&detail_digest(&plain));
+        let said = if digest == Some(own.as_str()) { detail_body(&plain) } else { None };
+        Ok(said.map_or(Beside::False, Beside::Said))
+    }
+
+    fn keep(&mut self, stored: &[u8], opened: Option<Map<String, Value>>) {
+        if self.opened.len() >= ORIGINS_KEPT {
+            self.opened.clear();
+        }
+        self.opened.insert(stored.to_owned(), opened);
+    }
 }

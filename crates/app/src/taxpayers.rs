@@ -4,8 +4,8 @@
 //! numbers that fail it. An organisation's taxpayer is unique by kind and tax id.
 
 use crate::App;
+use crate::audit_trail::changes::{Telling, of_taxpayer};
 use crate::audit_trail::entry;
-use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{Environment, Taxpayer, TaxpayerKind};
 use crate::ports::StoreError;
@@ -14,6 +14,7 @@ use fedatario_base::{Code, Permission, Scope};
 use fedatario_fiscal::mx::rfc::Rfc;
 use fedatario_fiscal::rnc::Rnc;
 use fedatario_fiscal::ruc::Ruc;
+use serde_json::Value;
 
 /// Bytes of a taxpayer's name.
 const NAME_BYTES_AT_MOST: usize = 300;
@@ -77,7 +78,7 @@ pub async fn register(app: &App, scope: &Scope, asked: TaxpayerAsked) -> AppResu
     if name.is_empty() || name.len() > NAME_BYTES_AT_MOST || name.chars().any(char::is_control) {
         return Err(AppError::Input { code: Code::TaxpayerName, text: "a name is 1 to 300 printable bytes".to_owned() });
     }
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let taxpayer = Taxpayer {
         id: TaxpayerId::fresh(now.wall),
         kind: asked.kind,
@@ -97,7 +98,7 @@ pub async fn register(app: &App, scope: &Scope, asked: TaxpayerAsked) -> AppResu
         done => done?,
     }
     let event = entry(&now, "taxpayer", &taxpayer.id.to_string(), "added").field("kind", taxpayer.kind.text());
-    tx.append(event.field("environment", taxpayer.environment.text()), None).await?;
+    now.change(tx.as_mut(), event.field("environment", taxpayer.environment.text()), Value::Null, of_taxpayer(&taxpayer)).await?;
     tx.commit().await?;
     Ok((taxpayer, id))
 }

@@ -12,7 +12,7 @@
 //! | `digests` | SHA-256 by name, lower-case hex |
 //! | `fields` | ids, counts, codes; never personal text |
 //! | `detail` | salted digest of the detail that is sealed apart, lower-case hex |
-//! | `request` | the id of the request over the network that it came by |
+//! | `request` | by what it came: the id of a request over the network, of a job, or of a command of the shell |
 //! | `address` | salted digest of the address that it came from, which is sealed apart, lower-case hex |
 //!
 //! `tenant`, `n`, `prev`, `at`, `actor`, `action` and `result` are always there; the others only
@@ -152,7 +152,7 @@ impl Event {
         self
     }
 
-    /// Names the request that it came by, and binds the address that it came from, sealed apart.
+    /// Names the request, job or command that it came by, and binds the address that it came from, sealed apart.
     pub fn asked(mut self, request: impl std::fmt::Display, address: Option<[u8; 32]>) -> Self {
         self.request = Some(request.to_string());
         self.address = address;
@@ -299,6 +299,21 @@ pub struct Says<'a> {
     /// To what.
     #[serde(borrow)]
     pub object: Option<Cow<'a, str>>,
+    /// When, as it is written there.
+    #[serde(borrow)]
+    pub at: Cow<'a, str>,
+    /// How it ended.
+    #[serde(borrow)]
+    pub result: Cow<'a, str>,
+    /// By which request, job or command.
+    #[serde(borrow)]
+    pub request: Option<Cow<'a, str>>,
+    /// The salted digest of the detail that is sealed apart.
+    #[serde(borrow)]
+    pub detail: Option<Cow<'a, str>>,
+    /// The salted digest of the address that is sealed apart.
+    #[serde(borrow)]
+    pub address: Option<Cow<'a, str>>,
 }
 
 /// What an entry says of itself; `None` when it is no entry.

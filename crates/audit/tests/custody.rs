@@ -147,3 +147,57 @@ fn a_report_is_checked_alone_and_beside_its_chain() {
     }
     covers!("audit: the custody report is checked offline, edited bytes are found, and it agrees with its chain entry by entry");
 }
+
+#[test]
+fn reports_have_the_same_verdict_in_python() {
+    let (signer, folder) = (Signer::new(1), tempfile::tempdir().unwrap());
+    let histories: &[&[Step]] = &[
+        &[],
+        &[Intend(1), End(1, 1), Refuse, Other, Intend(2), Fail(2, 5)],
+        &[Intend(1), Intend(2), End(2, 2), End(1, 1)],
+        &[Intend(1), End(1, 1), Intend(4), End(4, 3), Intend(9)],
+        &[Intend(1), End(1, 1), Intend(1), End(1, 3)],
+        &[Intend(2), End(2, 1), Intend(1), End(1, 3), End(7, 7)],
+    ];
+    let good: Vec<CustodyReport> = histories.iter().map(|it| report(&chain_of(it), &signer)).collect();
+    let mut files: Vec<Vec<u8>> = good.iter().map(|it| signed(it.clone(), 1)).collect();
+    let whole = files.len();
+    type Edit = fn(&mut CustodyReport);
+    let edits: &[Edit] = &[
+        |it| drop(it.signatures.pop()),
+        |it| it.signatures.iter_mut().take(1).for_each(|it| it.counter += 4),
+        |it| it.signatures.iter_mut().take(1).for_each(|it| it.ended = None),
+        |it| it.signatures.iter_mut().take(1).for_each(|it| it.ended = Some(99)),
+        |it| it.signatures.reverse(),
+        |it| drop(it.findings.pop()),
+        |it| it.gapless = !it.gapless,
+        |it| it.uses += 1,
+        |it| it.tenant = "ten_00000000000000000000000000".into(),
+        |it| it.checkpoint = it.checkpoint.replace("time 2", "time 3"),
+        |it| it.credential = "cred_other".into(),
+    ];
+    for report in &good {
+        for edit in edits {
+            let mut edited = report.clone();
+            edit(&mut edited);
+            files.extend([signed(edited.clone(), 1), signed(edited, 2)]);
+        }
+    }
+    for round in 0..2_000u64 {
+        let mut choices = Choices(round * 7_919 + 3);
+        let mut bytes = files[choices.between(0, whole - 1)].clone();
+        let at = choices.between(0, bytes.len() - 1);
+        bytes[at] ^= 1 << choices.between(0, 6);
+        files.push(bytes);
+    }
+    let said = in_python(folder.path(), &files, Some(&signer.key));
+    let mut broken = 0;
+    for (at, (python, file)) in said.iter().zip(&files).enumerate() {
+        let ours = verify_custody(file, Some(&signer.key)).is_ok_and(|it| it.0.holds());
+        assert_eq!(python["intact"].as_bool().unwrap_or(false), ours, "{at}: {python} {}", String::from_utf8_lossy(file));
+        assert!(at >= whole || ours, "a good report holds");
+        broken += usize::from(!ours);
+    }
+    assert!(broken > 2_000, "{broken}");
+    covers!("audit: the verifier in Python agrees with ours on reports of custody, good and mutated");
+}

@@ -139,6 +139,8 @@ ids! {
     MailId = "eml";
     /// One request over HTTP, as its answer names it.
     RequestId = "req";
+    /// One command of the shell, as entries name it.
+    CommandId = "cmd";
     /// A recovery of lost second factors.
     RecoveryId = "rcv";
     /// What somebody may have signed with a credential.
@@ -147,6 +149,39 @@ ids! {
     NoticeId = "ntc";
     /// A backup of key material that was asked for.
     BackupId = "vbk";
+}
+
+/// By what something is done, as entries name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A request over HTTP.
+    Request(RequestId),
+    /// A job; who began it stands in the entry as `on_behalf_of`.
+    Job(JobId),
+    /// A command of the shell.
+    Command(CommandId),
+}
+
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Request(id) => id.fmt(f),
+            Self::Job(id) => id.fmt(f),
+            Self::Command(id) => id.fmt(f),
+        }
+    }
+}
+
+impl std::str::FromStr for By {
+    type Err = <RequestId as std::str::FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split('_').next() {
+            Some("job") => text.parse().map(Self::Job),
+            Some("cmd") => text.parse().map(Self::Command),
+            _ => text.parse().map(Self::Request),
+        }
+    }
 }
 
 #[cfg(test)]

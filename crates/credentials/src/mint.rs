@@ -33,6 +33,8 @@ use zeroize::Zeroizing;
 const KEY_FILE_ROUNDS: u32 = 2048;
 /// The serial of an authority's own certificate.
 const AUTHORITY_NUMBER: &str = "30001000000599990000";
+/// The number of an authority under another.
+const SUBORDINATE_NUMBER: &str = "30001000000500000002";
 /// How long an authority is valid.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
 
@@ -143,6 +145,15 @@ impl Authority {
 
     /// A fresh root like those of a country, valid from a day before `now`.
     pub fn generate_in(country: Country, common_name: &str, now: Timestamp) -> Result<Self, CredentialError> {
+        Self::made(country, common_name, now, None)
+    }
+
+    /// An authority that this one lets issue certificates, as those of a country, valid from a day before `now`.
+    pub fn subordinate(&self, country: Country, common_name: &str, now: Timestamp) -> Result<Self, CredentialError> {
+        Self::made(country, common_name, now, Some(self))
+    }
+
+    fn made(country: Country, common_name: &str, now: Timestamp, above: Option<&Self>) -> Result<Self, CredentialError> {
         let pair = generate_key()?;
         let name = match country {
             Country::Mexico => authority_name(common_name)?,
@@ -150,16 +161,24 @@ impl Authority {
             Country::Panama => people::panamanian_authority(common_name)?,
         };
         let day = Duration::from_secs(24 * 3600);
+        let issuer = match above {
+            Some(above) => Any::from_der(above.certificate.subject_der()).map_err(asn1)?,
+            None => name.clone(),
+        };
         let body = Body {
-            serial: AUTHORITY_NUMBER.as_bytes(),
-            issuer: name.clone(),
+            serial: if above.is_some() { SUBORDINATE_NUMBER } else { AUTHORITY_NUMBER }.as_bytes(),
+            issuer,
             subject: name,
             not_before: now.saturating_sub(day).unwrap_or(Timestamp::UNIX_EPOCH),
             not_after: now.saturating_add(AUTHORITY_LIFETIME).unwrap_or(Timestamp::MAX),
             public_key: pair.public_key().as_ref(),
             extensions: authority_extensions()?,
         };
-        let certificate = Certificate::parse(&body.signed_by(&pair)?)?;
+        let signed = match above {
+            Some(above) => body.signed_by(&above.signer()?)?,
+            None => body.signed_by(&pair)?,
+        };
+        let certificate = Certificate::parse(&signed)?;
         Ok(Self { certificate, key: PrivateKey::from_pkcs8(&pkcs8(&pair)?)? })
     }
 

@@ -8,12 +8,22 @@ use fedatario_base::Secret;
 pub struct Pair {
     certificate: Certificate,
     key: PrivateKey,
+    along: Vec<Certificate>,
 }
 
 impl Pair {
     /// Refuses a key that belongs to another certificate.
     pub fn new(certificate: Certificate, key: PrivateKey) -> Result<Self, CredentialError> {
-        if key.belongs_to(&certificate) { Ok(Self { certificate, key }) } else { Err(CredentialError::KeyMismatch) }
+        if key.belongs_to(&certificate) {
+            Ok(Self { certificate, key, along: Vec::new() })
+        } else {
+            Err(CredentialError::KeyMismatch)
+        }
+    }
+
+    /// The same, with the other certificates of its file.
+    pub(crate) fn beside(self, along: Vec<Certificate>) -> Self {
+        Self { along, ..self }
     }
 
     /// From the two files SAT gives out. The certificate is read first, so that swapped files are
@@ -36,6 +46,12 @@ impl Pair {
     /// The key.
     pub fn key(&self) -> &PrivateKey {
         &self.key
+    }
+
+    /// Certificates that came in the same file, at most [`pkcs12::MAX_BAGS`]: a way up to an authority, as far as
+    /// their signatures prove it, and nothing that anybody relies on by itself.
+    pub fn along(&self) -> &[Certificate] {
+        &self.along
     }
 
     /// Both, apart.

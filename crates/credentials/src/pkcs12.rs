@@ -234,7 +234,8 @@ impl Contents {
         if pairs.any(|(other, _)| other.rsa_public_key() != certificate.rsa_public_key()) {
             return Err(CredentialError::Pkcs12Format("it holds more than one private key with a certificate"));
         }
-        Pair::new(certificate, key)
+        let along = self.certificates.into_iter().filter(|it| *it != certificate).collect();
+        Ok(Pair::new(certificate, key)?.beside(along))
     }
 }
 

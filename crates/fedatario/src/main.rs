@@ -27,6 +27,11 @@ mod wiring;
 
 use clap::FromArgMatches;
 use failure::Failure;
+use fedatario_app::called::{self, Called};
+use fedatario_base::Clock;
+use fedatario_base::clock::SystemClock;
+use fedatario_base::id::By;
+use fedatario_base::id::CommandId;
 use present::Screen;
 use std::process::ExitCode;
 
@@ -44,11 +49,18 @@ fn main() -> ExitCode {
     let screen = Screen::new(language, arguments.globals.json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(arguments, &screen)),
+        Ok(runtime) => runtime.block_on(called::within(command(), commands::run(arguments, &screen))),
         Err(error) => Err(Failure::internal(format!("no runtime: {error}"))),
     };
     match done {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => screen.fail(&failure),
     }
+}
+
+/// What the entries of this command name it: whatever it does is found together.
+fn command() -> Called {
+    let id = CommandId::fresh(SystemClock::default().wall());
+    tracing::debug!(command = %id, "begun");
+    Called::inside(By::Command(id))
 }

@@ -46,7 +46,7 @@ pub fn remote() -> Result<Option<Arc<dyn RemoteSigner>>, Failure> {
 fn asking() -> Option<Call> {
     let called = called::now()?;
     let origin = called.origin.map(|Sealed { tenant, bytes, digest }| Origin { tenant, bytes, digest });
-    Some(Call { request: called.request, origin })
+    Some(Call { request: called.by, origin })
 }
 
 /// Entries of the signer name the call that asked.
@@ -55,7 +55,7 @@ struct Calls;
 impl Within for Calls {
     fn within<'a>(&self, call: Call, work: Work<'a>) -> Work<'a> {
         let origin = call.origin.map(|Origin { tenant, bytes, digest }| Sealed { tenant, bytes, digest });
-        Box::pin(called::within(Called { request: call.request, origin }, work))
+        Box::pin(called::within(Called { by: call.request, origin }, work))
     }
 }
 

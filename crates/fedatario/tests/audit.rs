@@ -113,6 +113,22 @@ fn what_is_taken_outside_is_checked_by_the_program_and_by_the_script() {
 }
 
 #[test]
+fn what_jobs_and_commands_do_names_them() {
+    let base = tempfile::tempdir().unwrap();
+    let shell = house(base.path());
+    let file = base.path().join("chain");
+    shell.run(&["audit", "export", "--output", text(&file), "--json"]).good();
+    let entries = std::fs::read_to_string(&file).unwrap();
+    let entries: Vec<Value> = entries.lines().skip(1).filter_map(|it| serde_json::from_str(it).ok()).collect();
+    let made: Vec<&Value> = entries.iter().filter(|it| it["action"] == "audit.checkpoint.made").collect();
+    let by: std::collections::BTreeSet<&str> = made.iter().map(|it| it["request"].as_str().expect("a command")).collect();
+    assert_eq!((made.len(), by.len()), (4, 4), "each command is one: {entries:?}");
+    assert!(by.iter().all(|it| it.starts_with("cmd_")), "{by:?}");
+    assert!(made.iter().all(|it| it["address"].is_null() && it["actor"].as_str().is_some_and(|it| it.starts_with("os:"))));
+    fedatario_testkit::covers!("audit: what jobs and commands of the shell do names them, so that one can be followed");
+}
+
+#[test]
 fn what_cannot_be_told_is_not_done() {
     let base = tempfile::tempdir().unwrap();
     let shell = house(base.path());

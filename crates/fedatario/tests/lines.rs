@@ -305,7 +305,13 @@ async fn acts_leave_entries(stage: &Stage, sat: &SandboxSat, taxpayer: &str, ask
         let operation = &catalog.named(id).expect("an operation").operation;
         let action = operation.audits.expect("an entry that it declares");
         assert!(chained.contains(action), "{id}: {action}: {chained:?}");
-        fedatario_testkit::covers!("operation x refusal", format!("{} {}", operation.method, operation.path), "audit entry");
+        let row = format!("{} {}", operation.method, operation.path);
+        fedatario_testkit::covers!("operation x refusal", row, "audit entry");
+        if operation.changes {
+            let last = stage.get(&format!("/api/audit/logs?action={action}&order=newest&limit=1")).await;
+            assert!(last["data"][0]["detail"]["after"].is_object(), "{id}: {last}");
+            fedatario_testkit::covers!("operation x refusal", row, "before and after");
+        }
     }
 }
 

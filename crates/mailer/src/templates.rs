@@ -36,6 +36,7 @@ templates! {
     ApiKeyCreated = "api_key_created",
     WebhookDisabled = "webhook_disabled",
     CertificateExpiring = "certificate_expiring",
+    CertificatesExpiring = "certificates_expiring",
     TenantSuspended = "tenant_suspended",
     TenantDeletion = "tenant_deletion",
     KeyExport = "key_export",

@@ -6,7 +6,7 @@
 //! never cut.
 
 use data_encoding::{BASE64, HEXLOWER};
-use fedatario_base::id::{RequestId, TenantId};
+use fedatario_base::id::{By, TenantId};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -18,8 +18,8 @@ pub const ORIGIN_BYTES_AT_MOST: usize = 1_024;
 /// A call, as entries name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The request.
-    pub request: RequestId,
+    /// The request, job or command.
+    pub request: By,
     /// Where it came from.
     pub origin: Option<Origin>,
 }
@@ -84,12 +84,13 @@ impl WireCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fedatario_base::id::RequestId;
     use jiff::Timestamp;
 
     fn call(bytes: usize) -> Call {
         let tenant = TenantId::fresh(Timestamp::UNIX_EPOCH);
         Call {
-            request: RequestId::fresh(Timestamp::UNIX_EPOCH),
+            request: By::Request(RequestId::fresh(Timestamp::UNIX_EPOCH)),
             origin: Some(Origin { tenant, bytes: vec![7; bytes], digest: [9; 32] }),
         }
     }

@@ -9,6 +9,7 @@ use fedatario_base::id::{ApiKeyId, CredentialId, JobId, TenantId, UserId};
 use fedatario_base::scope::Actor;
 use fedatario_base::{Code, Permission, Scope, Secret};
 use fedatario_credentials::Certificate;
+use fedatario_credentials::pkcs12::MAX_BAGS;
 use fedatario_vault::grant::Amount;
 use fedatario_vault::{
     CredentialKind, CredentialState, Files, Handed, KeyUse, Planned, Progress, Restorable, RotationPlan, Sealed, SealedCredential,
@@ -104,7 +105,7 @@ pub(crate) enum Answer {
     },
 }
 
-/// A sealed credential, its three parts (data key, object, certificate) apart.
+/// A sealed credential, its parts (data key, object, certificate, those that came along) apart.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WireSealed {
@@ -112,6 +113,8 @@ pub(crate) struct WireSealed {
     kind: String,
     key_use: String,
     key_version: u32,
+    /// How many other certificates came in its file.
+    along: usize,
     /// Of a backup: its id, owner and state there.
     was: Option<(String, String, String)>,
 }
@@ -227,15 +230,17 @@ pub(crate) fn secret(mut part: Part) -> Secret {
 pub(crate) fn sealed_answer(all: Vec<Restorable>, is_backup: bool) -> (Answer, Vec<Part>) {
     let (mut heads, mut parts) = (Vec::new(), Vec::new());
     for it in all {
-        let SealedCredential { id, kind, data_key, key_use, key_version, object, certificate, .. } = it.sealed;
+        let SealedCredential { id, kind, data_key, key_use, key_version, object, certificate, along, .. } = it.sealed;
         heads.push(WireSealed {
             id: id.to_string(),
             kind: kind.text().to_owned(),
             key_use: key_use.text().to_owned(),
             key_version,
+            along: along.len(),
             was: is_backup.then(|| (it.was, it.owner, it.state.text().to_owned())),
         });
         parts.extend([data_key, object, certificate.der().to_vec()].map(Zeroizing::new));
+        parts.extend(along.iter().map(|it| Zeroizing::new(it.der().to_vec())));
     }
     (Answer::Sealed { all: heads }, parts)
 }
@@ -246,6 +251,8 @@ pub(crate) fn sealed(all: Vec<WireSealed>, parts: Vec<Part>) -> Option<Vec<Resto
     let mut done = Vec::with_capacity(all.len());
     for it in all {
         let (data_key, object, certificate) = (parts.next()?.to_vec(), parts.next()?.to_vec(), parts.next()?);
+        let along = parts.by_ref().take(it.along.min(MAX_BAGS)).map(|it| Certificate::parse(&it).ok());
+        let along = along.collect::<Option<Vec<_>>>()?;
         let (was, owner, state) = it.was.unwrap_or_default();
         let sealed = SealedCredential {
             id: it.id.parse::<CredentialId>().ok()?,
@@ -256,6 +263,7 @@ pub(crate) fn sealed(all: Vec<WireSealed>, parts: Vec<Part>) -> Option<Vec<Resto
             digest: SealedCredential::digest_of(&object),
             object,
             certificate: Certificate::parse(&certificate).ok()?,
+            along,
         };
         done.push(Restorable { sealed, was, owner, state: CredentialState::from_text(&state).unwrap_or(CredentialState::Next) });
     }

@@ -35,6 +35,9 @@ from_row!(AuditRow, row => AuditRow {
     actor: row.try_get("actor")?,
     action: row.try_get("action")?,
     object: row.try_get("object")?,
+    result: row.try_get("result")?,
+    request: row.try_get("request")?,
+    at_ms: row.try_get("at_ms")?,
 });
 
 from_row!(Head, row => Head {
@@ -52,6 +55,9 @@ from_row!(AuditFound, row => AuditFound {
         actor: row.try_get("actor")?,
         action: row.try_get("action")?,
         object: row.try_get("object")?,
+        result: row.try_get("result")?,
+        request: row.try_get("request")?,
+        at_ms: row.try_get("at_ms")?,
     },
     detail: row.try_get("detail")?,
     origin: row.try_get("origin")?,
@@ -81,13 +87,13 @@ impl Told {
     /// service wrote it.
     pub(crate) fn new(event: Event, called: Option<Called>) -> Self {
         match &called {
-            Some(it) => Self { event: event.asked(it.request, it.origin.as_ref().map(|it| it.digest)), called },
+            Some(it) => Self { event: event.asked(it.by, it.origin.as_ref().map(|it| it.digest)), called },
             None => Self { event, called },
         }
     }
 
     fn request(&self) -> Option<String> {
-        self.called.as_ref().map(|it| it.request.to_string())
+        self.called.as_ref().map(|it| it.by.to_string())
     }
 
     fn origin(&self) -> Option<Vec<u8>> {
@@ -205,7 +211,8 @@ impl AuditLog for SqlTx {
     async fn audit_rows(&mut self, from: u64, limit: u32) -> Stored<Vec<AuditRow>> {
         list!(
             self.work,
-            "select n, tenant_id, prev, hash, entry, actor, action, object from audit_entries where tenant_id = $1 and n >= $2 order by n limit $3",
+            "select n, tenant_id, prev, hash, entry, actor, action, object, result, request, at_ms from audit_entries \
+             where tenant_id = $1 and n >= $2 order by n limit $3",
             self.tenant,
             i64::try_from(from).unwrap_or(i64::MAX),
             i64::from(limit),
@@ -331,7 +338,7 @@ fn selection(question: &AuditQuestion) -> String {
         of(question.until.is_some(), "at_ms < $11", "$11 = $11"),
     ];
     format!(
-        "select n, tenant_id, prev, hash, entry, actor, action, object, detail, origin from audit_entries \
+        "select n, tenant_id, prev, hash, entry, actor, action, object, result, request, at_ms, detail, origin from audit_entries \
          where tenant_id = $1 and {beyond} and {} order by n {order} limit $3",
         clauses.join(" and ")
     )

@@ -3,7 +3,7 @@
 //! Whoever signs asks and waits; what has gathered of a tenant is written in one transaction
 //! ([`crate::shared`]): rows, entries of the chain, and the head once. So a signature costs a share of a commit, and
 //! nobody is answered before theirs is durable. The rules that an intent is held against (the credential
-//! is in use, the document is of an RNC that it signs for, a program has a grant) are looked at there, with
+//! is in use, the document is of an RNC that it signs for, whoever asks has a grant, if they need one) are looked at there, with
 //! the head of the chain held: what was revoked before is refused, and chained as such.
 //!
 //! The counter of a credential is its highest row and one more, under the same lock: no gap can come
@@ -24,8 +24,8 @@ use fedatario_audit::{Event, Outcome};
 use fedatario_base::clock::to_millis;
 use fedatario_base::id::{CredentialId, GrantId, HolderId, TenantId};
 use fedatario_base::{Actor, Clock, Code, Scope, SystemScope};
-use fedatario_vault::grant::{Amount, Grant, Wanted, decide};
-use fedatario_vault::log::{Ending, Intent, Intention, Refusal, Unsigned};
+use fedatario_vault::grant::{Amount, Grant, Wanted};
+use fedatario_vault::log::{Ending, Intent, Intention, Leave, Refusal, Unsigned};
 use fedatario_vault::ports::{CredentialRow, PortError};
 use fedatario_vault::require_state;
 use jiff::Timestamp;
@@ -432,7 +432,7 @@ async fn seat(work: &mut Work, tenant: TenantId, id: CredentialId) -> Stored<Opt
     Ok(Some(Seat { row, tax_id, is_sandbox, last: last.unsigned_abs() }))
 }
 
-/// The grant that a program signs by; nothing for whoever needs none.
+/// The grant that somebody signs by; nothing for whoever needs none.
 async fn granted(
     work: &mut Work,
     tenant: TenantId,
@@ -441,24 +441,24 @@ async fn granted(
     it: &Intention,
     now: Timestamp,
 ) -> Stored<Result<Option<GrantId>, Code>> {
-    if !it.needs_grant {
+    if it.leave == Leave::Free {
         return Ok(Ok(None));
     }
     let grants = match known.entry((it.credential, who.actor.originator())) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(place) => {
-            let grants = grants_of(work, tenant, it.credential, &place.key().1).await?;
+            let grants = grants_of(work, tenant.0, it.credential, &place.key().1).await?;
             place.insert(grants)
         }
     };
-    Ok(decide(grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now }).map(Some))
+    Ok(it.leave.decide(grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now }))
 }
 
-async fn grants_of(work: &mut Work, tenant: TenantId, credential: CredentialId, principal: &str) -> Stored<Vec<Grant>> {
+async fn grants_of(work: &mut Work, tenant: Uuid, credential: CredentialId, principal: &str) -> Stored<Vec<Grant>> {
     list!(
         work,
         "select * from signature_grants where tenant_id = $1 and credential_id = $2 and principal = $3 order by id desc limit $4",
-        tenant.0,
+        tenant,
         credential.0,
         principal,
         GRANTS_AT_MOST,
@@ -586,6 +586,10 @@ impl Signatures for SqlTx {
             before.map(|it| it.0),
             i64::from(limit),
         )
+    }
+
+    async fn signature_grants_of(&mut self, credential: CredentialId, principal: &str) -> Stored<Vec<Grant>> {
+        grants_of(&mut self.work, self.tenant, credential, principal).await
     }
 
     async fn revoke_signature_grant(&mut self, id: GrantId, now: Timestamp) -> Stored<bool> {

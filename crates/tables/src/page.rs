@@ -19,17 +19,32 @@ pub struct Heading {
     pub text: String,
     /// Whether the column holds numbers: they stand to the right.
     pub is_number: bool,
+    /// Whether it holds digests and commands, which are compared letter by letter: a line each, all as wide.
+    pub is_code: bool,
 }
 
 impl Heading {
     /// A column of text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_number: false }
+        Self { text: text.into(), is_number: false, is_code: false }
     }
 
     /// A column of numbers.
     pub fn number(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_number: true }
+        Self { text: text.into(), is_number: true, is_code: false }
+    }
+
+    /// A column of digests or commands.
+    pub fn code(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_number: false, is_code: true }
+    }
+
+    fn class(&self) -> Option<&'static str> {
+        match (self.is_number, self.is_code) {
+            (true, _) => Some("number"),
+            (_, true) => Some("code"),
+            _ => None,
+        }
     }
 }
 
@@ -59,6 +74,8 @@ pub struct Page {
     pub language: String,
     /// Its title.
     pub title: String,
+    /// Whether its tables are wider than a sheet is high: it is printed across.
+    pub is_wide: bool,
     /// Facts about the whole of it: name and value.
     pub facts: Vec<(String, String)>,
     /// A sentence that stands out, and whether it says that all is well.
@@ -85,7 +102,7 @@ impl Page {
                     title { (self.title) }
                     style { (PreEscaped(STYLE)) }
                 }
-                body {
+                body class=[self.is_wide.then_some("wide")] {
                     header {
                         h1 { (self.title) }
                         dl { @for (name, value) in self.facts.iter().filter(|(_, value)| !value.is_empty()) { div { dt { (name) } dd { (value) } } } }
@@ -126,12 +143,12 @@ impl Section {
     }
 
     fn row(&self, row: &[String], is_sum: bool) -> Markup {
-        let is_number = |place: usize| self.columns.get(place).is_some_and(|it| it.is_number);
+        let class = |place: usize| self.columns.get(place).and_then(Heading::class);
         html! {
             tr class=[is_sum.then_some("sum")] {
                 @for (place, cell) in row.iter().enumerate() {
                     @if place == 0 { th scope="row" { (cell) } }
-                    @else { td class=[is_number(place).then_some("number")] { (cell) } }
+                    @else { td class=[class(place)] { (cell) } }
                 }
             }
         }
@@ -140,7 +157,7 @@ impl Section {
 
 impl Heading {
     fn markup(&self) -> Markup {
-        html! { th scope="col" class=[self.is_number.then_some("number")] { (self.text) } }
+        html! { th scope="col" class=[self.class()] { (self.text) } }
     }
 }
 

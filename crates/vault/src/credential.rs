@@ -36,6 +36,8 @@ pub struct SealedCredential {
     pub object: Vec<u8>,
     /// The certificate.
     pub certificate: Certificate,
+    /// Other certificates of the file that it came in: the way up to its authority, perhaps.
+    pub along: Vec<Certificate>,
 }
 
 impl SealedCredential {
@@ -109,6 +111,7 @@ impl Vault {
         kind: CredentialKind,
         id: CredentialId,
     ) -> Result<SealedCredential, VaultError> {
+        let along = pair.along().to_vec();
         let (certificate, key) = pair.into_parts();
         let object_name = object_of(id, kind, &certificate);
         let binding = |what| Binding { what, tenant: scope.tenant(), object: &object_name };
@@ -125,6 +128,7 @@ impl Vault {
             digest: sha256(&object),
             object,
             certificate,
+            along,
         })
     }
 

@@ -16,7 +16,49 @@ pub(crate) struct TenantKey {
     pub(crate) key: KeyBytes,
 }
 
+/// A tenant's key for bytes, taken once: it seals and opens without asking storage again, so that it may be
+/// used where nothing may be written, and for many blobs at once.
+pub struct BytesKey {
+    tenant: TenantId,
+    inner: TenantKey,
+}
+
+impl std::fmt::Debug for BytesKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BytesKey(version {} of {})", self.inner.version, self.tenant)
+    }
+}
+
+impl BytesKey {
+    /// As [`Vault::seal_bytes`].
+    pub fn seal(&self, label: &str, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
+        envelope::seal(&self.inner.key, self.inner.version, bytes_binding(self.tenant, label), plaintext)
+    }
+
+    /// As [`Vault::open_bytes`], for blobs of this version.
+    pub fn open(&self, label: &str, blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        envelope::open(&self.inner.key, self.inner.version, bytes_binding(self.tenant, label), blob)
+    }
+}
+
 impl Vault {
+    /// The tenant's current key for bytes, made now if there is none.
+    pub async fn bytes_key(&self, scope: &Scope) -> Result<BytesKey, VaultError> {
+        Ok(BytesKey { tenant: scope.tenant(), inner: self.current_key(scope, KeyUse::Data).await? })
+    }
+
+    /// The key that a blob was sealed with. None where the tenant has no such key at all, as after its
+    /// destruction: then nothing can be said of the blob. A version that nobody knows, of a tenant that has
+    /// keys, is a broken seal.
+    pub async fn bytes_key_of(&self, scope: &Scope, blob: &[u8]) -> Result<Option<BytesKey>, VaultError> {
+        let version = envelope::version(blob).ok_or(VaultError::SealBroken)?;
+        if self.tenant_keys.current(scope, KeyUse::Data).await?.is_none() {
+            return Ok(None);
+        }
+        let key = self.key_of_version(scope, KeyUse::Data, version).await?;
+        Ok(Some(BytesKey { tenant: scope.tenant(), inner: TenantKey { version, key } }))
+    }
+
     /// Seals bytes for the tenant under a label that must be given again to open them: a session, the
     /// personal details of an audit entry.
     pub async fn seal_bytes(&self, scope: &Scope, label: &str, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {

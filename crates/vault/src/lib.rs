@@ -45,6 +45,7 @@ pub use backup::{MAX_BACKUP_BYTES, Restorable, backup_tenant};
 pub use credential::SealedCredential;
 pub use error::VaultError;
 pub use handed::{Files, Handed};
+pub use keyring::BytesKey;
 pub use note::{MAX_NOTE_BYTES, NotePurpose, verify_note};
 pub use passphrase::PassphraseParams;
 pub use ports::{

@@ -6,10 +6,10 @@
 //! document it is, what was granted; so that each is decided at the instant at which the intent is
 //! written, in the same transaction. A refusal is an entry of its own and has no counter.
 
-use crate::grant::Amount;
+use crate::grant::{self, Amount, Grant, Wanted};
 use crate::{CredentialRow, PortError};
 use async_trait::async_trait;
-use fedatario_base::id::CredentialId;
+use fedatario_base::id::{CredentialId, GrantId};
 use fedatario_base::{Code, Scope};
 
 /// What is about to be signed.
@@ -29,8 +29,31 @@ pub struct Intention {
     pub amount: Option<Amount>,
     /// The RNC that the document speaks for; it must be the taxpayer's or delegated to the credential.
     pub rnc: Option<String>,
-    /// Whether whoever asks needs a grant: programs do, for documents.
-    pub needs_grant: bool,
+    /// How whoever asks stands to grants.
+    pub leave: Leave,
+}
+
+/// How whoever has something signed stands to grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Grants are not looked at: the house's own clients, the shell, the clockwork.
+    Free,
+    /// A person, who signs by their role until somebody gave them a grant for the credential; from then on
+    /// within their grants alone, and not at all when the last of them ended.
+    Bound,
+    /// A program, which signs by a grant or not at all.
+    Granted,
+}
+
+impl Leave {
+    /// Decides by the grants that somebody was ever given for a credential; by which one they sign.
+    pub fn decide(self, grants: &[Grant], wanted: Wanted<'_>) -> Result<Option<GrantId>, Code> {
+        match self {
+            Self::Free => Ok(None),
+            Self::Bound if grants.is_empty() => Ok(None),
+            Self::Bound | Self::Granted => grant::decide(grants, wanted).map(Some),
+        }
+    }
 }
 
 /// An intent that is durable: the key may be opened.

@@ -1,7 +1,7 @@
 //! The ports in memory, for tests and for nothing that must survive.
 
-use crate::grant::{Grant, Wanted, decide};
-use crate::log::{Ending, Intent, Intention, Refusal, SignatureLog, Unsigned};
+use crate::grant::{Grant, Wanted};
+use crate::log::{Ending, Intent, Intention, Leave, Refusal, SignatureLog, Unsigned};
 use crate::ports::{
     CredentialRow, CredentialState, CredentialStore, KeyClass, KeyPlace, KeyUse, Owner, PortError, TenantKeyRow, TenantKeys,
     WrappedDataKey,
@@ -195,12 +195,12 @@ impl Memory {
     fn admits(&self, scope: &Scope, it: &Intention) -> Result<CredentialRow, Code> {
         let row = lock(&self.credentials).get(&(scope.tenant(), it.credential)).cloned().ok_or(Code::CredentialMissing)?;
         require_state(row.state)?;
-        if it.needs_grant {
+        if it.leave != Leave::Free {
             let principal = scope.actor().originator();
             let mut grants = lock(&self.grants).clone();
             grants.retain(|grant| grant.principal == principal && grant.credential == it.credential);
             let now = Timestamp::UNIX_EPOCH;
-            decide(&grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now })?;
+            it.leave.decide(&grants, Wanted { profile: it.profile, amount: it.amount.as_ref(), now })?;
         }
         Ok(row)
     }

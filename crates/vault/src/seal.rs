@@ -9,14 +9,14 @@
 use crate::credential::require;
 use crate::document::{self, Read};
 use crate::grant::Amount;
-use crate::log::{Ending, Intent, Intention, Refusal, Unsigned};
+use crate::log::{Ending, Intent, Intention, Leave, Refusal, Unsigned};
 use crate::opened::Opened;
 use crate::{CredentialKind, CredentialRow, CredentialState, Vault, VaultError, cores, sha1};
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use fedatario_base::id::{ApiKeyId, CredentialId};
+use fedatario_base::id::{ApiKeyId, CredentialId, UserId};
 use fedatario_base::{Actor, Code, Permission, Scope};
 use fedatario_credentials::{Certificate, IssuerStyle, Pair};
 use fedatario_xmlsig::{Form, Hash, Prepared, Profile, Signatory, XmlSigError, prepare, prepare_parsed};
@@ -84,7 +84,7 @@ impl Vault {
             document: handed_in,
             amount: ready.amount.clone(),
             rnc: ready.rnc.clone(),
-            needs_grant: !document::is_clients(profile) && is_program(scope.actor()),
+            leave: if document::is_clients(profile) { Leave::Free } else { leave_of(scope.actor()) },
         };
         let intent = match self.credentials.intend(scope, intention).await {
             Ok(intent) => intent,
@@ -242,9 +242,14 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Whether a program stands behind it: a key of the API, or a job of one.
-fn is_program(actor: &Actor) -> bool {
-    actor.originator().parse::<ApiKeyId>().is_ok()
+/// Who stands behind it, of whomever a job is: a key of the API, a person, or the house.
+fn leave_of(actor: &Actor) -> Leave {
+    let behind = actor.originator();
+    match () {
+        () if behind.parse::<ApiKeyId>().is_ok() => Leave::Granted,
+        () if behind.parse::<UserId>().is_ok() => Leave::Bound,
+        () => Leave::Free,
+    }
 }
 
 fn refusal(credential: CredentialId, code: Code) -> VaultError {

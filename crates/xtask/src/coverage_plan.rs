@@ -206,6 +206,7 @@ pub const MATRICES: &[Matrix] = &[
             "refusal chained",
             "other tenant",
             "audit entry",
+            "before and after",
             "example",
             "tenant_admin",
             "signer",

@@ -640,7 +640,7 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         CERTIFICATES,
         "Chain and revocation against configured authorities, asked by a job at configured addresses, the answer kept with its date; silence is unknown, never good; forty hostile answers",
-        &["revocation:", "sign: a certificate is judged", "sign: without configured authorities"],
+        &["revocation:", "sign: a certificate is judged", "sign: without configured authorities", "sign: the way up"],
     ),
     bullet(
         CERTIFICATES,
@@ -669,6 +669,7 @@ pub const BULLETS: &[Bullet] = &[
             "signing: a key of the sandbox",
             "signing: 2,000",
             "signing: whoever turned",
+            "signing: refusals in a batch",
         ],
     ),
     bullet(
@@ -680,17 +681,26 @@ pub const BULLETS: &[Bullet] = &[
             "signing: each signature",
             "signing: the counter",
             "signing: an intent whose",
+            "signing: the entries of a batch",
         ],
     ),
     bullet(
         SIGNING,
-        "Grants: a program signs within one alone, and each reason against it has its code; given by people, taken back at once",
-        &["vault: a program", "signing: a program", "signing: grants", "signing: expired", "signing: owner", "signing: a total"],
+        "Grants: a program signs within one alone, a person who was given one too, and each reason against it has its code; given by people, taken back at once",
+        &[
+            "vault: a program",
+            "signing: a program",
+            "signing: a person",
+            "signing: grants",
+            "signing: expired",
+            "signing: owner",
+            "signing: a total",
+        ],
     ),
     bullet(
         SIGNING,
         "A report tells signature, signer, chain, dates, revocation and what is not covered apart; unknown is never good",
-        &["signing: a report"],
+        &["signing: a report", "signing: right mathematics"],
     ),
     bullet(
         PEOPLE,
@@ -729,7 +739,13 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         PROVEN,
         "Entries are found by what they say, name the request they came by, and seal the address; an entry that cannot be written undoes its act",
-        &["audit: every entry of a call", "audit: entries are found", "audit: an entry that cannot"],
+        &[
+            "audit: every entry of a call",
+            "audit: entries are found",
+            "audit: an entry that cannot",
+            "audit: every operation that leaves",
+            "audit: what jobs and commands",
+        ],
     ),
     bullet(
         PROVEN,
@@ -739,7 +755,7 @@ pub const BULLETS: &[Bullet] = &[
     bullet(
         PROVEN,
         "A part is verified, or what came after a checkpoint; one byte flipped in the database is found and named",
-        &["audit: a part of the chain", "audit: one byte flipped"],
+        &["audit: a part of the chain", "audit: one byte flipped", "audit: each column"],
     ),
     bullet(
         PROVEN,

@@ -24,6 +24,7 @@ pub fn report(language: Language, signed: &Value, name: &str, complete: bool, sh
     Page {
         language: code(language).to_owned(),
         title: word("cli-report-title"),
+        is_wide: false,
         facts: vec![
             fact("cli-page-rfc", text(report, "rfc")),
             fact("cli-page-name", name),

@@ -57,6 +57,7 @@ pub fn summary(language: Language, summary: &Summary) -> Page {
     Page {
         language: code(language).to_owned(),
         title: texts.say("cli-summary-title"),
+        is_wide: false,
         facts: [
             fact("cli-page-rfc", summary.rfc.clone()),
             fact("cli-page-name", summary.name.clone()),

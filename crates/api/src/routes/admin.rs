@@ -33,6 +33,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/admin/companies", "companies.add", "Adds an organisation")
                 .needs(Permission::PlatformTenantWrite)
                 .audits("tenant.added")
+                .changes()
                 .refuses(NAMING)
                 .example(r#"{"name":"despacho-dos"}"#),
             add,
@@ -42,6 +43,7 @@ pub fn routes() -> Routes {
             Operation::patch(at, "companies.rename", "Gives an organisation another name")
                 .needs(Permission::PlatformTenantWrite)
                 .audits("tenant.renamed")
+                .changes()
                 .refuses(NAMING)
                 .example(r#"{"name":"despacho-tres"}"#),
             rename,
@@ -64,14 +66,16 @@ pub fn routes() -> Routes {
             )
             .needs(Permission::PlatformUserManage)
             .idempotency_ignored()
-            .audits("user.disabled"),
+            .audits("user.disabled")
+            .changes(),
             disable_user,
         )
         .add(
             Operation::post("/api/admin/users/{user}/enable", "installation.enable_user", "Lets somebody in again")
                 .needs(Permission::PlatformUserManage)
                 .idempotency_ignored()
-                .audits("user.enabled"),
+                .audits("user.enabled")
+                .changes(),
             enable_user,
         );
     routes
@@ -80,6 +84,7 @@ pub fn routes() -> Routes {
                 .needs(suspends)
                 .idempotency_ignored()
                 .audits("tenant.suspended")
+                .changes()
                 .refuses(MOVING)
                 .example(r#"{"reason":"falta de pago"}"#),
             suspend,
@@ -89,6 +94,7 @@ pub fn routes() -> Routes {
                 .needs(suspends)
                 .idempotency_ignored()
                 .audits("tenant.resumed")
+                .changes()
                 .refuses(MOVING),
             resume,
         )
@@ -97,6 +103,7 @@ pub fn routes() -> Routes {
                 .needs(suspends)
                 .idempotency_ignored()
                 .audits("tenant.held")
+                .changes()
                 .refuses(MOVING)
                 .example(r#"{"reason":"oficio 123"}"#),
             hold,
@@ -110,6 +117,7 @@ pub fn routes() -> Routes {
             .needs(suspends)
             .idempotency_ignored()
             .audits("tenant.released")
+            .changes()
             .refuses(MOVING),
             release,
         )
@@ -119,6 +127,7 @@ pub fn routes() -> Routes {
                 .step_up()
                 .idempotency_ignored()
                 .audits("tenant.deletion_asked")
+                .changes()
                 .refuses(MOVING)
                 .example(r#"{"reason":"contrato terminado"}"#),
             ask_deletion,
@@ -133,6 +142,7 @@ pub fn routes() -> Routes {
             .step_up()
             .idempotency_ignored()
             .audits("tenant.deletion_confirmed")
+            .changes()
             .refuses(MOVING),
             confirm_deletion,
         )
@@ -140,6 +150,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/admin/companies/{company}/deletion", "companies.cancel_deletion", "Calls a deletion off")
                 .needs(suspends)
                 .audits("tenant.deletion_cancelled")
+                .changes()
                 .refuses(MOVING),
             cancel_deletion,
         )

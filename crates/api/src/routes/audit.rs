@@ -16,7 +16,7 @@ use axum::response::Response;
 use fedatario_app::audit_trail::parts::{COLUMNS, Stretch, export_part, export_rows, verify_part};
 use fedatario_app::audit_trail::ports::{AuditFound, AuditQuestion};
 use fedatario_app::audit_trail::{self, evidence, hex, sha256, signatures};
-use fedatario_app::called::{self, Opener};
+use fedatario_app::called::Opener;
 use fedatario_app::custody::{self, KeyStatus};
 use fedatario_audit::{Damage, Outcome, Verdict, parse_note};
 use fedatario_base::id::CredentialId;
@@ -175,7 +175,7 @@ async fn view(api: &Api, scope: &Scope, opener: &mut Opener, it: AuditFound) -> 
         None => None,
     };
     let detail = match &it.detail {
-        Some(sealed) => called::detail(&api.app, scope.tenant(), sealed, entry["detail"].as_str()).await,
+        Some(sealed) => opener.detail(&api.app, scope.tenant(), sealed, entry["detail"].as_str()).await,
         None => None,
     };
     EntryView {
@@ -488,7 +488,8 @@ async fn custody_report(
     if !html {
         return Ok(Download { media: "application/json", name: format!("{name}.json"), body: file.into() });
     }
-    let page = printed::custody(asked.language, &signed, &hex(&sha256(&file))).html();
+    let names = signatures::names(&api.app, &signed.report).await?;
+    let page = printed::custody(asked.language, &signed, &names, &hex(&sha256(&file))).html();
     Ok(Download { media: "text/html; charset=utf-8", name: format!("{name}.html"), body: page.into() })
 }
 

@@ -79,6 +79,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/auth/email/confirm", "auth.email.change", "Takes on the address that the link was mailed to")
                 .anyone()
                 .audits("auth.email.changed")
+                .changes()
                 .refuses(&[Code::OneTimeRefused])
                 .example(r#"{"token":"fed_email_…"}"#),
             change_email,
@@ -173,6 +174,7 @@ fn factors(routes: Routes) -> Routes {
             .signed_in()
             .step_up()
             .audits("auth.factor.removed")
+            .changes()
             .refuses(&[Code::SessionRequired, Code::FactorState, Code::NotFound, Code::IdFormat]),
             remove_factor,
         )

@@ -35,6 +35,7 @@ pub fn routes() -> Routes {
             .delicate()
             .body_at_most(IMPORT_BYTES)
             .audits("credential.admitted")
+            .changes()
             .refuses(&[Code::JsonMalformed, Code::BodyTooLarge, Code::CertificateBundle, Code::Busy])
             .notes(
                 "NDJSON, up to 500 lines of `{\"password\", \"file\" | \"cer\" and \"key\", \"name\", \"taxpayer\", \"register\", \

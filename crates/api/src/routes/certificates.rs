@@ -48,6 +48,7 @@ fn uploading(path: &'static str, id: &'static str, summary: &'static str) -> Ope
         .step_up()
         .body_at_most(FORM_BYTES)
         .audits("credential.admitted")
+        .changes()
         .refuses(UPLOAD_CODES)
         .notes(
             "`file` and `password` for a `.p12` or `.pfx`; `cer`, `key` and `password` for what SAT hands out. Without `taxpayer` it \
@@ -76,7 +77,7 @@ pub fn routes() -> Routes {
                 .needs(Permission::CredentialSign)
                 .step_up()
                 .body_at_most(FORM_BYTES)
-                .audits("credential.admitted")
+                .audits("credential.admitted").changes()
                 .refuses(&[
                     Code::CertificateFormat,
                     Code::CertificatePassword,
@@ -111,7 +112,7 @@ pub fn routes() -> Routes {
             Operation::put("/api/certificates/signature-config", "signature_config.change", "Changes how the caller signs")
                 .needs(Permission::CredentialSign)
                 .step_up()
-                .audits("signature_config.changed")
+                .audits("signature_config.changed").changes()
                 .refuses(&[Code::SessionRequired, Code::CredentialMissing, Code::StoreConflict])
                 .notes(
                     "`ORGANIZATION` signs with the taxpayer's certificate in use, `PERSONAL` with the caller's own. With `autoSign` \
@@ -135,7 +136,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/certificates/{certificate}/activate", "certificates.activate", "Puts one that waits or rests into use")
                 .needs(Permission::CredentialUpload)
                 .step_up()
-                .audits("credential.activated")
+                .audits("credential.activated").changes()
                 .refuses(&[
                     Code::CertificateState,
                     Code::CertificateExpired,
@@ -151,7 +152,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/certificates/{certificate}", "certificates.destroy", "Destroys its key, for good")
                 .needs(Permission::CredentialDestroy)
                 .step_up()
-                .audits("credential.destroyed")
+                .audits("credential.destroyed").changes()
                 .refuses(&[Code::CertificateState])
                 .notes("The certificate and the record of what was signed with it stay."),
             destroy,
@@ -165,7 +166,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/certificates/{certificate}/delegations", "delegations.grant", "Its holder signs for an RNC")
                 .needs(Permission::CredentialUpload)
                 .step_up()
-                .audits("credential.delegated")
+                .audits("credential.delegated").changes()
                 .refuses(&[Code::TaxIdFormat])
                 .example(r#"{"rnc":"131880738"}"#),
             delegate,
@@ -174,7 +175,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/certificates/{certificate}/delegations/{rnc}", "delegations.end", "Its holder signs for it no more")
                 .needs(Permission::CredentialUpload)
                 .step_up()
-                .audits("credential.undelegated"),
+                .audits("credential.undelegated").changes(),
             undelegate,
         )
 }

@@ -26,7 +26,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/webhooks", "webhooks.create", "Adds an address that is told of events")
                 .needs(MAY)
                 .answers_secret()
-                .audits("webhook.created")
+                .audits("webhook.created").changes()
                 .refuses(ADDRESS)
                 .notes(
                     "The answer shows each secret once: `whsec_…` for HMAC (`v1`), the public `whpk_…` for Ed25519 (`v1a`). \
@@ -45,7 +45,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::patch("/api/webhooks/{webhook}", "webhooks.change", "Changes an address, or switches it on or off")
                 .needs(MAY)
-                .audits("webhook.changed")
+                .audits("webhook.changed").changes()
                 .refuses(ADDRESS)
                 .example(r#"{"state":"disabled"}"#),
             change,
@@ -53,7 +53,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::delete("/api/webhooks/{webhook}", "webhooks.delete", "Takes an address away with its log")
                 .needs(MAY)
-                .audits("webhook.deleted"),
+                .audits("webhook.deleted").changes(),
             delete,
         )
         .add(
@@ -61,7 +61,7 @@ pub fn routes() -> Routes {
                 .needs(MAY)
                 .step_up()
                 .answers_secret()
-                .audits("webhook.rotated").refuses(&[Code::StoreConflict, Code::WebhookUrl])
+                .audits("webhook.rotated").changes().refuses(&[Code::StoreConflict, Code::WebhookUrl])
                 .notes("Both sign until the overlap ends (24 hours unless said, seven days at most).")
                 .example(r#"{"kind":"v1"}"#),
             rotate,

@@ -40,6 +40,7 @@ pub fn routes() -> Routes {
             )
             .answers_secret()
             .audits("member.joined")
+            .changes()
             .refuses(&[
                 Code::InvitationInvalid,
                 Code::InvitationSignIn,
@@ -60,6 +61,7 @@ pub fn routes() -> Routes {
                 .idempotency_ignored()
                 .notes("The address of the invitation must be one's own. Go there with `POST /api/auth/switch`.")
                 .audits("member.joined")
+                .changes()
                 .refuses(&[
                     Code::SessionRequired,
                     Code::InvitationInvalid,

@@ -36,28 +36,28 @@ pub fn routes() -> Routes {
         .add(
             Operation::post("/api/jobs/{job}/retry", "jobs.retry", "Makes a job due now")
                 .needs(JobManage)
-                .audits("job.retried")
+                .audits("job.retried").changes()
                 .refuses(&[Code::JobState]),
             retry,
         )
         .add(
             Operation::post("/api/jobs/{job}/cancel", "jobs.cancel", "Calls a job off that nobody holds")
                 .needs(JobManage)
-                .audits("job.cancelled")
+                .audits("job.cancelled").changes()
                 .refuses(&[Code::JobState]),
             cancel,
         )
         .add(
             Operation::post("/api/jobs/retry", "jobs.retry_all", "Makes all jobs of a cause due now")
                 .needs(JobManage)
-                .audits("job.retried")
+                .audits("job.retried").changes()
                 .example(r#"{"state":"dead"}"#),
             retry_all,
         )
         .add(
             Operation::post("/api/jobs/cancel", "jobs.cancel_all", "Calls all jobs of a cause off")
                 .needs(JobManage)
-                .audits("job.cancelled")
+                .audits("job.cancelled").changes()
                 .example(r#"{"state":"dead"}"#),
             cancel_all,
         )
@@ -65,7 +65,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::put("/api/schedules", "schedules.set_all", "Sets the schedule of every taxpayer that has an e.firma")
                 .needs(JobManage)
-                .audits("schedule.set")
+                .audits("schedule.set").changes()
                 .refuses(&[Code::ScheduleFormat])
                 .example(r#"{"cron":"0 23 * * * America/Mexico_City"}"#),
             set_all,
@@ -77,7 +77,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::put("/api/sat/taxpayers/{taxpayer}/schedule", "schedules.set", "Sets a taxpayer's schedule")
                 .needs(JobManage)
-                .audits("schedule.set")
+                .audits("schedule.set").changes()
                 .refuses(&[Code::ScheduleFormat])
                 .example(r#"{"cron":"0 23 * * * America/Mexico_City"}"#),
             set,
@@ -85,7 +85,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::delete("/api/sat/taxpayers/{taxpayer}/schedule", "schedules.off", "Switches a taxpayer's schedule off")
                 .needs(JobManage)
-                .audits("schedule.set"),
+                .audits("schedule.set").changes(),
             off,
         )
 }

@@ -31,6 +31,7 @@ pub fn routes() -> Routes {
                 )
                 .answers_secret()
                 .audits("api_key.made")
+                .changes()
                 .refuses(&[Code::ApiKeyFormat, Code::PermissionUnknown, Code::PermissionExceeds])
                 .example(r#"{"name":"ERP","environment":"test","scopes":["TENANT_DOCUMENT_READ"],"networks":["203.0.113.0/24"]}"#),
             make,
@@ -43,6 +44,7 @@ pub fn routes() -> Routes {
                 .notes("The first stays good for `overlap_hours` (24 by default), so that a program can go over without a pause.")
                 .answers_secret()
                 .audits("api_key.rotated")
+                .changes()
                 .refuses(&[Code::ApiKeyFormat, Code::ApiKeyRotating, Code::ApiKeyOver, Code::PermissionExceeds])
                 .example(r#"{"overlap_hours":24}"#),
             rotate,
@@ -50,7 +52,8 @@ pub fn routes() -> Routes {
         .add(
             Operation::delete("/api/tenant/api-keys/{key}", "api_keys.revoke", "Revokes a key, at once and for good")
                 .needs(Permission::ApiKeyManage)
-                .audits("api_key.revoked"),
+                .audits("api_key.revoked")
+                .changes(),
             revoke,
         )
 }

@@ -31,7 +31,7 @@ pub fn routes() -> Routes {
                 .needs(Permission::RoleManage)
                 .step_up()
                 .notes("With `in_place_of` the member stands in for another, in a role that the other holds, until a day.")
-                .audits("member.role_granted")
+                .audits("member.role_granted").changes()
                 .refuses(GIVING)
                 .example(r#"{"role":"viewer","until":"2030-12-31T23:59:59Z"}"#),
             grant,
@@ -40,7 +40,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/tenant/users/{user}/roles/{grant}", "members.take_back", "Takes a role back")
                 .needs(Permission::RoleManage)
                 .step_up()
-                .audits("member.role_revoked")
+                .audits("member.role_revoked").changes()
                 .refuses(&[Code::OwnerLast, Code::PermissionExceeds]),
             take_back,
         )
@@ -48,7 +48,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/tenant/users/{user}/disable", "members.disable", "Keeps a member out of this tenant")
                 .needs(Permission::UserManage)
                 .idempotency_ignored()
-                .audits("member.disabled")
+                .audits("member.disabled").changes()
                 .refuses(&[Code::OwnerLast, Code::PermissionExceeds]),
             disable,
         )
@@ -56,7 +56,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/tenant/users/{user}/enable", "members.enable", "Lets a member in again")
                 .needs(Permission::UserManage)
                 .idempotency_ignored()
-                .audits("member.enabled")
+                .audits("member.enabled").changes()
                 .refuses(&[Code::PermissionExceeds]),
             enable,
         )
@@ -73,7 +73,7 @@ pub fn routes() -> Routes {
                      by nothing else; where none does, `token` and `link` are shown this once, for whoever invites to hand on.",
                 )
                 .answers_secret()
-                .audits("member.invited")
+                .audits("member.invited").changes()
                 .refuses(&[Code::FieldInvalid, Code::RoleUnknown, Code::PermissionExceeds, Code::MemberExists])
                 .example(r#"{"email":"ana@example.com","roles":["viewer"],"language":"es"}"#),
             invite,
@@ -81,7 +81,7 @@ pub fn routes() -> Routes {
         .add(
             Operation::delete("/api/tenant/invitations/{invitation}", "invitations.revoke", "Takes an open invitation back")
                 .needs(Permission::UserInvite)
-                .audits("member.invitation_revoked"),
+                .audits("member.invitation_revoked").changes(),
             revoke,
         )
 }

@@ -34,7 +34,7 @@ pub fn routes() -> Routes {
                 "Somebody takes care of it",
             )
             .needs(Permission::CredentialRead)
-            .audits("certificate.notice.acknowledged")
+            .audits("certificate.notice.acknowledged").changes()
             .notes("Earlier notices of the same certificate are acknowledged with it. Once is enough: again changes nothing."),
             acknowledge,
         )

@@ -64,6 +64,7 @@ pub fn routes() -> Routes {
                      enrol one and nothing else. In force within two seconds; keys of programs are not touched.",
                 )
                 .audits("tenant.second_factor_changed")
+                .changes()
                 .example(r#"{"second_factor":"everybody"}"#),
             set_policy,
         )

@@ -25,6 +25,7 @@ pub fn routes() -> Routes {
                 .needs(Permission::RoleManage)
                 .step_up()
                 .audits("role.added")
+                .changes()
                 .refuses(&[Code::RoleFormat, Code::RoleExists, Code::PermissionUnknown, Code::PermissionExceeds])
                 .example(r#"{"name":"consulta","description":"Sólo lee","permissions":["TENANT_DOCUMENT_READ"]}"#),
             add,
@@ -35,6 +36,7 @@ pub fn routes() -> Routes {
                 .needs(Permission::RoleManage)
                 .step_up()
                 .audits("role.changed")
+                .changes()
                 .refuses(&[Code::RoleFormat, Code::PermissionUnknown, Code::PermissionExceeds, Code::StoreConflict])
                 .example(r#"{"description":"Sólo lee","permissions":["TENANT_DOCUMENT_READ","TENANT_TAXPAYER_READ"]}"#),
             change,
@@ -44,6 +46,7 @@ pub fn routes() -> Routes {
                 .needs(Permission::RoleManage)
                 .step_up()
                 .audits("role.removed")
+                .changes()
                 .refuses(&[Code::RoleInUse, Code::PermissionExceeds]),
             remove,
         )

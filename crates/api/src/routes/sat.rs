@@ -45,6 +45,7 @@ pub fn routes() -> Routes {
                 .step_up()
                 .body_at_most(FORM_BYTES)
                 .audits("credential.admitted")
+                .changes()
                 .refuses(register_codes)
                 .notes(
                     "Send `cer`, `key` and `password`, or `p12` and `password`. The key is sealed in the vault; neither it nor \

@@ -72,6 +72,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/sat/taxpayers/{taxpayer}/polls", "sat.poll", "Looks at SAT now instead of when it is due")
                 .needs(Permission::SatAsk)
                 .audits("job.retried")
+                .changes()
                 .notes("`verify` asks how open requests stand, `download` fetches the packages that are ready.")
                 .example(r#"{"what":"verify"}"#),
             poll,

@@ -4,7 +4,7 @@
 use super::sign_batch;
 use crate::answer::{Answer, Created, Json, Nothing, Paged, json_response};
 use crate::api::Api;
-use crate::call::Call;
+use crate::call::{Asked, Call};
 use crate::describe::Description;
 use crate::extract::{At, Body, Caller, Extract, Page, Query, Raw};
 use crate::operation::Operation;
@@ -95,8 +95,8 @@ pub fn routes() -> Routes {
                 .body_at_most(DOCUMENT_BYTES)
                 .refuses(&[Code::XmlMalformed, Code::XmlDoctype, Code::XmlTooLarge, Code::XmlTooDeep, Code::Busy])
                 .notes(
-                    "`valid` is the signature itself; chain, dates and revocation are told apart, each `good`, `bad` or `unknown`. \
-                     `not_covered` is null where the whole document was signed.",
+                    "`valid` is the signature itself; chain, dates, purpose and revocation are told apart, each `good`, `bad` or \
+                     `unknown`. `not_covered` is null where everything was signed.",
                 ),
             verify,
         )
@@ -108,7 +108,7 @@ pub fn routes() -> Routes {
             Operation::post("/api/sign/grants", "sign.grants.give", "Lets a program or a person have documents signed")
                 .needs(Permission::CredentialSign)
                 .step_up()
-                .audits("signature.grant.given")
+                .audits("signature.grant.given").changes()
                 .refuses(&[Code::SignatureGrantFormat, Code::SessionRequired])
                 .example(
                     r#"{"principal":"key_01h455vb4pex5vsknk084sn02q","certificate":"crd_01h455vb4pex5vsknk084sn02q","profile":"plain","not_after":"2027-01-01T00:00:00Z"}"#,
@@ -120,7 +120,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/sign/grants/{grant}", "sign.grants.revoke", "Takes a grant back")
                 .needs(Permission::CredentialSign)
                 .step_up()
-                .audits("signature.grant.revoked")
+                .audits("signature.grant.revoked").changes()
                 .refuses(&[Code::SessionRequired]),
             revoke,
         )
@@ -259,7 +259,14 @@ impl Answer for SignedAnswer {
 }
 
 /// `POST /api/sign/xml`
-async fn sign(api: Api, caller: Caller, wants: Wants, Query(how): Query<How>, raw: Raw) -> Result<SignedAnswer, ApiError> {
+async fn sign(
+    api: Api,
+    asked: Asked,
+    caller: Caller,
+    wants: Wants,
+    Query(how): Query<How>,
+    raw: Raw,
+) -> Result<SignedAnswer, ApiError> {
     let is_stepped_up = caller.0.is_stepped_up;
     match media(&raw.media).as_str() {
         "application/xml" | "text/xml" => {
@@ -268,7 +275,7 @@ async fn sign(api: Api, caller: Caller, wants: Wants, Query(how): Query<How>, ra
         }
         "application/x-ndjson" => {
             let (taxpayer, profile) = (how.taxpayer, how.profile);
-            let lines = sign_batch::signed(api, caller.0, taxpayer, profile, raw.bytes)?;
+            let lines = sign_batch::signed(api, caller.0, asked.language, (taxpayer, profile), raw.bytes)?;
             Ok(SignedAnswer::Lines(lines))
         }
         _ => Err(ApiError::new(Code::MediaType).member("accepts", "application/xml, application/x-ndjson")),
@@ -313,9 +320,13 @@ pub struct ReportView {
     /// Whether the certificate was within its dates now; likewise.
     #[schema(value_type = Object)]
     dates: Value,
+    /// Whether such documents are signed with certificates of its kind; likewise.
+    #[schema(value_type = Object)]
+    purpose: Value,
     /// Whether it was revoked.
     revocation: &'static str,
-    /// Elements that nobody signed, as paths, and how many; null if the whole document was signed.
+    /// Elements that nobody signed, as paths, and how many, with the comments, which no signature covers, and the
+    /// processing instructions outside of what was signed; null if everything was.
     #[schema(value_type = Option<Object>)]
     not_covered: Option<Value>,
 }
@@ -341,7 +352,7 @@ impl From<Report> for ReportView {
                 "bytes": signed.octets().len(), "digest": STANDARD.encode(signed.digest()),
             })
         });
-        let outside = |it: Outside| json!({ "elements": it.elements, "paths": it.paths });
+        let outside = |it: Outside| json!({ "elements": it.elements, "paths": it.paths, "comments": it.comments, "instructions": it.instructions });
         Self {
             valid: signed.is_some(),
             code: it.signed.as_ref().err().map(|it| it.code().slug()),
@@ -350,6 +361,7 @@ impl From<Report> for ReportView {
             signer,
             chain: standing(it.chain),
             dates: standing(it.dates),
+            purpose: standing(it.purpose),
             revocation: it.revocation.text(),
             not_covered: it.outside.map(outside),
         }

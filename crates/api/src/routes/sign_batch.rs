@@ -2,7 +2,8 @@
 //!
 //! Lines are read, signed and written by tasks of their own, [`AT_ONCE`] of them ahead of the reader, so
 //! that the cores and the shared commits of the log are used; each is durable before its answer is
-//! written. A line that cannot be signed is a coded line, and the next goes on. Whoever hangs up leaves what
+//! written. A line that cannot be signed is a coded line, and the next goes on; so is one whose name an earlier
+//! line had, since whoever sends a document twice under one name wants it signed once. Whoever hangs up leaves what
 //! was begun to end by itself.
 
 use super::sign::{SignedView, one, wish};
@@ -19,6 +20,7 @@ use fedatario_base::Code;
 use fedatario_base::text::{Language, say};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -70,26 +72,33 @@ struct Batch {
     caller: Principal,
     taxpayer: Option<String>,
     profile: Option<String>,
+    language: Language,
 }
 
 /// The answers to a batch, as they come. What is wrong with the batch itself is refused before.
 pub fn signed(
     api: Api,
     caller: Principal,
-    taxpayer: Option<String>,
-    profile: Option<String>,
+    language: Language,
+    (taxpayer, profile): (Option<String>, Option<String>),
     bytes: Bytes,
 ) -> Result<Body, ApiError> {
     let lines = lines(&bytes)?;
-    let batch = Arc::new(Batch { api, caller, taxpayer, profile });
-    // Lines are signed while the answer is being sent, when the call as such is over: they are told which it was.
+    let batch = Arc::new(Batch { api, caller, taxpayer, profile, language });
+    // The lines are signed when the answer is read, after this call has returned.
     let called = called::now();
+    let mut names = HashSet::new();
     let begun = lines.into_iter().enumerate().map(move |(place, line)| {
         let (batch, called) = (batch.clone(), called.clone());
+        // Read in order, so that of two lines with one name the first is the one that is signed.
+        let line = read(&line).and_then(|it| {
+            let is_known = it.id.as_ref().is_some_and(|name| !names.insert(name.clone()));
+            if is_known { Err((it.id, Code::AlreadyCreated)) } else { Ok(it) }
+        });
         async move {
             let task = tokio::spawn(called::carried(called, async move { batch.answer(place + 1, line).await }));
             // A task that was cut off is one line's failure, and whether it signed is in the log.
-            task.await.unwrap_or_else(|_| refused(place + 1, None, Code::Internal))
+            task.await.unwrap_or_else(|_| refused(language, place + 1, None, Code::Internal))
         }
     });
     let answers = stream::iter(begun).buffered(AT_ONCE).map(Ok::<_, Infallible>);
@@ -111,8 +120,19 @@ fn lines(bytes: &Bytes) -> Result<Vec<Bytes>, ApiError> {
     Ok(all)
 }
 
-fn refused(line: usize, id: Option<String>, code: Code) -> Bytes {
-    let title = say(Language::Es, code.slug(), &[]);
+/// Why a line is not even tried, and what it is called where that was read.
+type Unread = (Option<String>, Code);
+
+fn read(line: &[u8]) -> Result<Line, Unread> {
+    if line.len() > LINE_BYTES {
+        return Err((None, Code::BodyTooLarge));
+    }
+    let line: Line = serde_json::from_slice(line).map_err(|_| (None, Code::JsonMalformed))?;
+    if line.id.as_ref().is_some_and(|it| it.len() > ID_BYTES) { Err((None, Code::FieldInvalid)) } else { Ok(line) }
+}
+
+fn refused(language: Language, line: usize, id: Option<String>, code: Code) -> Bytes {
+    let title = say(language, code.slug(), &[]);
     written(&Refused { line, id, code: code.slug(), title, retryable: code.retryable() })
 }
 
@@ -123,18 +143,19 @@ fn written(line: &impl Serialize) -> Bytes {
 }
 
 impl Batch {
-    async fn answer(&self, place: usize, line: Bytes) -> Bytes {
-        if line.len() > LINE_BYTES {
-            return refused(place, None, Code::BodyTooLarge);
-        }
-        let Ok(line) = serde_json::from_slice::<Line>(&line) else { return refused(place, None, Code::JsonMalformed) };
-        if line.id.as_ref().is_some_and(|it| it.len() > ID_BYTES) {
-            return refused(place, None, Code::FieldInvalid);
-        }
+    async fn answer(&self, place: usize, line: Result<Line, Unread>) -> Bytes {
+        let line = match line {
+            Ok(line) => line,
+            Err((id, code)) => return self.refused(place, id, code),
+        };
         match self.sign(&line).await {
             Ok(signed) => written(&Done { line: place, id: line.id, signed }),
-            Err(error) => refused(place, line.id, error.code()),
+            Err(error) => self.refused(place, line.id, error.code()),
         }
+    }
+
+    fn refused(&self, place: usize, id: Option<String>, code: Code) -> Bytes {
+        refused(self.language, place, id, code)
     }
 
     async fn sign(&self, line: &Line) -> Result<SignedView, ApiError> {

@@ -24,6 +24,7 @@ pub fn routes() -> Routes {
                     "The shape of the tax id is refused, its check digit only told: authorities have issued numbers that fail it.",
                 )
                 .audits("taxpayer.added")
+                .changes()
                 .refuses(&[Code::RfcFormat, Code::TaxIdFormat, Code::TaxpayerName, Code::TaxpayerExists, Code::EnvironmentMismatch])
                 .example(r#"{"kind":"rnc","tax_id":"131880738","name":"EMPRESA DE EJEMPLO SRL","environment":"sandbox"}"#),
             register,

@@ -57,6 +57,7 @@ pub fn routes() -> Routes {
                 .idempotency_ignored()
                 .notes("Another person confirms it; from then on nobody comes in, and thirty days later all is destroyed.")
                 .audits("tenant.deletion_asked")
+                .changes()
                 .refuses(LEAVING)
                 .example(r#"{"reason":"cierre del despacho"}"#),
             ask_deletion,
@@ -71,6 +72,7 @@ pub fn routes() -> Routes {
             .step_up()
             .idempotency_ignored()
             .audits("tenant.deletion_confirmed")
+            .changes()
             .refuses(LEAVING),
             confirm_deletion,
         )
@@ -78,6 +80,7 @@ pub fn routes() -> Routes {
             Operation::delete("/api/tenant/deletion", "tenant.cancel_deletion", "Calls a deletion off that is not confirmed yet")
                 .needs(Permission::DataDelete)
                 .audits("tenant.deletion_cancelled")
+                .changes()
                 .refuses(LEAVING),
             cancel_deletion,
         )

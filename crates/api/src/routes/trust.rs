@@ -36,7 +36,8 @@ pub fn routes() -> Routes {
                 "Send `file`: a `.p12` or `.pfx` with `password`, a certificate alone, or a certificate with `key` and `password`. \
                  Nothing is stored. What cannot be opened is 400; whatever opens is answered 200, and everything that speaks against it \
                  stands in `reasons` with the code that an upload would be refused with. Revocation is asked by a job, at configured \
-                 addresses only: until it is answered the state is `unknown`, never `good`.",
+                 addresses only: until it is answered the state is `unknown`, never `good`. Other certificates of an archive are \
+                 used for the way up to a configured authority, as an upload uses them, and prove nothing by themselves.",
             ),
         validate,
     )
@@ -161,6 +162,8 @@ pub struct ValidationView {
 /// What was sent, opened.
 struct Opened {
     certificate: Certificate,
+    /// Others of the same file.
+    along: Vec<Certificate>,
     key_matches: Option<bool>,
 }
 
@@ -182,7 +185,7 @@ async fn validate(api: Api, asked: Asked, scope: Scope, mut form: Form<Looked>) 
         .await
         .map_err(|error| ApiError::new(Code::Internal).because(error))?
         .map_err(|error| certificate_views::refused(AppError::from(error)))?;
-    let standing = trust::standing(&api.app, &scope, &opened.certificate).await?;
+    let standing = trust::standing_by(&api.app, &scope, &opened.certificate, &opened.along).await?;
     let found = reasons(&opened, &standing.chain, &standing.revocation, standing.at);
     let said = |key: &str| say(asked.language, key, &[]);
     let told =
@@ -203,18 +206,19 @@ async fn validate(api: Api, asked: Asked, scope: Scope, mut form: Form<Looked>) 
 fn open(file: &Secret, key: Option<&Secret>, password: &Secret) -> Result<Opened, CredentialError> {
     match (FileKind::of(file.expose()), key) {
         (Some(FileKind::Pkcs12), None) => {
-            let (certificate, _) = Pair::from_pkcs12(file.expose(), password)?.into_parts();
-            Ok(Opened { certificate, key_matches: Some(true) })
+            let pair = Pair::from_pkcs12(file.expose(), password)?;
+            let along = pair.along().to_vec();
+            Ok(Opened { certificate: pair.into_parts().0, along, key_matches: Some(true) })
         }
         (Some(FileKind::Pkcs12), Some(_)) => Err(CredentialError::KeyFormat("a key beside an archive that holds one")),
         (Some(FileKind::PlainKey | FileKind::EncryptedKey), _) => {
             Err(CredentialError::CertificateFormat("a key, and no certificate"))
         }
-        (_, None) => Ok(Opened { certificate: Certificate::parse(file.expose())?, key_matches: None }),
+        (_, None) => Ok(Opened { certificate: Certificate::parse(file.expose())?, along: Vec::new(), key_matches: None }),
         (_, Some(key)) => {
             let certificate = Certificate::parse(file.expose())?;
             let matches = PrivateKey::open(key.expose(), password)?.belongs_to(&certificate);
-            Ok(Opened { certificate, key_matches: Some(matches) })
+            Ok(Opened { certificate, along: Vec::new(), key_matches: Some(matches) })
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn routes() -> Routes {
             Operation::put("/api/vault/policy", "vault.set_policy", "Lets key material leave, or keeps it in")
                 .needs(Permission::SettingsManage)
                 .step_up()
-                .audits("vault.policy.changed")
+                .audits("vault.policy.changed").changes()
                 .refuses(&[Code::SessionRequired])
                 .notes("Off until somebody turns it on. Whoever may approve a backup is told by mail.")
                 .example(r#"{"backups":true}"#),

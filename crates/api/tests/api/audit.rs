@@ -243,6 +243,82 @@ async fn whoever_is_unknown_is_counted_by_address_and_minute() {
     fedatario_testkit::covers!("audit: denials of whoever is unknown are counted per address and minute in the platform's chain");
 }
 
+/// Changes one value of a row of the chain as whoever can write to the database would: a number by a thousand, a text
+/// in its first letter, bytes by a bit at a place, anything to nothing; and puts back what was there.
+const TAMPER: &str = r#"
+import sqlite3, sys
+file, column, n, place, kept = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+c = sqlite3.connect(file, timeout=30)
+rowid, old = c.execute(f"select rowid, {column} from audit_entries where n = ? order by rowid limit 1", (n,)).fetchone()
+if place < 0: new = None
+elif isinstance(old, int): new = old + 1000
+elif isinstance(old, str): new = ("x" if old[0] != "x" else "y") + old[1:]
+else: new = bytes(b ^ (1 if i == place % len(old) else 0) for i, b in enumerate(old))
+open(kept, "w").write(repr((rowid, old)))
+c.execute(f"update audit_entries set {column} = ? where rowid = ?", (new, rowid))
+c.commit()
+"#;
+const RESTORE: &str = r#"
+import ast, sqlite3, sys
+rowid, old = ast.literal_eval(open(sys.argv[3]).read())
+c = sqlite3.connect(sys.argv[1], timeout=30)
+c.execute(f"update audit_entries set {sys.argv[2]} = ? where rowid = ?", (old, rowid))
+c.commit()
+"#;
+const COLUMNS: &str = r#"
+import sqlite3, sys
+print(*[it[1] for it in sqlite3.connect(sys.argv[1]).execute("pragma table_info(audit_entries)")])
+"#;
+
+fn python(script: &str, arguments: &[&str]) -> String {
+    let done = std::process::Command::new("python3").arg("-c").arg(script).args(arguments).output().expect("python3 is installed");
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_stands_beside_an_entry_is_held_against_it() {
+    let scene = Scene::new().await;
+    assert!(scene.register("131880738").await.status.is_success());
+    scene.append(3).await;
+    let file = scene.stage.file();
+    let file = file.to_str().expect("UTF-8");
+    let kept = tempfile::NamedTempFile::new().expect("a file");
+    let kept = kept.path().to_str().expect("UTF-8");
+    let columns = python(COLUMNS, &[file]);
+    // Where it is whose row it is, or which, entries are missing there: told where the hole is.
+    let blobs: Vec<i64> = vec![0, 1, 2, 5, 6, 17, 20, 40, 77];
+    let sealed: Vec<i64> = vec![16, 17, 18, 21, 22, 33, 36, 56, 90];
+    for column in columns.split_whitespace() {
+        let places = match column {
+            "detail" => [&[-1], &blobs[..]].concat(),
+            // The first sixteen say under whose key it is sealed; where that is nobody's, nothing can be opened.
+            "origin" => [&[-1], &sealed[..]].concat(),
+            "prev" | "hash" | "entry" => blobs.clone(),
+            "object" | "request" => vec![-1, 0],
+            _ => vec![0],
+        };
+        for place in places {
+            python(TAMPER, &[file, column, "1", &place.to_string(), kept]);
+            let told = scene.post("/api/audit/verify", &json!({})).await.is(200);
+            assert_eq!(told["intact"], false, "{column} at {place}");
+            let damage = &told["damage"][0];
+            match column {
+                "tenant_id" => assert_eq!(damage["kind"], "gap", "{told}"),
+                "n" => assert!(damage["kind"].is_string(), "{told}"), // It is read in another place.
+                _ => assert_eq!((damage["kind"].as_str(), damage["n"].as_u64()), (Some("altered"), Some(1)), "{column}: {told}"),
+            }
+            python(RESTORE, &[file, column, kept]);
+            scene.stage.clock.advance(jiff::SignedDuration::from_secs(5));
+        }
+    }
+    let part = scene.post("/api/audit/verify", &json!({ "from": 1, "to": 2 })).await.is(200);
+    assert_eq!((part["intact"].as_bool(), part["entries"].as_u64()), (Some(true), Some(2)), "{part}");
+    fedatario_testkit::covers!(
+        "audit: each column of the table that stands beside an entry is held against it, and what is sealed there too"
+    );
+}
+
 /// A certificate of ours, as a row: its key is never used here.
 async fn certificate(scene: &Scene) -> CredentialId {
     let now = scene.stage.clock.wall();

@@ -153,6 +153,41 @@ async fn a_persons_own_certificate_is_told_to_that_person_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_of_many_gets_one_mail_a_pass() {
+    let stage = Stage::new().await;
+    for (name, role) in [("sara", "signer"), ("olga", "tenant_admin")] {
+        belongings::member(&stage, stage.ours, name, role).await;
+    }
+    let now = stage.clock.wall();
+    let mut rows = Vec::new();
+    for number in 0..200u32 {
+        let taxpayer = taxpayer(&stage, &format!("1010{number:05}")).await.id;
+        // The last ones end first.
+        rows.push(row_of(taxpayer, &number.to_be_bytes(), now + DAY * 29 - SignedDuration::from_mins(number.into()), now));
+    }
+    put(&stage, &rows).await;
+    a_day(&stage).await;
+    let letters = stage.letters(stage.ours).await;
+    let to: Vec<&str> = letters.iter().map(|it| it["to"].as_str().expect("an address")).collect();
+    assert_eq!((letters.len(), to.iter().collect::<BTreeSet<_>>().len()), (2, 2), "one for each, not two hundred: {to:?}");
+    for it in &letters {
+        let fields = &it["fields"];
+        assert_eq!((it["kind"].as_str(), fields["count"].as_str()), (Some("certificates_expiring"), Some("200")), "{it}");
+        let lines: Vec<&str> = fields["list"].as_str().expect("a list").split("\n\n").collect();
+        assert_eq!(lines.len(), 20, "{lines:?}");
+        assert!(lines[0].starts_with("101000199,") && lines[19].starts_with("101000180,"), "the most urgent first: {lines:?}");
+        assert!(fields["more"].as_str().is_some_and(|it| it.contains("180")), "{it}");
+        assert_eq!(fields["note"], "");
+    }
+    // Each is a notice of its own, as before; and told is told.
+    a_day(&stage).await;
+    assert_eq!(stage.letters(stage.ours).await.len(), 2);
+    covers!(
+        "expiry: whoever reads of many certificates gets one mail a pass, the most urgent first, and what is beyond it counted"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_certificates_are_looked_through() {
     let stage = Stage::new().await;
     let now = stage.clock.wall();

@@ -19,6 +19,7 @@ mod pages;
 mod people;
 mod recovery;
 mod repeats;
+mod reports;
 mod sign;
 mod sockets;
 mod strangers;

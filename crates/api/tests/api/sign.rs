@@ -5,8 +5,8 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedatario_api::testing::{TestAnswer, person, program};
+use fedatario_app::audit_trail::changes::Telling;
 use fedatario_app::certificates::{Entry, put};
-use fedatario_app::descarga::transition::Moment;
 use fedatario_app::model::*;
 use fedatario_app::signing::Grant;
 use fedatario_base::id::{CredentialId, GrantId, TaxpayerId};
@@ -50,7 +50,7 @@ async fn seated(
     of: VaultKind,
 ) -> (TaxpayerId, CredentialId) {
     let scope = Scope::system(stage.ours);
-    let now = Moment::now(&stage.app, &scope);
+    let now = Telling::begin(&stage.app, &scope).await.expect("a key");
     let authority = Authority::generate("AC", now.wall).expect("an authority");
     let minted = mint(&authority, "EKU9003173C9");
     let pair = Pair::from_files(&minted.cer_der, minted.pkcs8_der.expose(), &Secret::new("")).expect("a pair");
@@ -416,6 +416,143 @@ async fn a_report_says_what_was_signed_by_whom_and_what_was_not() {
     assert_eq!((told["valid"].as_bool(), told["dates"]["code"].as_str()), (Some(true), Some("certificate_expired")));
     assert_eq!(desk.xml("ana", desk.mx, "plain", NOTICE).await.code(), "certificate_expired");
     covers!("signing: a report tells the signature, its signer, chain, dates and revocation apart, and nothing unknown is good");
+}
+
+fn line(id: &str, document: &str) -> String {
+    json!({ "id": id, "document": STANDARD.encode(document) }).to_string()
+}
+
+fn lines_of(answer: &TestAnswer) -> Vec<Value> {
+    String::from_utf8_lossy(&answer.bytes).lines().map(|it| serde_json::from_str(it).expect("JSON")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_repeated_signs_nothing_again() {
+    let desk = Desk::new().await;
+    let body = [line("a", "<a>1</a>"), line("b", "<a>2</a>"), line("a", "<a>1</a>"), line("a", "<otro/>")].join("\n");
+    let send = async |body: String| {
+        let call = desk.stage.api.post(&format!("/api/sign/xml?taxpayer={}", desk.mx)).bearer("ana");
+        call.header("idempotency-key", "tanda-1").header("accept-language", "en").body("application/x-ndjson", body).send().await
+    };
+    let first = send(body.clone()).await;
+    let told = lines_of(&first);
+    let codes: Vec<&str> = told.iter().map(|it| it["code"].as_str().unwrap_or("done")).collect();
+    assert_eq!(codes, ["done", "done", "already_created", "already_created"], "one name is signed once");
+    assert_eq!((told[2]["id"].as_str(), told[2]["line"].as_u64()), (Some("a"), Some(3)));
+    let again = send(body.clone()).await;
+    assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "already_created"), "{}", again.json());
+    assert_eq!(send(line("c", "<a>3</a>")).await.code(), "idempotency_reused");
+    assert_eq!(desk.usage(desk.fiel).await.len(), 2, "nothing was signed again");
+    // Each entry names the call, though the lines were signed after it had answered.
+    let request = first.header("x-request-id").to_owned();
+    let of_call = desk.entries().await.iter().filter(|it| it["request"] == request.as_str() && it["address"].is_string()).count();
+    assert_eq!(of_call, 4, "two intents and two outcomes");
+    covers!("signing: a batch that is repeated under its key, or a name in it, signs nothing again");
+    covers!("signing: the entries of a batch name their call");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_a_batch_speaks_the_readers_language() {
+    let desk = Desk::new().await;
+    let mut titles = Vec::new();
+    for (place, language) in ["es", "en", "en-GB,en;q=0.9,es;q=0.1", "fr"].into_iter().enumerate() {
+        let call = desk.stage.api.post(&format!("/api/sign/xml?taxpayer={}", desk.mx)).bearer("ana");
+        let call = call.header("idempotency-key", &format!("tanda-{place}")).header("accept-language", language);
+        let answer = call.body("application/x-ndjson", line("a", "<SemillaModel/>")).send().await;
+        let refused = lines_of(&answer).remove(0);
+        assert_eq!(refused["code"], "purpose_refused");
+        titles.push(refused["title"].as_str().expect("a title").to_owned());
+    }
+    assert_eq!((titles[0] == titles[3], titles[1] == titles[2], titles[0] == titles[1]), (true, true, false), "{titles:?}");
+    covers!("signing: refusals in a batch speak the language that was asked for, Spanish by default");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_document_is_refused_alike_in_every_form() {
+    let desk = Desk::new().await;
+    let foreign = ECF.replace(RNC, "101000001");
+    let unnamed = ECF.replace("RNCEmisor", "Rnc");
+    let envelope = |ns: &str| format!("<s:Envelope xmlns:s=\"{ns}\"><s:Body/></s:Envelope>");
+    let rows = [
+        ("plain", "<SemillaModel><valor>1</valor></SemillaModel>".to_owned(), "purpose_refused"),
+        ("plain", "<x><y:semillamodel xmlns:y=\"urn:y\"/></x>".to_owned(), "purpose_refused"),
+        ("dgii", "<SemillaModel><valor>1</valor></SemillaModel>".to_owned(), "purpose_refused"),
+        ("plain", envelope("http://schemas.xmlsoap.org/soap/envelope/"), "purpose_refused"),
+        ("plain", envelope("http://www.w3.org/2003/05/soap-envelope"), "purpose_refused"),
+        ("plain", format!("<x>{}</x>", envelope("http://schemas.xmlsoap.org/soap/envelope/")), "purpose_refused"),
+        (
+            "plain",
+            "<d:SolicitaDescargaEmitidos xmlns:d=\"http://DescargaMasivaTerceros.sat.gob.mx\"/>".to_owned(),
+            "purpose_refused",
+        ),
+        ("plain", "<SolicitaDescarga/>".to_owned(), "purpose_refused"),
+        ("plain", "<VerificaSolicitudDescarga/>".to_owned(), "purpose_refused"),
+        ("dgii", foreign, "document_foreign"),
+        ("dgii", unnamed, "profile_refused"),
+        ("dgii", NOTICE.to_owned(), "profile_refused"),
+        ("plain", ECF.to_owned(), "profile_refused"),
+        ("plain", "<!DOCTYPE a><a/>".to_owned(), "xml_doctype"),
+    ];
+    for (profile, document, code) in rows {
+        let query = format!("taxpayer={}&profile={profile}", desk.rd);
+        let xml = desk.sign("ana", &query, "application/xml", "*/*", document.clone()).await;
+        let json = desk.sign("ana", &query, "application/xml", "application/json", document.clone()).await;
+        let batch = desk.sign("ana", &query, "application/x-ndjson", "*/*", line("a", &document)).await;
+        let told = [xml.code(), json.code(), lines_of(&batch)[0]["code"].as_str().unwrap_or_default().to_owned()];
+        assert!(told.iter().all(|it| it == code), "{profile} {document}: {told:?}");
+        assert_eq!((xml.status, xml.header("content-type")), (json.status, "application/problem+json"), "{document}");
+        let chained: Vec<Value> = desk.entries().await.into_iter().rev().take(3).collect();
+        assert!(chained.iter().all(|it| it["action"] == "signature.refused" && it["code"] == code), "{document}: {chained:?}");
+    }
+    assert!(desk.usage(desk.ecf).await.is_empty());
+    covers!("signing: sessions, requests and documents of others are refused for one reason as XML, JSON and NDJSON");
+}
+
+#[tokio::test]
+async fn a_person_who_was_given_a_grant_signs_within_it() {
+    let desk = Desk::new().await;
+    let ids = crate::belongings::of(&desk.stage, desk.stage.ours).await;
+    let user = ids.iter().find(|it| it.starts_with("usr_")).expect("a member").clone();
+    let mut eva = person(desk.stage.ours, &Permission::of_tenants());
+    let id = user.parse().expect("an id");
+    eva.scope = Scope::signed_in(desk.stage.ours, Actor::User(id), Permission::of_tenants());
+    desk.stage.api.knows("eva", eva);
+    assert_eq!(desk.xml("eva", desk.rd, "dgii", ECF).await.status, 200, "by her role");
+    let give = async |who: &str, principal: &str, amount: Value| {
+        let form = json!({
+            "principal": principal, "certificate": desk.ecf.to_string(), "profile": "dgii", "not_after": "2027-01-01T00:00:00Z",
+            "max_amount": amount, "currency": if amount.is_null() { Value::Null } else { "DOP".into() },
+        });
+        desk.stage.api.post("/api/sign/grants").bearer(who).json(&form).send().await
+    };
+    let first = give("ana", &user, "118.00".into()).await.is(201);
+    assert_eq!(desk.xml("eva", desk.rd, "dgii", ECF).await.status, 200);
+    let used = desk.usage(desk.ecf).await.remove(0);
+    assert_eq!((used["grant"].as_str(), used["actor"].as_str()), (first["id"].as_str(), Some(user.as_str())), "{used}");
+    for (document, profile, code) in [
+        (ECF.replace("118.00", "118.01"), "dgii", "signature_grant_amount"),
+        (ECF.replace("118.00", "ciento"), "dgii", "signature_grant_unread"),
+        ("<a/>".to_owned(), "plain", "signature_grant_profile"),
+    ] {
+        assert_eq!(desk.xml("eva", desk.rd, profile, &document).await.code(), code, "{document}");
+    }
+    // Nobody who is bound widens it, for themselves or by way of a program of theirs.
+    let key = ids.iter().find(|it| it.starts_with("key_")).expect("a key");
+    for principal in [&user, key] {
+        assert_eq!(give("eva", principal, Value::Null).await.code(), "permission_denied");
+    }
+    // For another certificate she signs by her role, as before; and others sign as they did.
+    assert_eq!(desk.xml("eva", desk.mx, "plain", NOTICE).await.status, 200);
+    assert_eq!(desk.xml("ana", desk.rd, "dgii", &ECF.replace("118.00", "999.00")).await.status, 200);
+    // Taken back, it sets nobody free; a wider one does what it says.
+    let path = format!("/api/sign/grants/{}", first["id"].as_str().expect("an id"));
+    assert_eq!(desk.stage.api.call(Method::DELETE, &path).bearer("ana").send().await.status, 204);
+    assert_eq!(desk.xml("eva", desk.rd, "dgii", ECF).await.code(), "signature_grant_revoked");
+    desk.stage.clock.advance(SignedDuration::from_secs(1));
+    give("ana", &user, Value::Null).await.is(201);
+    assert_eq!(desk.xml("eva", desk.rd, "dgii", &ECF.replace("118.00", "5000.00")).await.status, 200);
+    assert_eq!(desk.stage.api.post("/api/audit/verify").bearer("ana").send().await.is(200)["intact"], true);
+    covers!("signing: a person who was given a grant signs within it alone, and widens it for nobody");
 }
 
 /// One step of a small seeded generator of numbers.

@@ -118,6 +118,11 @@ impl Stage {
         rows.map(|(_, it)| (it["kind"].as_str().expect("a kind").to_owned(), it["data"].clone())).collect()
     }
 
+    /// The file of the database, for whoever writes to it past the services.
+    pub fn file(&self) -> std::path::PathBuf {
+        self._dir.path().join("fedatario.db")
+    }
+
     /// The actions in a tenant's audit chain, in order.
     pub async fn chained(&self, tenant: TenantId) -> Vec<String> {
         let mut tx = self.app.store.read(&Scope::system(tenant)).await.expect("a transaction");
@@ -133,9 +138,15 @@ impl Stage {
     }
 }
 
-/// Claims a cell for each operation that is seen to append the entry that it declares.
+/// Claims a cell for each operation that is seen to append the entry that it declares, and one for the values in it.
 pub fn watched(mut api: TestApi) -> TestApi {
-    api.chained = Some(|it| fedatario_testkit::covers!(OPERATIONS, format!("{} {}", it.method, it.path), "audit entry"));
+    api.chained = Some(|it| {
+        let row = format!("{} {}", it.method, it.path);
+        fedatario_testkit::covers!(OPERATIONS, row, "audit entry");
+        if it.changes {
+            fedatario_testkit::covers!(OPERATIONS, row, "before and after");
+        }
+    });
     api
 }
 

@@ -32,7 +32,7 @@ fn dominican() -> Person {
 }
 
 /// A stage whose services trust these authorities.
-async fn trusting(all: Vec<(Certificate, Places)>) -> Stage {
+pub async fn trusting(all: Vec<(Certificate, Places)>) -> Stage {
     let mut stage = Stage::new().await;
     stage.app.trust = Arc::new(Trust::new(all).expect("authorities"));
     stage.people = People { app: stage.app.clone(), ..stage.people.clone() };
@@ -41,7 +41,7 @@ async fn trusting(all: Vec<(Certificate, Places)>) -> Stage {
     stage
 }
 
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, bytes) in parts {
         let file = if *name == "password" { "" } else { "; filename=\"x\"" };
@@ -53,7 +53,7 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     body
 }
 
-async fn validate(stage: &Stage, parts: &[(&str, &[u8])]) -> TestAnswer {
+pub async fn validate(stage: &Stage, parts: &[(&str, &[u8])]) -> TestAnswer {
     let call = stage.api.post("/api/sign/certificate/validate").bearer("ana");
     call.body(&format!("multipart/form-data; boundary={BOUNDARY}"), form(parts)).send().await
 }
@@ -128,6 +128,41 @@ async fn a_certificate_is_judged_and_nothing_of_it_is_kept() {
     let mut tx = stage.app.store.read(&Scope::system(stage.ours)).await.expect("a transaction");
     assert!(tx.credentials(&CredentialFilter::default(), None, 10).await.expect("rows").is_empty(), "nothing is kept");
     covers!("sign: a certificate is judged with every reason at once, and neither it nor its password is kept or told");
+}
+
+#[tokio::test]
+async fn the_way_up_goes_by_what_came_in_the_same_file() {
+    let now: Timestamp = crate::support::NOON.parse().expect("an instant");
+    let root = Authority::generate_in(Country::DominicanRepublic, "RAIZ DE PRUEBA", now).expect("an authority");
+    let middle = root.subordinate(Country::DominicanRepublic, "INTERMEDIA", now).expect("an authority");
+    let nobody = root.issue_to(&dominican(), now - DAY, now + DAY * 100).expect("minted");
+    let barred = Authority::load(&nobody.cer_der, nobody.pkcs8_der.expose()).expect("a certificate that issues without leave");
+    let leaf = |by: &Authority| by.issue_to(&dominican(), now - DAY, now + DAY * 100).expect("minted");
+    let password = Secret::new(PASSWORD);
+    let packed = |it: &Minted, along: &[&Certificate]| it.archive(along, "x", &password).expect("an archive");
+    let good = leaf(&middle);
+    let stage = trusting(vec![(root.certificate().clone(), Places::default())]).await;
+    let rows = [
+        ("root, intermediate, leaf", packed(&good, &[middle.certificate(), root.certificate()]), Some(3), vec![]),
+        ("without the root, which is configured", packed(&good, &[middle.certificate()]), Some(3), vec![]),
+        ("in another order", packed(&good, &[root.certificate(), middle.certificate()]), Some(3), vec![]),
+        ("without the intermediate", packed(&good, &[root.certificate()]), Some(0), vec!["certificate_chain"]),
+        ("by somebody who may not issue", packed(&leaf(&barred), &[barred.certificate()]), Some(0), vec!["certificate_chain"]),
+        ("straight from the root", packed(&leaf(&root), &[middle.certificate()]), Some(2), vec![]),
+    ];
+    for (name, file, steps, expected) in rows {
+        let told = validate(&stage, &[("file", &file), ("password", PASSWORD.as_bytes())]).await.is(200);
+        assert_eq!(codes(&told), expected, "{name}: {told}");
+        assert_eq!(told["chain"]["path"].as_array().map(Vec::len), steps, "{name}: {told}");
+        assert_eq!(told["revocation"]["state"], "unknown", "{name}: nobody configured where the intermediate is asked");
+    }
+    // An archive brings no authority of its own: whoever is not configured is trusted by nobody.
+    let other = Authority::generate_in(Country::DominicanRepublic, "OTRA", now).expect("an authority");
+    let elsewhere = trusting(vec![(other.certificate().clone(), Places::default())]).await;
+    let file = packed(&good, &[middle.certificate(), root.certificate()]);
+    let told = validate(&elsewhere, &[("file", &file), ("password", PASSWORD.as_bytes())]).await.is(200);
+    assert_eq!(codes(&told), ["certificate_chain"], "{told}");
+    covers!("sign: the way up to a configured authority goes by certificates of the same archive, which prove nothing alone");
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
 //! A part of the chain: verified, or taken outside.
 
 use super::evidence::{broken, merkle_of};
-use super::{PAGE, contradicted, entry, public_key, sign};
+use super::{PAGE, entry, public_key, sign};
 use crate::App;
 use crate::books::sheet::{Cell, Column, Kind, SheetWriter};
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::ports::Tx;
 use fedatario_audit::chain::GENESIS;
-use fedatario_audit::{ChainVerifier, ExportHeader, ExportWriter, Head, Link, Part, Row, Verdict, link, verify_note};
+use fedatario_audit::{ChainVerifier, ExportHeader, ExportWriter, Head, Link, Part, Verdict, link, verify_note};
 use fedatario_base::{Code, Permission, Scope};
 use serde_json::Value;
 use std::io::Write;
@@ -52,18 +52,7 @@ pub async fn verify_part(app: &App, scope: &Scope, stretch: &Stretch) -> AppResu
             verifier.anchor(&note, &key);
         }
     }
-    let mut from = start.n + 1;
-    while from <= last {
-        let rows = tx.audit_rows(from, PAGE).await?;
-        let Some(end) = rows.last().map(|it| it.n) else { break };
-        for row in rows.iter().filter(|it| it.n <= last) {
-            verifier.feed(Row { n: row.n, prev: &row.prev, hash: &row.hash, entry: &row.entry });
-            if contradicted(row) {
-                verifier.contradict(row.n);
-            }
-        }
-        from = end + 1;
-    }
+    super::beside::feed(app, tx.as_mut(), &mut verifier, start.n, Some(last)).await?;
     Ok(verifier.finish())
 }
 

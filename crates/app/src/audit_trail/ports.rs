@@ -104,4 +104,10 @@ pub struct AuditRow {
     pub action: String,
     /// To which id, as it stands beside the entry.
     pub object: Option<String>,
+    /// How it ended, as it stands beside the entry.
+    pub result: String,
+    /// By which request, as it stands beside the entry.
+    pub request: Option<String>,
+    /// When, as it stands beside the entry: milliseconds since 1970.
+    pub at_ms: i64,
 }

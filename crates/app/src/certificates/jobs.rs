@@ -6,6 +6,7 @@
 
 use super::{life, orphans};
 use crate::App;
+use crate::audit_trail::changes::Telling;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::jobs::{Handler, JobFailure};
@@ -60,7 +61,7 @@ impl Certificates {
         let broken = || AppError::Internal(format!("a job {} without an id", job.kind));
         let id: CredentialId = job.payload["id"].as_str().and_then(|it| it.parse().ok()).ok_or_else(broken)?;
         let lease = LeaseProof { job: job.id, token: job.token };
-        let now = Moment::now(&self.app, scope);
+        let now = Telling::begin(&self.app, scope).await?;
         let mut tx = self.app.store.begin(scope).await?;
         let found = tx.credential(id).await?;
         let due = found.filter(|it| is_due(it, &job.kind, now.wall));
@@ -78,7 +79,7 @@ impl Certificates {
     }
 
     /// Into use, if it still may be: it was let in long ago, and an authority may have taken it back since.
-    async fn activate(&self, tx: &mut dyn Tx, now: &Moment, row: &CredentialRow) -> AppResult<()> {
+    async fn activate(&self, tx: &mut dyn Tx, now: &Telling, row: &CredentialRow) -> AppResult<()> {
         match life::fit(&self.app, tx, now, row).await {
             Ok(()) => life::promote(&self.app, tx, now, row, "activated").await,
             Err(error @ (AppError::Store(_) | AppError::Internal(_))) => Err(error),

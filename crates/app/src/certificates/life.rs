@@ -3,6 +3,7 @@
 use super::jobs::follow_up;
 use super::listing;
 use super::upload::{in_use, keep_until};
+use crate::audit_trail::changes::{Telling, of_credential};
 use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
@@ -14,6 +15,7 @@ use fedatario_base::id::CredentialId;
 use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::Certificate;
 use jiff::Timestamp;
+use serde_json::json;
 
 /// Puts a certificate that waits or rests into use now: a hand-over brought forward, or a roll-back. The
 /// one in use rests from then on. What somebody refused stays out of use: it is uploaded anew, and judged anew.
@@ -27,7 +29,7 @@ pub async fn put_into_use(app: &App, scope: &Scope, id: CredentialId) -> AppResu
     }
     // Whoever is asked outside of a transaction: what they said is looked at again within.
     trust::standing(app, scope, &Certificate::parse(&row.certificate)?).await?;
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     let row = listing::within(tx.as_mut(), scope, id).await?;
     let how = match row.state {
@@ -76,7 +78,7 @@ fn rests(row: &CredentialRow, now: Timestamp) -> bool {
 }
 
 /// The move itself, in a transaction that looked at the row.
-pub(super) async fn promote(app: &App, tx: &mut dyn Tx, now: &Moment, row: &CredentialRow, how: &str) -> AppResult<()> {
+pub(super) async fn promote(app: &App, tx: &mut dyn Tx, now: &Telling, row: &CredentialRow, how: &str) -> AppResult<()> {
     let former = tx.current_credential(row.owner, row.kind).await?;
     let keep_until = keep_until(app, now.wall);
     tx.promote_credential(row.id, now.wall, keep_until).await?;
@@ -84,8 +86,10 @@ pub(super) async fn promote(app: &App, tx: &mut dyn Tx, now: &Moment, row: &Cred
     if let Some(former) = &former {
         event = event.field("replaces", former.id.to_string());
     }
-    tx.append(event, None).await?;
     let promoted = CredentialRow { state: CredentialState::Active, activate: None, ..row.clone() };
+    let before = json!({ "it": of_credential(row), "in_use": former.as_ref().map(of_credential) });
+    let after = json!({ "it": of_credential(&promoted), "in_use": of_credential(&promoted) });
+    now.change(tx, event, before, after).await?;
     follow_up(tx, now, &promoted, former.map(|it| (it.id, keep_until))).await?;
     in_use(tx, now, &promoted).await
 }
@@ -96,7 +100,7 @@ pub async fn destroy(app: &App, scope: &Scope, id: CredentialId) -> AppResult<()
     if !scope.may(Permission::CredentialDestroy) {
         return Err(AppError::Denied(Permission::CredentialDestroy));
     }
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     let row = listing::within(tx.as_mut(), scope, id).await?;
     if row.state == CredentialState::Destroyed {
@@ -109,11 +113,11 @@ pub async fn destroy(app: &App, scope: &Scope, id: CredentialId) -> AppResult<()
 }
 
 /// Without its wrapped data key, the sealed object opens for nobody.
-pub(super) async fn forget(tx: &mut dyn Tx, now: &Moment, row: &CredentialRow, how: &str) -> AppResult<()> {
+pub(super) async fn forget(tx: &mut dyn Tx, now: &Telling, row: &CredentialRow, how: &str) -> AppResult<()> {
     tx.destroy_credential(row.id).await?;
     let event = entry(now, "credential", &row.id.to_string(), how).field("kind", row.kind.text());
-    tx.append(event.field("number", row.number.clone()), None).await?;
-    Ok(())
+    let after = CredentialRow { state: CredentialState::Destroyed, ..row.clone() };
+    now.change(tx, event.field("number", row.number.clone()), of_credential(row), of_credential(&after)).await
 }
 
 /// The ciphertext goes last. What is left of it is noise, so that a failure here is no failure of the act.

@@ -2,9 +2,9 @@
 
 use super::upload::{self, Entry, Uploaded, put};
 use crate::App;
+use crate::audit_trail::changes::{Telling, of_config};
 use crate::audit_trail::entry;
 use crate::descarga::layout;
-use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{CredentialRow, Owner, SignatureConfig, SignatureMode};
 use crate::ports::Tx;
@@ -15,7 +15,7 @@ use fedatario_vault::Handed;
 /// Lets the caller's own certificate in, and makes it what they sign with.
 pub async fn upload_personal(app: &App, scope: &Scope, handed: Handed, name: Option<&str>) -> AppResult<Uploaded> {
     let user = signer(scope)?;
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let name = upload::named(name)?;
     let sealed = app.vault.take_in(scope, handed, CredentialId::fresh(now.wall), now.wall).await?;
     sealed.certificate.check_valid_at(now.wall)?;
@@ -34,19 +34,19 @@ pub async fn upload_personal(app: &App, scope: &Scope, handed: Handed, name: Opt
     Ok(Uploaded { row, taxpayer: None, warnings: Vec::new(), changed: true })
 }
 
-async fn sign_with(tx: &mut dyn Tx, now: &Moment, user: UserId, row: &CredentialRow) -> AppResult<()> {
+async fn sign_with(tx: &mut dyn Tx, now: &Telling, user: UserId, row: &CredentialRow) -> AppResult<()> {
     let config = tx.signature_config(user).await?;
     let config = SignatureConfig { mode: SignatureMode::Personal, credential: Some(row.id), ..config };
     write(tx, now, user, &config).await
 }
 
-async fn write(tx: &mut dyn Tx, now: &Moment, user: UserId, config: &SignatureConfig) -> AppResult<()> {
+async fn write(tx: &mut dyn Tx, now: &Telling, user: UserId, config: &SignatureConfig) -> AppResult<()> {
+    let before = tx.signature_config(user).await?;
     tx.put_signature_config(user, config).await?;
     let event = entry(now, "signature_config", &user.to_string(), "changed")
         .field("mode", config.mode.text())
         .field("auto_sign", config.auto_sign);
-    tx.append(event, None).await?;
-    Ok(())
+    now.change(tx, event, of_config(&before), of_config(config)).await
 }
 
 /// How the caller signs here.
@@ -58,7 +58,7 @@ pub async fn config(app: &App, scope: &Scope) -> AppResult<SignatureConfig> {
 /// Changes how the caller signs here; a certificate of their own has to be theirs.
 pub async fn set_config(app: &App, scope: &Scope, config: SignatureConfig) -> AppResult<SignatureConfig> {
     let user = signer(scope)?;
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     if let Some(id) = config.credential {
         let found = tx.credential(id).await?.filter(|it| it.owner == Owner::User(user));

@@ -2,6 +2,7 @@
 
 use super::jobs::follow_up;
 use super::whose::{self, Found, Place};
+use crate::audit_trail::changes::{Telling, of_credential};
 use crate::audit_trail::entry;
 use crate::descarga::transition::Moment;
 use crate::descarga::{layout, plan};
@@ -14,6 +15,7 @@ use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::{Certificate, CredentialError};
 use fedatario_vault::{Handed, SealedCredential};
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// Characters of what people call a certificate.
 pub const NAME_CHARS_AT_MOST: usize = 100;
@@ -79,7 +81,9 @@ pub async fn prepare(app: &App, scope: &Scope, asked: Asked) -> AppResult<Prepar
     let now = Moment::now(app, scope);
     let name = named(asked.name.as_deref())?;
     let sealed = app.vault.take_in(scope, asked.handed, CredentialId::fresh(now.wall), now.wall).await?;
-    trust::require(app, scope, &sealed.certificate).await?;
+    // One that waits is judged again at its instant, when its file is gone: it has to stand by itself.
+    let along = if asked.activate.is_some() { &[][..] } else { &sealed.along };
+    trust::require(app, scope, &sealed.certificate, along).await?;
     let activate = when(&sealed.certificate, asked.activate, now.wall)?;
     let wanted = whose::Wanted { place: asked.place, tax_id: asked.tax_id.as_deref(), delegated: asked.delegated };
     let found = whose::place(app, scope, &sealed.certificate, wanted, now.wall).await?;
@@ -110,7 +114,7 @@ impl Prepared {
         if let Some(row) = in_use {
             return Ok(Uploaded { row, taxpayer: Some(taxpayer), warnings, changed: false });
         }
-        let now = Moment::now(app, scope);
+        let now = Telling::begin(app, scope).await?;
         let object = layout::credential(scope.tenant(), &taxpayer.tax_id, sealed.id);
         keep(app, scope, &sealed, &object, &taxpayer.tax_id).await?;
 
@@ -179,7 +183,7 @@ pub async fn keep(app: &App, scope: &Scope, sealed: &SealedCredential, object: &
 pub async fn put(
     app: &App,
     tx: &mut dyn Tx,
-    now: &Moment,
+    now: &Telling,
     sealed: SealedCredential,
     of: Entry,
     taxpayer: Option<&Taxpayer>,
@@ -199,7 +203,7 @@ pub async fn put(
     if let Some(at) = row.activate {
         event = event.field("activates_at", at.to_string());
     }
-    tx.append(event, None).await?;
+    now.change(tx, event, former.as_ref().map_or(Value::Null, of_credential), of_credential(&row)).await?;
     follow_up(tx, now, &row, former.as_ref().map(|it| (it.id, keep_until))).await?;
     if let Some(taxpayer) = taxpayer {
         let certificate = Certificate::parse(&row.certificate)?;

@@ -5,6 +5,7 @@
 //! somebody has to say so, and it stands in the record from when to when.
 
 use super::listing;
+use crate::audit_trail::changes::{Telling, of_delegation, of_taxpayer};
 use crate::audit_trail::entry;
 use crate::descarga::register;
 use crate::descarga::transition::Moment;
@@ -17,6 +18,7 @@ use fedatario_base::{Code, Permission, Scope};
 use fedatario_credentials::{Certificate, TaxId, TaxIdKind};
 use fedatario_fiscal::rnc::Rnc;
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// Whose a certificate is to be, as asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,12 +225,12 @@ pub(super) async fn begun(
 }
 
 /// Registers the taxpayer, or makes sure that nobody changed it between looking and writing.
-pub(super) async fn settle(tx: &mut dyn Tx, now: &Moment, taxpayer: &Taxpayer, is_new: bool) -> AppResult<()> {
+pub(super) async fn settle(tx: &mut dyn Tx, now: &Telling, taxpayer: &Taxpayer, is_new: bool) -> AppResult<()> {
     if is_new {
         tx.add_taxpayer(taxpayer).await?;
         let event = entry(now, "taxpayer", &taxpayer.id.to_string(), "added").field("kind", taxpayer.kind.text());
-        tx.append(event.field("environment", taxpayer.environment.text()), None).await?;
-        return Ok(());
+        let event = event.field("environment", taxpayer.environment.text());
+        return now.change(tx, event, Value::Null, of_taxpayer(taxpayer)).await;
     }
     match tx.taxpayer(taxpayer.id).await? {
         Some(found) if found.tax_id == taxpayer.tax_id => Ok(()),
@@ -238,40 +240,48 @@ pub(super) async fn settle(tx: &mut dyn Tx, now: &Moment, taxpayer: &Taxpayer, i
 
 /// Writes down that a credential's holder signs for an RNC from now on, until an instant if one is known.
 pub async fn delegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str, to: Option<Timestamp>) -> AppResult<Delegation> {
-    let (now, rnc) = (may_change(app, scope)?, normal(rnc)?);
+    let (now, rnc) = (may_change(app, scope).await?, normal(rnc)?);
     let mut tx = app.store.begin(scope).await?;
     dominican(tx.as_mut(), scope, id).await?;
     if to.is_some_and(|it| it <= now.wall) {
         return Err(AppError::Input { code: Code::FieldInvalid, text: "a delegation ends after it begins".to_owned() });
     }
+    let before = running(tx.as_mut(), id, &rnc, now.wall).await?;
     tx.end_delegations(id, &rnc, now.wall).await?;
     let delegation = Delegation { credential: id, rnc, from: now.wall, to, granted_by: now.actor.originator() };
     tx.add_delegation(&delegation).await?;
     let event = entry(&now, "credential", &id.to_string(), "delegated").field("rnc", delegation.rnc.clone());
-    tx.append(event, None).await?;
+    now.change(tx.as_mut(), event, before, of_delegation(&delegation)).await?;
     tx.commit().await?;
     Ok(delegation)
 }
 
 /// Ends it.
 pub async fn undelegate(app: &App, scope: &Scope, id: CredentialId, rnc: &str) -> AppResult<()> {
-    let now = may_change(app, scope)?;
+    let now = may_change(app, scope).await?;
     let rnc = normal(rnc).map_err(|_| AppError::NotFound(rnc.to_owned()))?;
     let mut tx = app.store.begin(scope).await?;
     dominican(tx.as_mut(), scope, id).await?;
+    let before = running(tx.as_mut(), id, &rnc, now.wall).await?;
     if tx.end_delegations(id, &rnc, now.wall).await? == 0 {
         return Err(AppError::NotFound(rnc));
     }
     let event = entry(&now, "credential", &id.to_string(), "undelegated").field("rnc", rnc);
-    tx.append(event, None).await?;
+    now.change(tx.as_mut(), event, before, Value::Null).await?;
     Ok(tx.commit().await?)
 }
 
-fn may_change(app: &App, scope: &Scope) -> AppResult<Moment> {
+/// The delegation of an RNC that runs now, as entries tell it; null if there is none.
+async fn running(tx: &mut dyn Tx, id: CredentialId, rnc: &str, now: Timestamp) -> AppResult<Value> {
+    let runs = |it: &Delegation| it.rnc == rnc && it.from <= now && it.to.is_none_or(|to| to > now);
+    Ok(tx.delegations(id).await?.iter().find(|it| runs(it)).map_or(Value::Null, of_delegation))
+}
+
+async fn may_change(app: &App, scope: &Scope) -> AppResult<Telling> {
     if !scope.may(Permission::CredentialUpload) {
         return Err(AppError::Denied(Permission::CredentialUpload));
     }
-    Ok(Moment::now(app, scope))
+    Telling::begin(app, scope).await
 }
 
 fn normal(rnc: &str) -> AppResult<String> {

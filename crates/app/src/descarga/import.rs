@@ -12,6 +12,7 @@ use super::reading::{self, Batch, Of};
 use super::transition::{self, Moment, end};
 use super::watched::{Outage, Watched};
 use crate::App;
+use crate::audit_trail::changes::{Telling, of_taxpayer};
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::hooks;
@@ -21,6 +22,7 @@ use crate::ports::{BlobError, LeaseProof, ReadSeek, Slot, Tx};
 use fedatario_base::id::{PackageId, TaxpayerId};
 use fedatario_base::{Code, Scope};
 use fedatario_fiscal::mx::rfc::Rfc;
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -266,11 +268,14 @@ fn begins_as_archive(file: &Path) -> bool {
 }
 
 async fn taxpayer_for(app: &App, scope: &Scope, rfc: &str) -> AppResult<Taxpayer> {
+    if let Some(found) = app.store.read(scope).await?.taxpayer_by_tax_id(TaxpayerKind::Rfc, rfc).await? {
+        return Ok(found);
+    }
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     if let Some(found) = tx.taxpayer_by_tax_id(TaxpayerKind::Rfc, rfc).await? {
         return Ok(found);
     }
-    let now = Moment::now(app, scope);
     let taxpayer = Taxpayer {
         id: TaxpayerId::fresh(now.wall),
         kind: TaxpayerKind::Rfc,
@@ -280,7 +285,8 @@ async fn taxpayer_for(app: &App, scope: &Scope, rfc: &str) -> AppResult<Taxpayer
         created: now.wall,
     };
     tx.add_taxpayer(&taxpayer).await?;
-    tx.append(entry(&now, "taxpayer", &taxpayer.id.to_string(), "added"), None).await?;
+    now.change(tx.as_mut(), entry(&now, "taxpayer", &taxpayer.id.to_string(), "added"), Value::Null, of_taxpayer(&taxpayer))
+        .await?;
     tx.commit().await?;
     Ok(taxpayer)
 }

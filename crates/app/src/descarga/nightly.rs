@@ -3,8 +3,8 @@
 use super::handlers;
 use super::plan::Nightly;
 use super::recheck;
-use super::transition::Moment;
 use crate::App;
+use crate::audit_trail::changes::{Telling, of_schedule};
 use crate::audit_trail::entry;
 use crate::error::{AppError, AppResult};
 use crate::jobs::schedule;
@@ -12,6 +12,7 @@ use crate::model::{CredentialKind, Family, Owner, ScheduleRow, Taxpayer};
 use fedatario_base::Scope;
 use fedatario_base::id::ScheduleId;
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// Every night at 23:00 in Mexico City, when the day's documents are stamped and offices are closed.
 pub const DAILY: &str = "0 23 * * * America/Mexico_City";
@@ -80,10 +81,13 @@ pub async fn switch_off(app: &App, scope: &Scope, taxpayer: &Taxpayer) -> AppRes
 }
 
 async fn keep(app: &App, scope: &Scope, taxpayer: &Taxpayer, row: &ScheduleRow) -> AppResult<()> {
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
+    let before = tx.schedules().await?.into_iter().find(|it| it.name == row.name);
     tx.put_schedule(row).await?;
-    let event = entry(&Moment::now(app, scope), "schedule", &taxpayer.id.to_string(), "set");
-    tx.append(event.field("cron", row.expression.clone()).field("enabled", row.enabled), None).await?;
+    let event = entry(&now, "schedule", &taxpayer.id.to_string(), "set");
+    let event = event.field("cron", row.expression.clone()).field("enabled", row.enabled);
+    now.change(tx.as_mut(), event, before.as_ref().map_or(Value::Null, of_schedule), of_schedule(row)).await?;
     Ok(tx.commit().await?)
 }
 

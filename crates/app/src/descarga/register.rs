@@ -1,8 +1,8 @@
 //! Registering a taxpayer with its e.firma.
 
 use super::layout;
-use super::transition::Moment;
 use crate::App;
+use crate::audit_trail::changes::{Telling, of_taxpayer};
 use crate::audit_trail::entry;
 use crate::certificates;
 use crate::error::{AppError, AppResult};
@@ -12,6 +12,7 @@ use fedatario_base::id::{CredentialId, TaxpayerId};
 use fedatario_base::{Permission, Scope};
 use fedatario_credentials::Certificate;
 use fedatario_vault::Handed;
+use serde_json::Value;
 
 /// What registering did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -40,7 +41,7 @@ pub async fn register(app: &App, scope: &Scope, handed: Handed) -> AppResult<Reg
     if !scope.may(Permission::CredentialUpload) {
         return Err(AppError::Denied(Permission::CredentialUpload));
     }
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let id = CredentialId::fresh(now.wall);
     let sealed = app.vault.take_in(scope, handed, id, now.wall).await?;
     let certificate = sealed.certificate.clone();
@@ -75,7 +76,7 @@ async fn known_taxpayer(app: &App, scope: &Scope, rfc: &str) -> AppResult<Option
     Ok(found.map(|it| it.id))
 }
 
-async fn taxpayer_of(app: &App, tx: &mut dyn Tx, now: &Moment, certificate: &Certificate, id: TaxpayerId) -> AppResult<Taxpayer> {
+async fn taxpayer_of(app: &App, tx: &mut dyn Tx, now: &Telling, certificate: &Certificate, id: TaxpayerId) -> AppResult<Taxpayer> {
     if let Some(found) = tx.taxpayer_by_tax_id(TaxpayerKind::Rfc, certificate.rfc()).await? {
         if found.id != id {
             // Somebody registered it meanwhile: the key was sealed for another id and would never open.
@@ -92,7 +93,7 @@ async fn taxpayer_of(app: &App, tx: &mut dyn Tx, now: &Moment, certificate: &Cer
         created: now.wall,
     };
     tx.add_taxpayer(&taxpayer).await?;
-    tx.append(entry(now, "taxpayer", &taxpayer.id.to_string(), "added"), None).await?;
+    now.change(tx, entry(now, "taxpayer", &taxpayer.id.to_string(), "added"), Value::Null, of_taxpayer(&taxpayer)).await?;
     Ok(taxpayer)
 }
 

@@ -1,6 +1,7 @@
 //! Telling people of notices: mail to whoever can do something about it, and an event.
 //!
-//! A few notices at a time: their mails are worded and sealed first, and each notice is marked in the
+//! A pass takes all notices that nobody was told of, up to a bound, and whoever is to read of several gets one
+//! mail that lists them. Mails are worded and sealed first, and the notices are marked in the
 //! transaction that enqueues them, so that nobody is told twice and nobody is passed over.
 
 use super::model::NoticeRow;
@@ -11,7 +12,7 @@ use crate::hooks::{self, events::EventKind};
 use crate::identity::letters::TOLD_AT_MOST;
 use crate::identity::model::User;
 use crate::jobs::JobFailure;
-use crate::mail::{self, Mail, MailKind};
+use crate::mail::{self, LINES_AT_MOST, LIST, Mail, MailKind};
 use crate::model::{ClaimedJob, NewJob, Owner};
 use crate::ports::{LeaseProof, Tx};
 use fedatario_base::id::UserId;
@@ -19,13 +20,14 @@ use fedatario_base::text::{Language, say};
 use fedatario_base::{Actor, Permission, PlatformScope, Scope};
 use jiff::Timestamp;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Tell people of notices.
 pub const TELL: &str = "expiry.tell";
 
-/// Notices of one turn.
-const AT_ONCE: u32 = 20;
+/// Notices of one pass: what one transaction marks within a second. A pass that finds more is followed by another.
+const AT_ONCE: u32 = 1_000;
 /// The only key.
 const KEY: &str = "all";
 
@@ -37,14 +39,14 @@ pub(super) async fn handle(app: &App, job: &ClaimedJob, scope: &Scope) -> Result
     let mut tx = app.store.read(scope).await?;
     let untold = tx.notices_untold(AT_ONCE).await?;
     drop(tx);
-    let mut letters = Vec::new();
-    for it in &untold {
-        letters.push(mails(app, scope, it).await?);
-    }
+    let letters = letters(app, scope, &untold).await?;
     let now = Moment::now(app, scope);
     let mut tx = app.store.begin(scope).await?;
-    for (it, mails) in untold.iter().zip(&letters) {
-        tell(tx.as_mut(), &now, it, mails).await?;
+    for it in &untold {
+        tell(tx.as_mut(), &now, it).await?;
+    }
+    for letter in &letters {
+        tx.enqueue(letter, now.service).await?;
     }
     let lease = LeaseProof { job: job.id, token: job.token };
     match untold.len() < AT_ONCE as usize {
@@ -54,12 +56,9 @@ pub(super) async fn handle(app: &App, job: &ClaimedJob, scope: &Scope) -> Result
     Ok(tx.commit().await?)
 }
 
-async fn tell(tx: &mut dyn Tx, now: &Moment, it: &NoticeRow, mails: &[NewJob]) -> AppResult<()> {
+async fn tell(tx: &mut dyn Tx, now: &Moment, it: &NoticeRow) -> AppResult<()> {
     if !tx.tell_notice(it.notice.id, now.wall).await? {
         return Ok(());
-    }
-    for mail in mails {
-        tx.enqueue(mail, now.service).await?;
     }
     // A person's own certificate is nobody else's business.
     let Owner::Taxpayer(taxpayer) = it.owner else { return Ok(()) };
@@ -72,22 +71,38 @@ async fn tell(tx: &mut dyn Tx, now: &Moment, it: &NoticeRow, mails: &[NewJob]) -
     hooks::emit(tx, now, kind, data).await
 }
 
-/// Whoever may put another in its place; when the last notice was left lying, every administrator too.
-async fn readers(app: &App, scope: &Scope, it: &NoticeRow) -> AppResult<Vec<User>> {
-    let now = app.clock.wall();
-    let mut people = app.people.read(&PlatformScope::of(Actor::System)).await?;
-    let tenant = scope.tenant();
-    if let Owner::User(user) = it.owner {
-        let user = if wants(app, scope, user).await? { people.user(user).await? } else { None };
-        return Ok(user.into_iter().collect());
+/// Who reads of notices, as it is asked once a pass.
+#[derive(Default)]
+struct Readers {
+    uploaders: Option<Vec<User>>,
+    administrators: Option<Vec<User>>,
+}
+
+impl Readers {
+    /// Whoever may put another in its place; when the last notice was left lying, every administrator too.
+    async fn of(&mut self, app: &App, scope: &Scope, it: &NoticeRow) -> AppResult<Vec<User>> {
+        if let Owner::User(user) = it.owner {
+            let mut people = app.people.read(&PlatformScope::of(Actor::System)).await?;
+            let user = if wants(app, scope, user).await? { people.user(user).await? } else { None };
+            return Ok(user.into_iter().collect());
+        }
+        let mut readers = held(app, scope, &mut self.uploaders, Permission::CredentialUpload).await?;
+        if it.notice.escalated {
+            readers.extend(held(app, scope, &mut self.administrators, Permission::UserManage).await?);
+        }
+        readers.sort_by_key(|it| it.id);
+        readers.dedup_by_key(|it| it.id);
+        Ok(readers)
     }
-    let mut readers = people.holders_of(tenant, Permission::CredentialUpload, now, TOLD_AT_MOST).await?;
-    if it.notice.escalated {
-        readers.extend(people.holders_of(tenant, Permission::UserManage, now, TOLD_AT_MOST).await?);
+}
+
+/// Whoever holds a permission, asked once.
+async fn held(app: &App, scope: &Scope, known: &mut Option<Vec<User>>, which: Permission) -> AppResult<Vec<User>> {
+    if known.is_none() {
+        let mut people = app.people.read(&PlatformScope::of(Actor::System)).await?;
+        *known = Some(people.holders_of(scope.tenant(), which, app.clock.wall(), TOLD_AT_MOST).await?);
     }
-    readers.sort_by_key(|it| it.id);
-    readers.dedup_by_key(|it| it.id);
-    Ok(readers)
+    Ok(known.clone().unwrap_or_default())
 }
 
 /// Whether a person wants to be told of their own (`notifyOnExpiration`).
@@ -95,25 +110,56 @@ async fn wants(app: &App, scope: &Scope, user: UserId) -> AppResult<bool> {
     Ok(app.store.read(scope).await?.signature_config(user).await?.notify)
 }
 
-async fn mails(app: &App, scope: &Scope, it: &NoticeRow) -> AppResult<Vec<NewJob>> {
-    let mut jobs = Vec::new();
-    for reader in readers(app, scope, it).await? {
-        let language = Language::from_tag(&reader.language);
-        let fields = [
-            ("rfc", it.tax_id.clone().unwrap_or_else(|| reader.name.clone())),
-            ("name", it.holder.clone().unwrap_or_else(|| it.name.clone())),
-            ("number", it.number.clone()),
-            ("until", format!("{:.0}", it.notice.not_after)),
-            ("when", when(language, it)),
-            ("note", if it.notice.escalated { say(language, "mail-certificate-escalated", &[]) } else { String::new() }),
-        ];
+/// One mail for each reader, sealed.
+async fn letters(app: &App, scope: &Scope, all: &[NoticeRow]) -> AppResult<Vec<NewJob>> {
+    let (mut readers, mut of) = (Readers::default(), BTreeMap::<UserId, (User, Vec<&NoticeRow>)>::new());
+    for it in all {
+        for reader in readers.of(app, scope, it).await? {
+            of.entry(reader.id).or_insert_with(|| (reader, Vec::new())).1.push(it);
+        }
+    }
+    let mut jobs = Vec::with_capacity(of.len());
+    for (reader, mut notices) in of.into_values() {
+        notices.sort_by_key(|it| (it.notice.not_after, it.notice.id));
         // An address that cannot be written to keeps nobody else from being told.
-        let Ok(mail) = Mail::new(MailKind::CertificateExpiring, &reader.email, language, app.clock.wall(), &fields) else {
-            continue;
-        };
+        let Ok(mail) = worded(&reader, &notices, app.clock.wall()) else { continue };
         jobs.push(mail::job(app, scope, &mail).await?);
     }
     Ok(jobs)
+}
+
+/// What somebody is told of notices, the most urgent first: of one all there is to say, of several a line each.
+fn worded(reader: &User, notices: &[&NoticeRow], now: Timestamp) -> AppResult<Mail> {
+    let language = Language::from_tag(&reader.language);
+    let escalated = notices.iter().any(|it| it.notice.escalated);
+    let note = if escalated { say(language, "mail-certificate-escalated", &[]) } else { String::new() };
+    if let [one] = notices {
+        let fields: Vec<_> = told_of(language, reader, one).into_iter().chain([("note", note)]).collect();
+        return Mail::new(MailKind::CertificateExpiring, &reader.email, language, now, &fields);
+    }
+    let line = |it: &&NoticeRow| say(language, "mail-certificates-line", &told_of(language, reader, it));
+    let list: Vec<String> = notices.iter().take(LINES_AT_MOST).map(line).collect();
+    let more = notices.len().saturating_sub(LINES_AT_MOST);
+    let more = if more > 0 { say(language, "mail-certificates-more", &[("count", more.to_string())]) } else { String::new() };
+    let fields = [
+        ("count", notices.len().to_string()),
+        ("when", notices.first().map(|it| when(language, it)).unwrap_or_default()),
+        (LIST, list.join("\n")),
+        ("more", more),
+        ("note", note),
+    ];
+    Mail::new(MailKind::CertificatesExpiring, &reader.email, language, now, &fields)
+}
+
+/// What there is to say of one.
+fn told_of(language: Language, reader: &User, it: &NoticeRow) -> [(&'static str, String); 5] {
+    [
+        ("rfc", it.tax_id.clone().unwrap_or_else(|| reader.name.clone())),
+        ("name", it.holder.clone().unwrap_or_else(|| it.name.clone())),
+        ("number", it.number.clone()),
+        ("until", format!("{:.0}", it.notice.not_after)),
+        ("when", when(language, it)),
+    ]
 }
 
 fn when(language: Language, it: &NoticeRow) -> String {

@@ -6,8 +6,8 @@ use super::model::*;
 use super::ports::Courier;
 use super::{delivery_job, secrets, tell};
 use crate::App;
+use crate::audit_trail::changes::Telling;
 use crate::audit_trail::entry;
-use crate::called;
 use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::mail::ADDRESS_BYTES_AT_MOST;
@@ -15,7 +15,7 @@ use crate::ports::{StoreError, Tx};
 use fedatario_base::id::{DeliveryId, EventId, WebhookId};
 use fedatario_base::{Code, Permission, Scope, Secret};
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Addresses of a tenant: every event costs a row for each.
@@ -89,7 +89,7 @@ pub struct HookService {
 impl HookService {
     /// Adds an address.
     pub async fn create(&self, scope: &Scope, draft: Draft) -> AppResult<NewWebhook> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let kinds = if draft.signatures.is_empty() { vec![SecretKind::Hmac] } else { draft.signatures.clone() };
         let mut webhook = Webhook {
             id: WebhookId::fresh(now.wall),
@@ -116,26 +116,26 @@ impl HookService {
         }
         tx.add_webhook(&webhook).await?;
         tx.enqueue(&prune_job(&now), now.service).await?;
-        self.told(tx, &now, webhook.id, "created").await?;
+        self.told(tx, &now, webhook.id, "created", Value::Null, told_of(&webhook)).await?;
         Ok(NewWebhook { webhook, secrets: revealed })
     }
 
     /// All of a tenant.
     pub async fn list(&self, scope: &Scope) -> AppResult<Vec<Webhook>> {
-        self.begin(scope)?;
+        may(scope)?;
         Ok(self.app.store.read(scope).await?.webhooks().await?)
     }
 
     /// One of them.
     pub async fn get(&self, scope: &Scope, id: WebhookId) -> AppResult<Webhook> {
-        self.begin(scope)?;
+        may(scope)?;
         found(self.app.store.read(scope).await?.as_mut(), id).await
     }
 
     /// Changes an address; with `revision`, only if it is still the one that was seen. The entry binds what
     /// it was before and after, sealed.
     pub async fn change(&self, scope: &Scope, id: WebhookId, changes: Changes, revision: Option<i64>) -> AppResult<Webhook> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let seen = found(self.app.store.read(scope).await?.as_mut(), id).await?;
         let moved = || StoreError::Conflict("it was changed meanwhile".to_owned());
         if revision.is_some_and(|it| it != seen.revision) {
@@ -143,7 +143,6 @@ impl HookService {
         }
         let mut webhook = self.changed(seen.clone(), changes)?;
         let event = entry(&now, "webhook", &id.to_string(), "changed");
-        let (event, detail) = called::changed(&self.app.vault, scope.tenant(), event, &told_of(&seen), &told_of(&webhook)).await?;
         let mut tx = self.app.store.begin(scope).await?;
         let current = found(tx.as_mut(), id).await?;
         if current.revision != seen.revision {
@@ -153,7 +152,7 @@ impl HookService {
             webhook.failing_since = current.failing_since;
         }
         tx.update_webhook(&webhook).await?;
-        tx.append(event, detail).await?;
+        now.change(tx.as_mut(), event, told_of(&seen), told_of(&webhook)).await?;
         tx.commit().await?;
         webhook.revision += 1;
         Ok(webhook)
@@ -177,17 +176,16 @@ impl HookService {
 
     /// Takes an address away with its log.
     pub async fn delete(&self, scope: &Scope, id: WebhookId) -> AppResult<()> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let mut tx = self.app.store.begin(scope).await?;
-        if !tx.delete_webhook(id).await? {
-            return Err(AppError::NotFound(id.to_string()));
-        }
-        self.told(tx, &now, id, "deleted").await
+        let before = found(tx.as_mut(), id).await?;
+        tx.delete_webhook(id).await?;
+        self.told(tx, &now, id, "deleted", told_of(&before), Value::Null).await
     }
 
     /// Makes a new secret; the former signs beside it for a while, and one before that no more.
     pub async fn rotate(&self, scope: &Scope, id: WebhookId, kind: SecretKind, overlap_s: Option<u32>) -> AppResult<NewWebhook> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let overlap = overlap_s.map_or(OVERLAP, |it| SignedDuration::from_secs(i64::from(it)));
         if overlap > OVERLAP_AT_MOST {
             return Err(input(Code::WebhookUrl, format!("overlap: at most {} seconds", OVERLAP_AT_MOST.as_secs())));
@@ -200,19 +198,20 @@ impl HookService {
         if webhook.revision != seen.revision {
             return Err(StoreError::Conflict("it was changed meanwhile".to_owned()).into());
         }
+        let before = told_of(&webhook);
         let until = now.wall + overlap;
         webhook.secrets.retain(|it| it.kind != kind || it.expires.is_none());
         webhook.secrets.iter_mut().filter(|it| it.kind == kind).for_each(|it| it.expires = Some(until));
         webhook.secrets.push(fresh.kept);
         tx.update_webhook(&webhook).await?;
-        self.told(tx, &now, id, "rotated").await?;
+        self.told(tx, &now, id, "rotated", before, told_of(&webhook)).await?;
         webhook.revision += 1;
         Ok(NewWebhook { webhook, secrets: vec![Revealed { kind, shown: fresh.shown }] })
     }
 
     /// Sends a test event, whatever the address listens to.
     pub async fn test(&self, scope: &Scope, id: WebhookId) -> AppResult<EventId> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let mut tx = self.app.store.begin(scope).await?;
         let webhook = found(tx.as_mut(), id).await?;
         if webhook.state != HookState::Enabled {
@@ -220,18 +219,18 @@ impl HookService {
         }
         let data = json!({ "webhook": id.to_string() });
         let event = tell(tx.as_mut(), &now, EventKind::WebhookTest, data, &[id]).await?;
-        self.told(tx, &now, id, "tested").await?;
+        self.noted(tx, &now, id, "tested").await?;
         Ok(event)
     }
 
     /// Sends one delivery again, whatever became of it.
     pub async fn replay(&self, scope: &Scope, id: DeliveryId) -> AppResult<Delivery> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let mut tx = self.app.store.begin(scope).await?;
         let mut delivery = tx.delivery(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
         again(tx.as_mut(), &now, &mut delivery).await?;
         let webhook = delivery.webhook;
-        self.told(tx, &now, webhook, "replayed").await?;
+        self.noted(tx, &now, webhook, "replayed").await?;
         delivery.revision += 1;
         Ok(delivery)
     }
@@ -239,7 +238,7 @@ impl HookService {
     /// Sends again what a filter lets through, oldest last: all that failed, or a range of time. How
     /// many, at most [`REPLAYED_AT_MOST`] at once, and whether there are more.
     pub async fn replay_all(&self, scope: &Scope, webhook: WebhookId, filter: DeliveryFilter) -> AppResult<(u64, bool)> {
-        let now = self.begin(scope)?;
+        let now = self.begin(scope).await?;
         let filter = DeliveryFilter { webhook: Some(webhook), ..filter };
         let mut tx = self.app.store.begin(scope).await?;
         found(tx.as_mut(), webhook).await?;
@@ -249,15 +248,13 @@ impl HookService {
         for delivery in &mut all {
             again(tx.as_mut(), &now, delivery).await?;
         }
-        self.told(tx, &now, webhook, "replayed").await?;
+        self.noted(tx, &now, webhook, "replayed").await?;
         Ok((all.len() as u64, more))
     }
 
-    fn begin(&self, scope: &Scope) -> AppResult<Moment> {
-        if !scope.may(Permission::WebhookManage) {
-            return Err(AppError::Denied(Permission::WebhookManage));
-        }
-        Ok(Moment::now(&self.app, scope))
+    async fn begin(&self, scope: &Scope) -> AppResult<Telling> {
+        may(scope)?;
+        Telling::begin(&self.app, scope).await
     }
 
     fn address(&self, url: &str) -> AppResult<String> {
@@ -269,10 +266,28 @@ impl HookService {
         Ok(url.to_owned())
     }
 
-    async fn told(&self, mut tx: Box<dyn Tx>, now: &Moment, id: WebhookId, what: &str) -> AppResult<()> {
+    async fn told(
+        &self,
+        mut tx: Box<dyn Tx>,
+        now: &Telling,
+        id: WebhookId,
+        what: &str,
+        before: Value,
+        after: Value,
+    ) -> AppResult<()> {
+        now.change(tx.as_mut(), entry(now, "webhook", &id.to_string(), what), before, after).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// What was done and changed nothing of the address.
+    async fn noted(&self, mut tx: Box<dyn Tx>, now: &Moment, id: WebhookId, what: &str) -> AppResult<()> {
         tx.append(entry(now, "webhook", &id.to_string(), what), None).await?;
         Ok(tx.commit().await?)
     }
+}
+
+fn may(scope: &Scope) -> AppResult<()> {
+    if scope.may(Permission::WebhookManage) { Ok(()) } else { Err(AppError::Denied(Permission::WebhookManage)) }
 }
 
 async fn found(tx: &mut dyn Tx, id: WebhookId) -> AppResult<Webhook> {
@@ -320,6 +335,6 @@ fn told_of(webhook: &Webhook) -> serde_json::Value {
     let events: Vec<&str> = webhook.events.iter().map(|it| it.text()).collect();
     serde_json::json!({
         "url": webhook.url, "description": webhook.description, "events": events, "state": webhook.state.text(),
-        "notify": webhook.notify,
+        "notify": webhook.notify, "signed_by": webhook.secrets.iter().map(|it| it.n).collect::<Vec<_>>(),
     })
 }

@@ -8,6 +8,7 @@ use super::notices::send;
 use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::tokens::{AccessToken, record};
 use super::tries::Tries;
+use crate::called::Pen;
 use crate::error::{AppError, AppResult};
 use crate::mail::MailKind;
 use fedatario_base::Code;
@@ -168,16 +169,19 @@ impl Identity {
         let former = tx.user(id).await?.ok_or_else(refused)?;
         drop(tx);
         let letter = self.notice(&former, MailKind::EmailChanged, origin).await?;
+        let pen = Pen::of(&self.vault, former.last_tenant.unwrap_or(NO_TENANT)).await?;
         let mut tx = self.writing().await?;
         let mut user = tx.user(id).await?.filter(|it| it.state == UserState::Active).ok_or_else(refused)?;
         if !tx.use_one_time(&digest, now).await? || tx.user_by_email(address).await?.is_some() {
             return Err(refused());
         }
         send(tx.as_mut(), &letter, now).await?;
-        user.email = address.to_owned();
+        let before = std::mem::replace(&mut user.email, address.to_owned());
         tx.update_user(&user).await?;
         tx.record_login(id, &record(now, LoginEvent::EmailChanged, origin, None)).await?;
-        tx.append(chain_of(user.last_tenant), act(now, id, "auth.email.changed"), None).await?;
+        let event = act(now, id, "auth.email.changed");
+        let (event, detail) = pen.change(event, &json!({ "email": before }), &json!({ "email": user.email }))?;
+        tx.append(chain_of(former.last_tenant), event, detail).await?;
         Ok(tx.commit().await?)
     }
 }

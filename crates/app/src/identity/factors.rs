@@ -9,12 +9,14 @@ use super::service::{Identity, NO_TENANT, act, chain_of};
 use super::standing::STEPPED_UP_FOR;
 use super::tokens::{AccessToken, record};
 use super::tries::Tries;
+use crate::called::Pen;
 use crate::error::{AppError, AppResult};
 use fedatario_base::id::{FactorId, SessionId, UserId};
 use fedatario_base::{Code, Scope, Secret};
 use fedatario_identity::recovery;
 use fedatario_identity::totp::{self, Enrolment};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// Factors of one person, pending ones too.
 pub const FACTORS_MOST: usize = 10;
@@ -168,8 +170,10 @@ impl Identity {
         drop(tx);
         let letter = self.notice_of_factor(&user, Change::Removed(&factor), origin).await?;
         let needs_one = standing.needs_second_factor();
+        let pen = Pen::of(&self.vault, user.last_tenant.unwrap_or(NO_TENANT)).await?;
+        let chain = chain_of(user.last_tenant);
         let mut tx = self.writing_as(me.user).await?;
-        let user = tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
+        tx.user(me.user).await?.ok_or(AppError::Refused(Code::Unauthenticated))?;
         let active = active_factors(tx.as_mut(), me.user).await?;
         let proves_another = active.iter().any(|it| it.id != id && it.state == FactorState::Active);
         if needs_one && active.iter().any(|it| it.id == id) && !proves_another {
@@ -179,8 +183,10 @@ impl Identity {
         tx.end_sessions(me.user, Some(me.session), SessionEnd::Changed, now).await?;
         tx.record_login(me.user, &record(now, LoginEvent::FactorRemoved, origin, Some(me.session))).await?;
         send(tx.as_mut(), &letter, now).await?;
-        tx.append(chain_of(user.last_tenant), act(now, me.user, "auth.factor.removed").field("factor", id.to_string()), None)
-            .await?;
+        let event = act(now, me.user, "auth.factor.removed").field("factor", id.to_string());
+        let before = json!({ "kind": factor.kind.text(), "name": factor.label, "state": factor.state.text() });
+        let (event, detail) = pen.change(event, &before, &Value::Null)?;
+        tx.append(chain, event, detail).await?;
         tx.commit().await?;
         self.standings.forget_all();
         Ok(())

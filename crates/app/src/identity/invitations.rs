@@ -7,7 +7,7 @@
 
 use super::members::allowed;
 use super::model::{RoleGrant, User};
-use super::people::{People, event, exceeding, held, refusal, require, tell};
+use super::people::{People, event, exceeding, held, refusal, require, tell_change};
 use super::tenancy::{Invitation, InvitationState, Tenant, TenantState};
 use crate::error::{AppError, AppResult};
 use crate::hooks::events::EventKind;
@@ -16,7 +16,7 @@ use fedatario_base::id::{InvitationId, RoleId, UserId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
 use fedatario_identity::{email, opaque};
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How long an invitation is good.
 pub const GOOD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -91,6 +91,7 @@ impl People {
         let (organisation, by) = (self.name_of(tx.as_mut(), scope.tenant()).await?, self.by(tx.as_mut(), scope.actor()).await?);
         drop(tx); // Sealing a mail may write.
         let letter = self.invitation_letter(&invitation, &organisation, &by, &token).await?;
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         for role in &invitation.roles {
@@ -108,7 +109,8 @@ impl People {
         self.tell_outside(tx.as_mut(), scope.tenant(), EventKind::MemberInvited, data).await?;
         self.post(tx.as_mut(), scope.tenant(), letter.as_slice()).await?;
         let entry = event(scope.actor(), now, "member.invited", invitation.id).field("roles", invitation.roles.join(" "));
-        tell(tx.as_mut(), scope.tenant(), entry).await?;
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, Value::Null, of_invitation(&invitation, InvitationState::Open))
+            .await?;
         tx.commit().await?;
         let handed = letter.is_none().then(|| {
             let link = self.outside.link(INVITATION, token.expose_str().unwrap_or_default());
@@ -127,11 +129,16 @@ impl People {
     pub async fn revoke_invitation(&self, scope: &Scope, id: InvitationId) -> AppResult<()> {
         require(scope, Permission::UserInvite)?;
         let now = self.now();
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
+        let open = tx.invitations(scope.tenant(), SHOWN_AT_MOST).await?.into_iter().find(|it| it.id == id);
+        let told = |state| open.as_ref().map_or_else(|| json!({ "state": state }), |it| of_invitation(it, state));
         if !tx.end_invitation(scope.tenant(), id, InvitationState::Revoked, None, now).await? {
             return Err(AppError::NotFound(id.to_string()));
         }
-        tell(tx.as_mut(), scope.tenant(), event(scope.actor(), now, "member.invitation_revoked", id)).await?;
+        let entry = event(scope.actor(), now, "member.invitation_revoked", id);
+        let (before, after) = (told(InvitationState::Open), told(InvitationState::Revoked));
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, before, after).await?;
         Ok(tx.commit().await?)
     }
 
@@ -148,6 +155,8 @@ impl People {
     /// Takes an invitation: its roles are held from now on, and it is used up.
     pub async fn take_invitation(&self, token: &str, taker: Taker) -> AppResult<(Tenant, UserId)> {
         let (now, digest) = (self.now(), opaque::read(INVITATION, token).ok_or_else(useless)?);
+        let known = self.read(&Actor::System).await?.invitation(&digest).await?.ok_or_else(useless)?;
+        let pen = self.pen(known.tenant).await?;
         let mut tx = self.begin(&Actor::System).await?;
         let found = tx.invitation(&digest).await?;
         let invitation = found.filter(|it| it.state == InvitationState::Open && it.expires > now).ok_or_else(useless)?;
@@ -195,10 +204,19 @@ impl People {
         let data = json!({ "user": user.to_string(), "role": invitation.roles.join(" "), "by": user.to_string() });
         self.tell_outside(tx.as_mut(), tenant.id, EventKind::MemberJoined, data).await?;
         let entry = event(&Actor::User(user), now, "member.joined", user).field("invitation", invitation.id.to_string());
-        tell(tx.as_mut(), tenant.id, entry.field("roles", invitation.roles.join(" "))).await?;
+        let entry = entry.field("roles", invitation.roles.join(" "));
+        let after = of_invitation(&invitation, InvitationState::Accepted);
+        tell_change(tx.as_mut(), tenant.id, &pen, entry, of_invitation(&invitation, InvitationState::Open), after).await?;
         tx.commit().await?;
         Ok((tenant, user))
     }
+}
+
+/// An invitation, as entries tell it.
+fn of_invitation(it: &Invitation, state: InvitationState) -> Value {
+    json!({
+        "email": it.email, "roles": it.roles, "invited_by": it.invited_by, "expires": it.expires.to_string(), "state": state.text(),
+    })
 }
 
 fn useless() -> AppError {

@@ -2,7 +2,7 @@
 
 use super::letters::{names_of, told};
 use super::model::{MemberState, RoleGrant};
-use super::people::{People, event, exceeding, held, refusal, require, tell};
+use super::people::{People, event, exceeding, held, refusal, require, tell_change};
 use super::roles;
 use super::tenancy::Member;
 use super::tenancy_ports::PeopleTx;
@@ -13,7 +13,7 @@ use crate::model::NewJob;
 use fedatario_base::id::{RoleId, TenantId, UserId};
 use fedatario_base::{Code, Permission, Scope};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Grants of one member at most, lapsed ones too: far more than anybody's duties.
 pub const GRANTS_AT_MOST: usize = 32;
@@ -63,6 +63,7 @@ impl People {
         };
         timely(&grant, now)?;
         let letters = self.role_letters(scope, user, |held| held.push(grant.clone())).await?;
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         exceeding(scope, &allowed(tx.as_mut(), scope.tenant(), &grant.role).await?)?;
@@ -84,7 +85,7 @@ impl People {
         if let Some(other) = grant.in_place_of {
             entry = entry.field("in_place_of", other.to_string());
         }
-        tell(tx.as_mut(), scope.tenant(), entry).await?;
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, Value::Null, of_role(&grant)).await?;
         tx.commit().await?;
         Ok(grant)
     }
@@ -94,6 +95,7 @@ impl People {
         require(scope, Permission::RoleManage)?;
         let now = self.now();
         let letters = self.role_letters(scope, user, |held| held.retain(|it| it.id != grant)).await?;
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         let whose = member(tx.as_mut(), scope.tenant(), user).await?;
@@ -106,7 +108,8 @@ impl People {
         somebody_rules(tx.as_mut(), scope.tenant(), now).await?;
         self.tell_role(tx.as_mut(), scope, user, &which.role, "taken_back", &letters).await?;
         let entry = event(scope.actor(), now, "member.role_revoked", user).field("role", which.role.as_str());
-        tell(tx.as_mut(), scope.tenant(), entry.field("grant", grant.to_string())).await?;
+        let entry = entry.field("grant", grant.to_string());
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, of_role(which), Value::Null).await?;
         Ok(tx.commit().await?)
     }
 
@@ -118,6 +121,7 @@ impl People {
             MemberState::Disabled => self.disabled_letters(scope, user).await?,
             MemberState::Active => Vec::new(),
         };
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         let mut whose = member(tx.as_mut(), scope.tenant(), user).await?;
@@ -140,7 +144,9 @@ impl People {
             MemberState::Active => "member.enabled",
             MemberState::Disabled => "member.disabled",
         };
-        tell(tx.as_mut(), scope.tenant(), event(scope.actor(), now, action, user)).await?;
+        let told = |state: MemberState| json!({ "state": state.text() });
+        let entry = event(scope.actor(), now, action, user);
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, told(whose.state), told(state)).await?;
         tx.commit().await?;
         whose.state = state;
         Ok(whose)
@@ -189,6 +195,14 @@ impl People {
         let fields = |language| vec![("organisation", organisation.clone()), ("by", by.words(language)), ("at", told(now))];
         self.letters(tenant, MailKind::AccountDisabled, &to, fields).await
     }
+}
+
+/// A role that somebody holds, as entries tell it.
+fn of_role(it: &RoleGrant) -> Value {
+    json!({
+        "role": it.role, "from": it.from.to_string(), "until": it.until.map(|it| it.to_string()),
+        "in_place_of": it.in_place_of.map(|it| it.to_string()), "granted_by": it.granted_by,
+    })
 }
 
 pub(super) async fn member(tx: &mut dyn PeopleTx, tenant: TenantId, user: UserId) -> AppResult<Member> {

@@ -7,17 +7,21 @@
 use super::letters::told;
 use super::people::{People, Steward, event, held, printable, refusal, require};
 use super::ports::Chain;
+use super::service::NO_TENANT;
 use super::tenancy::{Departure, Tenant, TenantState};
 use super::tenancy_ports::PeopleTx;
 use super::tenancy_ports::{Census, ExportedRow};
+use crate::called::Pen;
 use crate::descarga::layout;
 use crate::error::{AppError, AppResult};
 use crate::mail::MailKind;
 use crate::model::NewJob;
 use crate::ports::StoreError;
+use fedatario_audit::Event;
 use fedatario_base::id::TenantId;
 use fedatario_base::{Actor, Code, Permission, Scope};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 /// How long a deletion can be called off.
@@ -101,13 +105,16 @@ impl People {
         let name = organisation_name(name)?;
         let now = self.now();
         let id = TenantId::fresh(now);
+        // The organisation has no key yet, and its own chain begins without values.
+        let pens = Pens { own: None, platform: self.pen(NO_TENANT).await? };
         let mut tx = self.begin(by.actor()).await?;
         match tx.add_tenant(id, &name, now).await {
             Err(StoreError::Conflict(_)) => return Err(refusal(Code::TenantExists, "there is an organisation of this name")),
             done => done?,
         }
         let tenant = held(tx.as_mut(), id).await?;
-        tell_both(tx.as_mut(), id, by.actor(), now, "tenant.added", None).await?;
+        let (entry, after) = (event(by.actor(), now, "tenant.added", id), of_tenant(&tenant));
+        pens.tell(tx.as_mut(), id, entry, Value::Null, after).await?;
         tx.commit().await?;
         Ok(tenant)
     }
@@ -117,17 +124,19 @@ impl People {
         by.require(Permission::PlatformTenantWrite)?;
         let name = organisation_name(name)?;
         let now = self.now();
+        let pens = self.pens(by.actor(), id).await?;
         let mut tx = self.begin(by.actor()).await?;
         let mut tenant = held(tx.as_mut(), id).await?;
         if tenant.state == TenantState::Gone {
             return Err(wrong_state(&tenant));
         }
+        let before = of_tenant(&tenant);
         tenant.name = name;
         match tx.update_tenant(&tenant).await {
             Err(StoreError::Conflict(_)) => return Err(refusal(Code::TenantExists, "there is an organisation of this name")),
             done => done?,
         }
-        tell_both(tx.as_mut(), id, by.actor(), now, "tenant.renamed", None).await?;
+        pens.tell(tx.as_mut(), id, event(by.actor(), now, "tenant.renamed", id), before, of_tenant(&tenant)).await?;
         tx.commit().await?;
         tenant.revision += 1;
         Ok(tenant)
@@ -197,12 +206,19 @@ impl People {
         let now = self.now();
         let reason = reason.map(worded).transpose()?;
         let letters = self.move_letters(actor, id, which, now).await?;
+        let pens = self.pens(actor, id).await?;
         let mut tx = self.begin(actor).await?;
         let mut tenant = held(tx.as_mut(), id).await?;
+        let before = of_tenant(&tenant);
         moved(&mut tenant, which, actor, reason.clone(), now)?;
         tx.update_tenant(&tenant).await?;
         self.post(tx.as_mut(), id, &letters).await?;
-        tell_both(tx.as_mut(), id, actor, now, which.action(), reason.as_deref()).await?;
+        let mut entry = event(actor, now, which.action(), id);
+        if let Some(reason) = &reason {
+            // The words may name people; their digest shows later that they were not changed.
+            entry = entry.digest("reason", &crate::audit_trail::sha256(reason.as_bytes()));
+        }
+        pens.tell(tx.as_mut(), id, entry, before, of_tenant(&tenant)).await?;
         tx.commit().await?;
         tenant.revision += 1;
         Ok(tenant)
@@ -339,23 +355,42 @@ fn organisation_name(name: &str) -> AppResult<String> {
     good.ok_or_else(|| refusal(Code::TenantName, "a name is 1 to 128 printable bytes that are no id"))
 }
 
-async fn tell_both(
-    tx: &mut dyn PeopleTx,
-    id: TenantId,
-    actor: &Actor,
-    now: Timestamp,
-    action: &str,
-    reason: Option<&str>,
-) -> AppResult<()> {
-    for chain in [Chain::Tenant(id), Chain::Platform] {
-        let mut entry = event(actor, now, action, id);
-        if let Some(reason) = reason {
-            // The words may name people; their digest shows later that they were not changed.
-            entry = entry.digest("reason", &crate::audit_trail::sha256(reason.as_bytes()));
-        }
-        tx.append(chain, entry).await?;
+/// What seals the values of an organisation that changes, for its own chain and the installation's.
+struct Pens {
+    own: Option<Pen>,
+    platform: Pen,
+}
+
+impl People {
+    /// Before the transaction. Somebody else's id is not found; whoever is gone keeps no values.
+    async fn pens(&self, actor: &Actor, id: TenantId) -> AppResult<Pens> {
+        let found = self.read(actor).await?.tenant(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+        let own = if found.state == TenantState::Gone { None } else { Some(self.pen(id).await?) };
+        Ok(Pens { own, platform: self.pen(NO_TENANT).await? })
     }
-    Ok(())
+}
+
+impl Pens {
+    async fn tell(&self, tx: &mut dyn PeopleTx, id: TenantId, event: Event, before: Value, after: Value) -> AppResult<()> {
+        for (chain, pen) in [(Chain::Tenant(id), self.own.as_ref()), (Chain::Platform, Some(&self.platform))] {
+            let (event, detail) = match pen {
+                Some(pen) => pen.change(event.clone(), &before, &after)?,
+                None => (event.clone(), None),
+            };
+            tx.append(chain, event, detail).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An organisation, as entries tell it.
+fn of_tenant(it: &Tenant) -> Value {
+    json!({
+        "name": it.name, "state": it.state.text(), "reason": it.reason, "legal_hold": it.legal_hold,
+        "leaving": it.leaving.as_ref().map(|it| json!({
+            "asked_by": it.by, "confirmed_by": it.confirmed_by, "at": it.at.to_string(),
+        })),
+    })
 }
 
 #[cfg(test)]

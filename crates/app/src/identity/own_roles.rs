@@ -1,12 +1,13 @@
 //! Roles that a tenant defines beside the built-in ones.
 
-use super::people::{People, event, exceeding, held, printable, refusal, require, tell};
+use super::people::{People, event, exceeding, held, printable, refusal, require, tell_change};
 use super::roles;
 use super::tenancy::Role;
 use crate::error::{AppError, AppResult};
 use crate::ports::StoreError;
 use fedatario_base::id::RoleId;
 use fedatario_base::{Code, Permission, Scope};
+use serde_json::{Value, json};
 
 /// Roles of one tenant at most.
 pub const ROLES_AT_MOST: usize = 64;
@@ -71,6 +72,7 @@ impl People {
             created_by: scope.actor().to_string(),
             revision: 0,
         };
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         if tx.roles(scope.tenant()).await?.len() >= ROLES_AT_MOST {
@@ -80,7 +82,8 @@ impl People {
             Err(StoreError::Conflict(_)) => return Err(refusal(Code::RoleExists, "there is a role of this name")),
             done => done?,
         }
-        tell(tx.as_mut(), scope.tenant(), told(scope, now, "role.added", &role)).await?;
+        let entry = told(scope, now, "role.added", &role);
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, Value::Null, of_role(&role)).await?;
         tx.commit().await?;
         Ok(role)
     }
@@ -89,17 +92,19 @@ impl People {
     pub async fn change_role(&self, scope: &Scope, name: &str, revision: i64, asked: RoleAsked) -> AppResult<Role> {
         require(scope, Permission::RoleManage)?;
         let now = self.now();
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         let mut role = own(tx.role(scope.tenant(), name).await?, name)?;
         // Nobody takes from a role what they could not have put into it.
         exceeding(scope, &role.permissions)?;
-        let before = texts(&role.permissions);
+        let (before, was) = (texts(&role.permissions), of_role(&role));
         role.description = described(&asked.description)?;
         role.permissions = parsed(scope, &asked.permissions)?;
         role.revision = revision;
         tx.update_role(scope.tenant(), &role).await?;
-        tell(tx.as_mut(), scope.tenant(), told(scope, now, "role.changed", &role).field("before", before)).await?;
+        let entry = told(scope, now, "role.changed", &role).field("before", before);
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, was, of_role(&role)).await?;
         tx.commit().await?;
         role.revision += 1;
         Ok(role)
@@ -109,6 +114,7 @@ impl People {
     pub async fn remove_role(&self, scope: &Scope, name: &str) -> AppResult<()> {
         require(scope, Permission::RoleManage)?;
         let now = self.now();
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         let role = own(tx.role(scope.tenant(), name).await?, name)?;
@@ -117,7 +123,8 @@ impl People {
             return Err(refusal(Code::RoleInUse, "somebody holds this role"));
         }
         tx.remove_role(scope.tenant(), role.id).await?;
-        tell(tx.as_mut(), scope.tenant(), told(scope, now, "role.removed", &role)).await?;
+        let entry = told(scope, now, "role.removed", &role);
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, of_role(&role), Value::Null).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -152,6 +159,11 @@ pub(super) fn parsed(scope: &Scope, texts: &[String]) -> AppResult<Vec<Permissio
 
 fn told(scope: &Scope, now: jiff::Timestamp, action: &str, role: &Role) -> fedatario_audit::Event {
     event(scope.actor(), now, action, role.id).field("role", role.name.as_str()).field("permissions", texts(&role.permissions))
+}
+
+/// A role, as entries tell it.
+fn of_role(it: &Role) -> Value {
+    json!({ "name": it.name, "description": it.description, "permissions": texts(&it.permissions) })
 }
 
 fn texts(permissions: &[Permission]) -> String {

@@ -11,11 +11,13 @@ use super::roles;
 use super::tenancy::Tenant;
 use super::tenancy_ports::{Estate, PeopleStore, PeopleTx};
 use crate::App;
+use crate::called::Pen;
 use crate::error::{AppError, AppResult};
 use fedatario_audit::Event;
 use fedatario_base::id::TenantId;
 use fedatario_base::{Actor, Code, Permission, PlatformScope, Scope};
 use jiff::Timestamp;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What the services of people and organisations are wired to. Cheap to clone.
@@ -71,6 +73,11 @@ impl People {
         self.app.clock.wall()
     }
 
+    /// What seals the values that a change of this tenant is about. Before the transaction.
+    pub(super) async fn pen(&self, tenant: TenantId) -> AppResult<Pen> {
+        Pen::of(&self.app.vault, tenant).await
+    }
+
     /// A transaction that writes, for whoever acts.
     pub(super) async fn begin(&self, actor: &Actor) -> AppResult<Box<dyn PeopleTx>> {
         Ok(self.identity.begin_people(&PlatformScope::of(actor.clone())).await?)
@@ -107,7 +114,21 @@ pub(super) fn event(actor: &Actor, now: Timestamp, action: &str, object: impl st
 
 /// Adds an entry to a tenant's chain.
 pub(super) async fn tell(tx: &mut dyn PeopleTx, tenant: TenantId, event: Event) -> AppResult<()> {
-    tx.append(Chain::Tenant(tenant), event).await?;
+    tx.append(Chain::Tenant(tenant), event, None).await?;
+    Ok(())
+}
+
+/// The same with the values before and after; null before a beginning, null after an end.
+pub(super) async fn tell_change(
+    tx: &mut dyn PeopleTx,
+    tenant: TenantId,
+    pen: &Pen,
+    event: Event,
+    before: Value,
+    after: Value,
+) -> AppResult<()> {
+    let (event, detail) = pen.change(event, &before, &after)?;
+    tx.append(Chain::Tenant(tenant), event, detail).await?;
     Ok(())
 }
 

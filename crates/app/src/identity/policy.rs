@@ -4,9 +4,10 @@
 //! open streams too. Programs have no second factor, and their keys are not touched by it.
 
 use super::model::SecondFactor;
-use super::people::{People, event, held, require, tell};
+use super::people::{People, event, held, require, tell_change};
 use crate::error::AppResult;
 use fedatario_base::{Permission, Scope};
+use serde_json::json;
 
 impl People {
     /// Of whom this tenant asks a second factor.
@@ -20,6 +21,7 @@ impl People {
     pub async fn set_second_factor_policy(&self, scope: &Scope, asked: SecondFactor) -> AppResult<SecondFactor> {
         require(scope, Permission::SettingsManage)?;
         let now = self.now();
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         let mut tenant = held(tx.as_mut(), scope.tenant()).await?;
         let before = tenant.second_factor;
@@ -30,7 +32,8 @@ impl People {
         tx.update_tenant(&tenant).await?;
         let entry = event(scope.actor(), now, "tenant.second_factor_changed", scope.tenant());
         let entry = entry.field("before", before.text()).field("after", asked.text());
-        tell(tx.as_mut(), scope.tenant(), entry).await?;
+        let told = |it: SecondFactor| json!({ "second_factor": it.text() });
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, told(before), told(asked)).await?;
         tx.commit().await?;
         Ok(asked)
     }

@@ -7,7 +7,7 @@
 use super::door::{Means, Origin, Principal};
 use super::letters::told;
 use super::own_roles::parsed;
-use super::people::{People, event, held, printable, refusal, require, tell};
+use super::people::{People, event, held, printable, refusal, require, tell, tell_change};
 use super::programs::Programs;
 use super::tenancy::{ApiKey, ApiKeySecret, TenantState};
 use super::tenancy_ports::PeopleTx;
@@ -22,7 +22,7 @@ use fedatario_base::id::{ApiKeyId, TenantId};
 use fedatario_base::{Actor, Code, Permission, Scope, Secret};
 use fedatario_identity::api_key::{self, KeyEnvironment, ShownKey};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::IpAddr;
 
 /// Keys of one tenant that may be shown, at most.
@@ -125,6 +125,7 @@ impl People {
         };
         let (secret, digest) = fresh(&key)?;
         let letters = self.key_letters(scope, &key).await?;
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         held(tx.as_mut(), scope.tenant()).await?;
         if tx.count_api_keys(scope.tenant(), now).await? >= KEYS_AT_MOST {
@@ -135,7 +136,8 @@ impl People {
         self.post(tx.as_mut(), scope.tenant(), &letters).await?;
         let texts: Vec<&str> = key.scopes.iter().map(|it| it.text()).collect();
         let entry = event(scope.actor(), now, "api_key.made", key.id).field("scopes", texts.join(" "));
-        tell(tx.as_mut(), scope.tenant(), entry.field("is_test", key.is_test).field("expires", key.expires.to_string())).await?;
+        let entry = entry.field("is_test", key.is_test).field("expires", key.expires.to_string());
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, Value::Null, of_key(&key, &[])).await?;
         tx.commit().await?;
         Ok(Made { key, secret })
     }
@@ -162,6 +164,7 @@ impl People {
         if !(0..=OVERLAP_HOURS_AT_MOST).contains(&hours) {
             return Err(refusal(Code::ApiKeyFormat, "two secrets are good together for 0 to 720 hours"));
         }
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         let found = tx.api_key(id, now).await?.filter(|(key, _)| key.tenant == scope.tenant());
         let (key, secrets) = found.ok_or_else(|| AppError::NotFound(id.to_string()))?;
@@ -181,7 +184,8 @@ impl People {
         let kept = ApiKeySecret { digest, created: now, until: None };
         tx.add_api_key_secret(scope.tenant(), id, &kept, now + SignedDuration::from_hours(hours), now).await?;
         let entry = event(scope.actor(), now, "api_key.rotated", id).field("overlap_hours", hours);
-        tell(tx.as_mut(), scope.tenant(), entry).await?;
+        let after = tx.api_key(id, now).await?.map(|(key, secrets)| of_key(&key, &secrets));
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, of_key(&key, &secrets), after.unwrap_or_default()).await?;
         tx.commit().await?;
         Ok(Made { key, secret })
     }
@@ -190,16 +194,19 @@ impl People {
     pub async fn revoke_key(&self, scope: &Scope, id: ApiKeyId) -> AppResult<ApiKey> {
         require(scope, Permission::ApiKeyManage)?;
         let now = self.now();
+        let pen = self.pen(scope.tenant()).await?;
         let mut tx = self.begin(scope.actor()).await?;
         let found = tx.api_key(id, now).await?.filter(|(key, _)| key.tenant == scope.tenant());
-        let (mut key, _) = found.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+        let (mut key, secrets) = found.ok_or_else(|| AppError::NotFound(id.to_string()))?;
         if key.revoked.is_some() {
             return Ok(key);
         }
+        let before = of_key(&key, &secrets);
         key.revoked = Some((now, scope.actor().to_string()));
         tx.update_api_key(&key).await?;
         self.tell_key(tx.as_mut(), scope, &key, EventKind::ApiKeyRevoked).await?;
-        tell(tx.as_mut(), scope.tenant(), event(scope.actor(), now, "api_key.revoked", id)).await?;
+        let entry = event(scope.actor(), now, "api_key.revoked", id);
+        tell_change(tx.as_mut(), scope.tenant(), &pen, entry, before, of_key(&key, &secrets)).await?;
         tx.commit().await?;
         Ok(key)
     }
@@ -295,6 +302,16 @@ impl Programs for People {
             Means::Session { .. } => false,
         }
     }
+}
+
+/// A key, as entries tell it: when its secrets end, and never what they are.
+fn of_key(it: &ApiKey, secrets: &[ApiKeySecret]) -> Value {
+    let scopes: Vec<&str> = it.scopes.iter().map(|it| it.text()).collect();
+    let ends: Vec<Value> = secrets.iter().map(|it| it.until.map(|it| it.to_string()).into()).collect();
+    json!({
+        "name": it.name, "is_test": it.is_test, "scopes": scopes, "networks": it.networks, "calls_a_minute": it.calls_a_minute,
+        "expires": it.expires.to_string(), "revoked": it.revoked.as_ref().map(|it| it.0.to_string()), "ends_of_its_shown_texts": ends,
+    })
 }
 
 /// A test key makes no live one.

@@ -29,8 +29,8 @@ pub trait PeopleStore: Send + Sync {
 /// One transaction over organisations and whoever belongs to them.
 #[async_trait]
 pub trait PeopleTx: Tenants + Persons + Roles + Invitations + ApiKeys + Send {
-    /// Adds an entry to a chain; answers its `n`. Comes last (see above).
-    async fn append(&mut self, chain: Chain, event: Event) -> Stored<u64>;
+    /// Adds an entry to a chain, with what is sealed beside it; answers its `n`. Comes last (see above).
+    async fn append(&mut self, chain: Chain, event: Event, detail: Option<Vec<u8>>) -> Stored<u64>;
     /// Adds a job of a tenant, or finds the open one of the same (kind, key).
     async fn enqueue(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)>;
     /// Makes everything durable at once.

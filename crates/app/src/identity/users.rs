@@ -4,6 +4,7 @@ use super::letters::told;
 use super::model::{Membership, UserState};
 use super::people::{People, Steward, event};
 use super::ports::Chain;
+use super::service::NO_TENANT;
 use super::tenancy_ports::Person;
 use crate::error::{AppError, AppResult};
 use crate::hooks::events::EventKind;
@@ -40,6 +41,7 @@ impl People {
             UserState::Disabled => self.outcast(by, id).await?,
             UserState::Active => Vec::new(),
         };
+        let pen = self.pen(NO_TENANT).await?;
         let mut tx = self.begin(by.actor()).await?;
         let mut person = tx.person(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
         if person.state == state {
@@ -55,7 +57,9 @@ impl People {
             UserState::Active => "user.enabled",
             UserState::Disabled => "user.disabled",
         };
-        tx.append(Chain::Platform, event(by.actor(), now, action, id)).await?;
+        let told = |state: UserState| json!({ "state": state.text() });
+        let (event, detail) = pen.change(event(by.actor(), now, action, id), &told(person.state), &told(state))?;
+        tx.append(Chain::Platform, event, detail).await?;
         tx.commit().await?;
         person.state = state;
         Ok(person)

@@ -1,14 +1,15 @@
 //! What people do with jobs: look, try again, call off, one or all of one cause.
 
 use crate::App;
+use crate::audit_trail::changes::Telling;
 use crate::audit_trail::entry;
 use crate::descarga::handlers;
-use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::model::{JobFilter, JobState, JobView};
 use crate::ports::{StoreError, Tx};
 use fedatario_base::id::JobId;
 use fedatario_base::{Code, Scope};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Jobs that one wish is about at most; whoever wants more wishes again.
@@ -86,7 +87,7 @@ pub async fn causes(app: &App, scope: &Scope, filter: &JobFilter) -> AppResult<V
 
 /// Does one thing with one job.
 pub async fn act(app: &App, scope: &Scope, id: JobId, wish: Wish) -> AppResult<JobView> {
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     do_one(app, scope, tx.as_mut(), &now, id, wish).await?;
     let job = tx.job(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
@@ -97,7 +98,7 @@ pub async fn act(app: &App, scope: &Scope, id: JobId, wish: Wish) -> AppResult<J
 /// Does one thing with all that a filter lets through and that nobody holds; how many, and whether
 /// there are more.
 pub async fn act_on_all(app: &App, scope: &Scope, filter: &JobFilter, wish: Wish) -> AppResult<(u64, bool)> {
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     let mut all = tx.jobs_where(filter, None, AT_ONCE + 1).await?;
     let more = all.len() > AT_ONCE as usize;
@@ -118,7 +119,8 @@ fn not_at_rest(error: StoreError) -> AppError {
     }
 }
 
-async fn do_one(app: &App, scope: &Scope, tx: &mut dyn Tx, now: &Moment, id: JobId, wish: Wish) -> AppResult<()> {
+async fn do_one(app: &App, scope: &Scope, tx: &mut dyn Tx, now: &Telling, id: JobId, wish: Wish) -> AppResult<()> {
+    let before = tx.job(id).await?.map(|it| of_job(&it));
     match wish {
         Wish::Retry => {
             tx.retry_job(id, now.service).await.map_err(not_at_rest)?;
@@ -126,6 +128,12 @@ async fn do_one(app: &App, scope: &Scope, tx: &mut dyn Tx, now: &Moment, id: Job
         }
         Wish::Cancel => tx.cancel_job(id).await.map_err(not_at_rest)?,
     }
-    tx.append(entry(now, "job", &id.to_string(), wish.done()), None).await?;
-    Ok(())
+    let after = tx.job(id).await?.map(|it| of_job(&it));
+    let event = entry(now, "job", &id.to_string(), wish.done());
+    now.change(tx, event, before.unwrap_or_default(), after.unwrap_or_default()).await
+}
+
+/// What such a wish changes.
+fn of_job(it: &JobView) -> Value {
+    json!({ "kind": it.kind, "state": it.state.text(), "due": it.due.to_string() })
 }

@@ -7,12 +7,14 @@
 
 use super::rules::{self, FAILURES_AT_MOST, HEARTBEAT, JobFailure, LAPSES_AT_MOST, LEASE};
 use crate::App;
+use crate::called::{self, Called};
 use crate::descarga::transition::Moment;
 use crate::hooks;
 use crate::identity::originator::stands;
 use crate::model::ClaimedJob;
 use crate::ports::{ClaimFilter, LeaseProof, StoreError, Stored, Tx};
 use async_trait::async_trait;
+use fedatario_base::id::By;
 use fedatario_base::id::{HolderId, JobId};
 use fedatario_base::{Code, Scope, SystemScope};
 use futures_util::FutureExt;
@@ -366,7 +368,8 @@ impl Worker {
     fn start(&self, busy: &mut JoinSet<()>, job: ClaimedJob) {
         let held = self.leases.hold(&job);
         let (app, handler) = (self.app.clone(), self.handlers.get(job.kind.as_str()).cloned());
-        busy.spawn(async move {
+        let called = Called::inside(By::Job(job.id));
+        busy.spawn(called::within(called, async move {
             let _held = held;
             let scope = Scope::job(job.tenant, job.id, job.originator.clone());
             let failure = match job.lapses >= LAPSES_AT_MOST {
@@ -382,7 +385,7 @@ impl Worker {
             {
                 tracing::warn!(job = %job.id, ?error, "could not give a job back; its lease will end");
             }
-        });
+        }));
     }
 }
 

@@ -28,6 +28,10 @@ pub const FIELD_CHARS_AT_MOST: usize = 300;
 pub const LINK_BYTES_AT_MOST: usize = 2_048;
 /// Bytes of an address: what RFC 5321 lets a path have.
 pub const ADDRESS_BYTES_AT_MOST: usize = 254;
+/// Lines of a list: what somebody reads in a mail.
+pub const LINES_AT_MOST: usize = 20;
+/// The field that holds a list, a line each; each becomes a paragraph.
+pub const LIST: &str = "list";
 /// The field that holds where the reader is to go.
 pub const LINK: &str = "link";
 
@@ -66,6 +70,8 @@ texts! {
         WebhookDisabled = "webhook_disabled",
         /// A certificate ends soon.
         CertificateExpiring = "certificate_expiring",
+        /// Several certificates end soon.
+        CertificatesExpiring = "certificates_expiring",
         /// An organisation was suspended.
         TenantSuspended = "tenant_suspended",
         /// An organisation's data will be deleted.
@@ -94,6 +100,7 @@ impl MailKind {
             MailKind::ApiKeyCreated => &["organisation", "name", "by", "at"],
             MailKind::WebhookDisabled => &["url", "reason", "at"],
             MailKind::CertificateExpiring => &["rfc", "name", "number", "until", "when", "note"],
+            MailKind::CertificatesExpiring => &["count", "when", LIST, "more", "note"],
             MailKind::TenantSuspended => &["organisation", "by", "at"],
             MailKind::TenantDeletion => &["organisation", "by", "until"],
             MailKind::KeyExport => &["organisation", "what", "by", "reason", "until"],
@@ -163,14 +170,23 @@ impl Mail {
 }
 
 fn field(name: &str, value: &str) -> AppResult<String> {
+    if name == LIST {
+        let lines = value.lines().map(line).filter(|it| !it.is_empty());
+        return Ok(lines.take(LINES_AT_MOST).collect::<Vec<_>>().join("\n\n"));
+    }
     if name != LINK {
-        let line: String = value.chars().map(|it| if breaks(it) { ' ' } else { it }).take(FIELD_CHARS_AT_MOST).collect();
-        return Ok(line.trim().to_owned());
+        return Ok(line(value));
     }
     let good = value.len() <= LINK_BYTES_AT_MOST
         && (value.starts_with("https://") || value.starts_with("http://"))
         && value.bytes().all(|it| it.is_ascii_graphic());
     if good { Ok(value.to_owned()) } else { Err(AppError::Internal("a mail's link is no address".to_owned())) }
+}
+
+/// A text on one line, cut to its bound.
+fn line(value: &str) -> String {
+    let line: String = value.chars().map(|it| if breaks(it) { ' ' } else { it }).take(FIELD_CHARS_AT_MOST).collect();
+    line.trim().to_owned()
 }
 
 /// What ends a line for somebody: control characters, and Unicode's own separators.

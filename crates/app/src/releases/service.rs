@@ -4,6 +4,7 @@ use super::model::{Backup, BackupState};
 use super::tell::{Step, letters, post, tell};
 use super::{ALONE_FOR, ALONE_SINCE, ASKED_FOR, MEMBER_FOR, REASON_CHARS_AT_MOST, TAKEN_WITHIN};
 use crate::App;
+use crate::audit_trail::changes::Telling;
 use crate::audit_trail::ports::AuditQuestion;
 use crate::audit_trail::{entry, sha256};
 use crate::backups;
@@ -15,6 +16,7 @@ use fedatario_base::id::{BackupId, CredentialId, UserId};
 use fedatario_base::{Actor, Code, Permission, PlatformScope, Scope, Secret};
 use fedatario_identity::password;
 use jiff::Timestamp;
+use serde_json::json;
 
 /// What entries are about.
 const WHAT: &str = "vault.backup";
@@ -34,7 +36,7 @@ pub async fn allow(app: &App, principal: &Principal, is_allowed: bool) -> AppRes
     person(principal)?;
     let what = if is_allowed { "mail-export-allowed" } else { "mail-export-forbidden" };
     let letters = letters(app, scope, &Step { what, reason: None, until: None }).await?;
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
     let before = tx.backups_allowed().await?;
     tx.allow_backups(is_allowed, &now.actor.to_string(), now.wall).await?;
@@ -42,7 +44,8 @@ pub async fn allow(app: &App, principal: &Principal, is_allowed: bool) -> AppRes
         post(tx.as_mut(), &now, &letters).await?;
     }
     let event = entry(&now, "vault.policy", &scope.tenant().to_string(), "changed");
-    tx.append(event.field("backups", is_allowed).field("before", before), None).await?;
+    let told = |it: bool| json!({ "backups": it });
+    now.change(tx.as_mut(), event.field("backups", is_allowed).field("before", before), told(before), told(is_allowed)).await?;
     tx.commit().await?;
     Ok(is_allowed)
 }

@@ -1,10 +1,15 @@
-//! Grants: what a program, or a person apart from their roles, may have signed.
+//! Grants: what a program, or a person beside their role, may have signed.
+//!
+//! A program signs by a grant or not at all. A person signs by their role; from the first grant that they were
+//! given for a credential on, within their grants for it alone, so that somebody may be let sign up to a sum or
+//! until a day. Taking the last one back sets nobody free.
 //!
 //! A grant is given by a person who may sign themselves, or by the shell; never by a program, which
-//! could give itself one. It is not changed and not prolonged: it ends, or is taken back.
+//! could give itself one, and never by a person who is within grants for that credential, who could
+//! widen their own. It is not changed and not prolonged: it ends, or is taken back.
 
+use crate::audit_trail::changes::{Telling, of_grant};
 use crate::audit_trail::entry;
-use crate::descarga::transition::Moment;
 use crate::error::{AppError, AppResult};
 use crate::identity::people::People;
 use crate::signing::Kind;
@@ -13,6 +18,7 @@ use fedatario_base::id::{ApiKeyId, CredentialId, GrantId, UserId};
 use fedatario_base::{Actor, Code, Permission, PlatformScope, Scope};
 use fedatario_vault::grant::{Amount, Grant};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 /// The longest that a grant may last: a longer one outlives the certificate that it is for.
 const DAYS_AT_MOST: i64 = 4 * 366;
@@ -50,7 +56,7 @@ fn require(scope: &Scope) -> AppResult<()> {
 /// Gives a grant.
 pub async fn give(people: &People, scope: &Scope, asked: GrantAsked) -> AppResult<Grant> {
     require(scope)?;
-    let now = Moment::now(&people.app, scope);
+    let now = Telling::begin(&people.app, scope).await?;
     let longest = now.wall.saturating_add(SignedDuration::from_hours(DAYS_AT_MOST * 24)).unwrap_or(Timestamp::MAX);
     if asked.not_after <= now.wall || asked.not_after > longest {
         return Err(bad("a grant ends within the next four years"));
@@ -76,6 +82,9 @@ pub async fn give(people: &People, scope: &Scope, asked: GrantAsked) -> AppResul
     // A person's own certificate is nobody else's to give away.
     let found = tx.credential(grant.credential).await?.filter(|it| certificates::readable(scope, it));
     found.ok_or_else(|| AppError::NotFound(grant.credential.to_string()))?;
+    if !tx.signature_grants_of(grant.credential, &scope.actor().originator()).await?.is_empty() {
+        return Err(AppError::Denied(Permission::CredentialSign));
+    }
     tx.add_signature_grant(&grant).await?;
     let event = entry(&now, "signature.grant", &grant.id.to_string(), "given")
         .field("principal", grant.principal.as_str())
@@ -84,7 +93,7 @@ pub async fn give(people: &People, scope: &Scope, asked: GrantAsked) -> AppResul
         .field("not_after", grant.not_after.to_string());
     let cap = |it: &Amount| format!("{} {}", it.value, it.currency);
     let event = grant.cap.iter().fold(event, |event, it| event.field("cap", cap(it)));
-    tx.append(event, None).await?;
+    now.change(tx.as_mut(), event, Value::Null, of_grant(&grant)).await?;
     tx.commit().await?;
     Ok(grant)
 }
@@ -111,11 +120,13 @@ pub async fn page(app: &App, scope: &Scope, before: Option<GrantId>, limit: u32)
 /// Takes one back; it allows nothing from here on.
 pub async fn revoke(app: &App, scope: &Scope, id: GrantId) -> AppResult<()> {
     require(scope)?;
-    let now = Moment::now(app, scope);
+    let now = Telling::begin(app, scope).await?;
     let mut tx = app.store.begin(scope).await?;
-    tx.signature_grant(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
+    let grant = tx.signature_grant(id).await?.ok_or_else(|| AppError::NotFound(id.to_string()))?;
     if tx.revoke_signature_grant(id, now.wall).await? {
-        tx.append(entry(&now, "signature.grant", &id.to_string(), "revoked"), None).await?;
+        let after = Grant { revoked: Some(now.wall), ..grant.clone() };
+        let event = entry(&now, "signature.grant", &id.to_string(), "revoked");
+        now.change(tx.as_mut(), event, of_grant(&grant), of_grant(&after)).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -48,6 +48,8 @@ pub trait Signatures {
     async fn signature_grant(&mut self, id: GrantId) -> Stored<Option<Grant>>;
     /// Those before an id, newest first, ended and revoked ones too.
     async fn signature_grants(&mut self, before: Option<GrantId>, limit: u32) -> Stored<Vec<Grant>>;
+    /// Those that a principal was ever given for a credential, the newest hundred.
+    async fn signature_grants_of(&mut self, credential: CredentialId, principal: &str) -> Stored<Vec<Grant>>;
     /// Takes one back; `false` if that was done before.
     async fn revoke_signature_grant(&mut self, id: GrantId, now: Timestamp) -> Stored<bool>;
     /// Uses of a credential before a counter, newest first.

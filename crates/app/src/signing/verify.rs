@@ -6,7 +6,7 @@
 //! says *good* for what was not looked at. Revocation is asked for at one place, [`revocation`].
 
 use fedatario_base::Code;
-use fedatario_credentials::{Certificate, CredentialError, chain};
+use fedatario_credentials::{Certificate, CredentialError, Purpose, chain};
 use fedatario_xmlsig::document::Content;
 use fedatario_xmlsig::{Document, Limits, Node, PublicKey, Refusal, Verified, VerifyProfile, XmlSigError, verify};
 use jiff::Timestamp;
@@ -14,6 +14,8 @@ use std::cell::RefCell;
 
 /// Elements outside of what was signed that are named, at most; further ones are counted.
 pub const OUTSIDE_AT_MOST: usize = 100;
+/// Documents for DGII, by their root.
+const DGII_ROOTS: [&str; 6] = ["ECF", "RFCE", "ARECF", "ACECF", "ANECF", "SemillaModel"];
 /// The namespace of signatures.
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 
@@ -87,6 +89,10 @@ pub struct Outside {
     pub paths: Vec<String>,
     /// How many there are, with everything in them.
     pub elements: usize,
+    /// Comments, wherever they stand: canonical forms leave them out.
+    pub comments: usize,
+    /// Processing instructions outside of what was signed.
+    pub instructions: usize,
 }
 
 /// What was found.
@@ -101,6 +107,8 @@ pub struct Report {
     pub chain: Standing,
     /// Whether the certificate was valid at the instant.
     pub dates: Standing,
+    /// Whether such documents are signed with certificates of its kind.
+    pub purpose: Standing,
     /// Whether it was revoked.
     pub revocation: Standing,
     /// What is not covered; nothing if the whole document is, or the signature is no good.
@@ -126,7 +134,22 @@ pub fn report(document: &[u8], expected: Expected, authorities: &[Certificate], 
         None => (Standing::Unknown, Standing::Unknown),
     };
     let revocation = revocation(signer.as_ref(), chain);
-    Ok(Report { profile, signed, signer, chain, dates, revocation, outside })
+    let purpose = signer.as_ref().map_or(Standing::Unknown, |it| purpose_of(it, profile, parsed.root().local()));
+    Ok(Report { profile, signed, signer, chain, dates, purpose, revocation, outside })
+}
+
+/// An authority signs certificates and no documents; what goes to DGII or SAT is signed with what they gave out
+/// for it. Any other document says nothing of who may sign it.
+fn purpose_of(signer: &Certificate, profile: &str, root: &str) -> Standing {
+    let is_right = match (profile, signer.purpose()) {
+        (_, Purpose::Authority) => false,
+        ("sat_token" | "sat_request", purpose) => purpose == Purpose::Fiel,
+        ("dgii", purpose) => purpose == Purpose::Ecf,
+        _ if DGII_ROOTS.contains(&root) => signer.purpose() == Purpose::Ecf,
+        (_, Purpose::Other) => return Standing::Unknown,
+        _ => true,
+    };
+    if is_right { Standing::Good } else { Standing::Bad(Code::CertificatePurpose) }
 }
 
 /// The key of whoever signed; what the certificate is worth is told apart.
@@ -189,12 +212,16 @@ fn outside_of(document: &Document, signed: &Verified) -> Option<Outside> {
         Some(id) => it.attributes().any(|it| it.local.eq_ignore_ascii_case("id") && it.value == id),
         None => it.namespace() == signed.root().namespace() && it.local() == signed.root().local(),
     };
+    let mut found = Outside { paths: Vec::new(), elements: 0, comments: comments(document), instructions: 0 };
     let Some(target) = root.descendants().find(|it| it.is_element() && is_it(it)) else {
         // Signed as a document of its own, under another name: nothing here is it.
-        let elements = root.descendants().filter(|it| it.is_element()).count();
-        return Some(Outside { paths: vec![path(root)], elements });
+        found.add(root, elements_of(root));
+        return Some(found);
     };
-    let mut found = Outside { paths: Vec::new(), elements: 0 };
+    // A reference to the whole document takes in what stands before and after its root.
+    if !signed.reference().is_empty() || target.id() != root.id() {
+        found.instructions = instructions(document.document_node()) - instructions(target);
+    }
     let above: Vec<Node<'_>> = std::iter::successors(target.parent(), |it| it.parent()).filter(|it| it.is_element()).collect();
     for ancestor in above.iter().rev() {
         found.add(*ancestor, 1);
@@ -203,11 +230,26 @@ fn outside_of(document: &Document, signed: &Verified) -> Option<Outside> {
         for child in ancestor.elements() {
             let holds = child.id() == target.id() || above.iter().any(|it| it.id() == child.id());
             if !holds && !child.is(DS, "Signature") {
-                found.add(child, child.descendants().filter(|it| it.is_element()).count());
+                found.add(child, elements_of(child));
             }
         }
     }
-    (found.elements > 0).then_some(found)
+    (found.elements + found.comments + found.instructions > 0).then_some(found)
+}
+
+/// Elements from one on, without those of a signature among them.
+fn elements_of(node: Node<'_>) -> usize {
+    let all = node.descendants().filter(|it| it.is_element()).count();
+    let signatures = node.descendants().filter(|it| it.is(DS, "Signature"));
+    all - signatures.map(|it| it.descendants().filter(|it| it.is_element()).count()).sum::<usize>()
+}
+
+fn comments(document: &Document) -> usize {
+    document.document_node().descendants().filter(|it| matches!(it.content(), Content::Comment(_))).count()
+}
+
+fn instructions(node: Node<'_>) -> usize {
+    node.descendants().filter(|it| matches!(it.content(), Content::Instruction(..))).count()
 }
 
 impl Outside {
@@ -235,10 +277,4 @@ fn step(node: Node<'_>) -> String {
         Some(place) if same.len() > 1 => format!("/{name}[{}]", place + 1),
         _ => format!("/{name}"),
     }
-}
-
-/// Whether comments stand in the document: canonical forms leave them out, so nobody signed them.
-pub fn has_comments(document: &[u8]) -> bool {
-    let parsed = Document::parse(document, Limits::VERIFY);
-    parsed.is_ok_and(|it| it.document_node().descendants().any(|it| matches!(it.content(), Content::Comment(_))))
 }

@@ -134,12 +134,17 @@ impl Trust {
     /// The way up from a certificate. Its own time is another question: one that has run out is looked at as
     /// of its last day, so that whose it is can still be told.
     pub fn chain(&self, certificate: &Certificate, now: Timestamp) -> Chain {
+        self.chain_by(certificate, &[], now)
+    }
+
+    /// The same by way of certificates that came along with it, who are believed as far as the path proves them.
+    pub fn chain_by(&self, certificate: &Certificate, along: &[Certificate], now: Timestamp) -> Chain {
         let may: Vec<Certificate> = self.all.iter().filter(|it| vouches_for(it, certificate)).cloned().collect();
         if may.is_empty() {
             return Chain::Unknown;
         }
         let at = now.min(certificate.not_after()).max(certificate.not_before());
-        match chain::path(certificate, &may, &[], at) {
+        match chain::path(certificate, &may, along, at) {
             Ok(path) => Chain::Trusted(path.into_iter().cloned().collect()),
             Err(error) => Chain::Untrusted(error),
         }

@@ -111,8 +111,14 @@ impl Revocation {
 /// How a certificate stands in a tenant. Where an authority can be asked and nothing is kept that still
 /// counts, a job that asks is enqueued, once; this call does not wait for it.
 pub async fn standing(app: &App, scope: &Scope, certificate: &Certificate) -> AppResult<Standing> {
+    standing_by(app, scope, certificate, &[]).await
+}
+
+/// The same by way of certificates that came in the same file. Who issued it is then known, and where its
+/// issuer can be asked only if somebody configured that.
+pub async fn standing_by(app: &App, scope: &Scope, certificate: &Certificate, along: &[Certificate]) -> AppResult<Standing> {
     let now = app.clock.wall();
-    let chain = app.trust.chain(certificate, now);
+    let chain = app.trust.chain_by(certificate, along, now);
     let Some(issuer) = chain.issuer() else {
         return Ok(Standing { chain, revocation: Revocation::unknown("chain"), at: now });
     };
@@ -132,8 +138,8 @@ pub async fn standing(app: &App, scope: &Scope, certificate: &Certificate) -> Ap
 }
 
 /// Refuses a certificate that speaks against itself: nobody's authority issued it, or its authority took it back.
-pub async fn require(app: &App, scope: &Scope, certificate: &Certificate) -> AppResult<()> {
-    standing(app, scope, certificate).await?.bearable()
+pub async fn require(app: &App, scope: &Scope, certificate: &Certificate, along: &[Certificate]) -> AppResult<()> {
+    standing_by(app, scope, certificate, along).await?.bearable()
 }
 
 /// The same from what is kept, without asking anybody for anything: for whoever holds a transaction.

@@ -128,6 +128,10 @@ impl Signatures for Shared {
         Err(StoreError::NotFound)
     }
 
+    async fn signature_grants_of(&mut self, _: CredentialId, _: &str) -> Stored<Vec<Grant>> {
+        Err(StoreError::NotFound)
+    }
+
     async fn revoke_signature_grant(&mut self, _: GrantId, _: Timestamp) -> Stored<bool> {
         Err(StoreError::NotFound)
     }

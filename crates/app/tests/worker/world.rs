@@ -1,10 +1,12 @@
 //! Jobs in memory, storage that fails when told, and a worker around them in virtual time.
 
 use async_trait::async_trait;
+use fedatario_app::called;
 use fedatario_app::jobs::{Handler, JobFailure, Liveness, Worker};
 use fedatario_app::model::*;
 use fedatario_app::ports::*;
 use fedatario_app::{App, Settings};
+use fedatario_base::id::By;
 use fedatario_base::id::*;
 use fedatario_base::{Clock, Scope, SystemScope};
 use fedatario_vault::RootKeys;
@@ -151,6 +153,8 @@ impl Handler for Shared {
 
     async fn handle(&self, job: &ClaimedJob, scope: Scope) -> Result<(), JobFailure> {
         let (takes, doing) = (self.0.deed)(&job.key);
+        let by = called::now().map(|it| it.by);
+        assert_eq!(by, Some(By::Job(job.id)), "whatever a job does is told as its own");
         tokio::time::sleep(takes).await;
         self.0.state().handled.push((self.0.since(), job.key.clone()));
         match doing {

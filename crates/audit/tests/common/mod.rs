@@ -135,3 +135,27 @@ pub fn verify_rows(rows: &[Stored], head: Option<Head>, anchors: &[Checkpoint]) 
     }
     verifier.finish()
 }
+
+/// What Python says of files, all in one process.
+pub fn in_python(folder: &std::path::Path, files: &[Vec<u8>], key: Option<&fedatario_audit::PublicKey>) -> Vec<serde_json::Value> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/verify_audit.py");
+    let mut paths = String::new();
+    for (at, bytes) in files.iter().enumerate() {
+        let path: std::path::PathBuf = folder.join(at.to_string());
+        std::fs::write(&path, bytes).unwrap();
+        paths.push_str(&format!("{}\n", path.display()));
+    }
+    let mut command = std::process::Command::new("python3");
+    command.arg("-B").arg(script);
+    if let Some(key) = key {
+        command.args(["--key", &key.to_string()]);
+    }
+    let asked = command.arg("--batch").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn();
+    let mut judge = asked.expect("python3 with cryptography is installed");
+    let mut input = judge.stdin.take().unwrap();
+    let feeding = std::thread::spawn(move || std::io::Write::write_all(&mut input, paths.as_bytes()).unwrap());
+    let done = judge.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    assert!(done.status.success(), "python3 with cryptography");
+    String::from_utf8(done.stdout).unwrap().lines().map(|it| serde_json::from_str(it).unwrap()).collect()
+}

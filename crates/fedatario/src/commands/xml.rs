@@ -119,13 +119,19 @@ impl Check {
         self.tell_signer(signer, screen);
         self.tell_chain(signer, screen);
         match outside {
+            Some(it) if it.elements == 0 => {
+                let arguments = [("comments", it.comments.to_string()), ("instructions", it.instructions.to_string())];
+                screen.say("cli-verify-aside", &arguments);
+            }
             Some(it) => screen.say("cli-verify-outside", &[("count", it.elements.to_string()), ("paths", it.paths.join(" "))]),
             None => screen.say("cli-verify-whole", &[]),
         }
         screen.result(&json!({
             "good": true, "profile": profile, "signed": signed(verified),
             "signer": signer.map(|it| self.signer(it)), "chain": self.chain(signer),
-            "not_covered": outside.map(|it| json!({ "elements": it.elements, "paths": it.paths })),
+            "not_covered": outside.map(|it| {
+                json!({ "elements": it.elements, "paths": it.paths, "comments": it.comments, "instructions": it.instructions })
+            }),
         }));
     }
 

@@ -138,6 +138,7 @@ forward!(Signatures {
     fn add_signature_grant(grant: &Grant) -> ();
     fn signature_grant(id: GrantId) -> Option<Grant>;
     fn signature_grants(before: Option<GrantId>, limit: u32) -> Vec<Grant>;
+    fn signature_grants_of(credential: CredentialId, principal: &str) -> Vec<Grant>;
     fn revoke_signature_grant(id: GrantId, now: Timestamp) -> bool;
     fn signatures(credential: CredentialId, before: Option<u64>, limit: u32) -> Vec<SignatureRow>;
 });

@@ -60,13 +60,13 @@ impl PeopleStore for Db {
 
 #[async_trait]
 impl PeopleTx for SqlPeopleTx {
-    async fn append(&mut self, chain: Chain, event: Event) -> Stored<u64> {
+    async fn append(&mut self, chain: Chain, event: Event, detail: Option<Vec<u8>>) -> Stored<u64> {
         let tenant = match chain {
             Chain::Tenant(id) => id.0,
             Chain::Platform => Uuid::nil(),
         };
         self.tx.work.speak_for(tenant).await?;
-        crate::audit::append(&mut self.tx.work, tenant, &event, None).await
+        crate::audit::append(&mut self.tx.work, tenant, &event, detail).await
     }
 
     async fn enqueue(&mut self, tenant: TenantId, job: &NewJob, now: Timestamp) -> Stored<(JobId, bool)> {

@@ -9,6 +9,7 @@ use fedatario_audit::merkle::leaf_hash;
 use fedatario_audit::tree::KeptNode;
 use fedatario_audit::{ChainVerifier, Event, Head, Outcome, Row};
 use fedatario_base::Scope;
+use fedatario_base::id::By;
 use fedatario_base::id::RequestId;
 
 on_both!(
@@ -114,7 +115,7 @@ async fn a_bad_event_fells_the_whole(bench: &Bench) {
 async fn entries_are_found_by_what_stands_beside_them(bench: &Bench) {
     let request = RequestId::fresh(noon());
     let origin = Sealed { tenant: bench.ours.tenant(), bytes: vec![9; 40], digest: [7; 32] };
-    let called = Called { request, origin: Some(origin.clone()) };
+    let called = Called { by: By::Request(request), origin: Some(origin.clone()) };
     let mut tx = bench.our_tx().await;
     called::within(called, async {
         let refused = Event::new(noon(), bench.ours.actor(), "test.refused").object("thing_1").outcome(Outcome::Refused);

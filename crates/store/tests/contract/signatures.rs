@@ -5,12 +5,12 @@ use crate::samples::{credential, our_taxpayer};
 use crate::vault::Paths;
 use fedatario_app::model::Delegation;
 use fedatario_audit::Head;
-use fedatario_base::id::{ApiKeyId, CredentialId, GrantId, HolderId};
+use fedatario_base::id::{ApiKeyId, CredentialId, GrantId, HolderId, UserId};
 use fedatario_base::{Actor, Code, Permission, Scope};
 use fedatario_store::VaultStore;
 use fedatario_testkit::{FakeClock, covers};
 use fedatario_vault::grant::{Amount, Grant};
-use fedatario_vault::log::{Ending, Intention, Refusal, SignatureLog, Unsigned};
+use fedatario_vault::log::{Ending, Intention, Leave, Refusal, SignatureLog, Unsigned};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ fn intention(credential: CredentialId) -> Intention {
         document: [1; 32],
         amount: None,
         rnc: None,
-        needs_grant: false,
+        leave: Leave::Free,
     }
 }
 
@@ -151,7 +151,7 @@ async fn rules_are_held_when_the_intent_is_written(bench: &Bench) {
     assert_eq!(refused_with(&book, &bench.ours, of("101000001")).await, None);
     let key = ApiKeyId::fresh(noon());
     let program = Scope::signed_in(bench.ours.tenant(), Actor::ApiKey(key), vec![Permission::CredentialSign]);
-    let wanted = |amount: &str| Intention { needs_grant: true, amount: Amount::read(amount, "DOP"), ..intention(id) };
+    let wanted = |amount: &str| Intention { leave: Leave::Granted, amount: Amount::read(amount, "DOP"), ..intention(id) };
     assert_eq!(refused_with(&book, &program, wanted("5")).await, Some(Code::SignatureGrantMissing));
     let grant = grant(id, &key.to_string());
     let mut tx = bench.our_tx().await;
@@ -163,6 +163,22 @@ async fn rules_are_held_when_the_intent_is_written(bench: &Bench) {
     assert!(tx.revoke_signature_grant(grant.id, noon()).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(refused_with(&book, &program, wanted("5")).await, Some(Code::SignatureGrantRevoked));
+    // A person needs none; once they have one they are within it, and taking it back sets nobody free.
+    let user = UserId::fresh(noon());
+    let person = Scope::signed_in(bench.ours.tenant(), Actor::User(user), vec![Permission::CredentialSign]);
+    let bound = |amount: &str| Intention { leave: Leave::Bound, ..wanted(amount) };
+    assert_eq!(refused_with(&book, &person, bound("11")).await, None);
+    let theirs = self::grant(id, &user.to_string());
+    let mut tx = bench.our_tx().await;
+    tx.add_signature_grant(&theirs).await.unwrap();
+    assert_eq!(tx.signature_grants_of(id, &user.to_string()).await.unwrap(), [theirs.clone()]);
+    tx.commit().await.unwrap();
+    assert_eq!(refused_with(&book, &person, bound("11")).await, Some(Code::SignatureGrantAmount));
+    assert_eq!(refused_with(&book, &person, bound("5")).await, None);
+    let mut tx = bench.our_tx().await;
+    assert!(tx.revoke_signature_grant(theirs.id, noon()).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(refused_with(&book, &person, bound("5")).await, Some(Code::SignatureGrantRevoked));
     // Neither others nor a key of the sandbox find it; a credential that is blocked signs nothing.
     assert_eq!(refused_with(&book, &bench.theirs, intention(id)).await, Some(Code::CredentialMissing));
     let refusal = Refusal { credential: id, profile: "plain", document: [4; 32], code: Code::PurposeRefused };
@@ -170,8 +186,8 @@ async fn rules_are_held_when_the_intent_is_written(bench: &Bench) {
     let last = entries(bench).await.pop().unwrap();
     assert_eq!((last["action"].as_str(), last["code"].as_str()), (Some("signature.refused"), Some("purpose_refused")));
     let counters: Vec<u64> = bench.our_tx().await.signatures(id, None, 10).await.unwrap().iter().map(|it| it.counter).collect();
-    assert_eq!(counters, [2, 1], "a refusal has no counter");
-    methods!(bench; "SignatureLog::refused");
+    assert_eq!(counters, [4, 3, 2, 1], "a refusal has no counter");
+    methods!(bench; "SignatureLog::refused", "Signatures::signature_grants_of");
     covers!("signing: owner, delegation and grant are looked at in the transaction that writes the intent");
 }
 
@@ -207,6 +223,7 @@ async fn grants_are_their_tenants_alone(bench: &Bench) {
     let mut tx = bench.their_tx().await;
     assert_eq!(tx.signature_grant(one.id).await.unwrap(), None);
     assert!(tx.signature_grants(None, 9).await.unwrap().is_empty());
+    assert!(tx.signature_grants_of(id, "key_a").await.unwrap().is_empty());
     assert!(!tx.revoke_signature_grant(one.id, later).await.unwrap());
     drop(tx);
     methods!(bench; "Signatures::add_signature_grant", "Signatures::signature_grant", "Signatures::signature_grants");

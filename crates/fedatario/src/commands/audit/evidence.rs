@@ -210,6 +210,7 @@ pub async fn custody(
     let house = House::open(globals, Opening::existing()).await?;
     let signed = signatures::custody(&house.app, &house.scope, credential).await?;
     let (text, value) = text_of(serde_json::to_value(&signed))?;
-    let page = || printed::custody(screen.language(), &signed, &hex(&sha256(text.trim_end().as_bytes()))).html();
+    let names = signatures::names(&house.app, &signed.report).await?;
+    let page = || printed::custody(screen.language(), &signed, &names, &hex(&sha256(text.trim_end().as_bytes()))).html();
     give(&if html { page() } else { text.clone() }, &value, output, screen)
 }
