@@ -1,7 +1,7 @@
 //! That no method of a port is forgotten: each is claimed by some test, on both databases.
 
 /// The files that declare the ports, and the traits of them that are implemented here.
-const PORTS: [(&str, &[&str]); 10] = [
+const PORTS: [(&str, &[&str]); 11] = [
     (
         include_str!("../../../app/src/ports.rs"),
         &["Store", "Tx", "Taxpayers", "Credentials", "Solicitudes", "Packages", "Documents", "Jobs", "Schedules", "System"],

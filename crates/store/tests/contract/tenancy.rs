@@ -105,8 +105,8 @@ async fn rows_of_people_are_their_tenants_alone(bench: &Bench) {
         state: InvitationState::Open,
     };
     tx.add_invitation(&invitation).await.unwrap();
-    tx.append(Chain::Tenant(ours), Event::new(noon(), &Actor::System, "test.happened")).await.unwrap();
-    tx.append(Chain::Platform, Event::new(noon(), &Actor::System, "test.happened")).await.unwrap();
+    tx.append(Chain::Tenant(ours), Event::new(noon(), &Actor::System, "test.happened"), None).await.unwrap();
+    tx.append(Chain::Platform, Event::new(noon(), &Actor::System, "test.happened"), None).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = begin(bench).await;
@@ -208,7 +208,7 @@ async fn a_closed_organisation_posts_its_mail(bench: &Bench) {
         let (first, is_new) = tx.enqueue(ours, &mail, noon()).await.unwrap();
         assert!(is_new);
         assert_eq!(tx.enqueue(ours, &mail, noon()).await.unwrap(), (first, false), "one of a key is open at a time");
-        tx.append(Chain::Tenant(ours), Event::new(noon(), &Actor::System, "test")).await.unwrap();
+        tx.append(Chain::Tenant(ours), Event::new(noon(), &Actor::System, "test"), None).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(bench.db.next_due(&bench.hands, &filter).await.unwrap(), Some(noon()));
         assert_eq!(claim().await, [(ours, MAIL_SEND.to_owned())], "{state}");
