@@ -10,9 +10,7 @@ use fedatario_audit::proof::{ConsistencyProof, InclusionProof, verify_proof};
 use fedatario_audit::{PublicKey, verify_export};
 use fedatario_testkit::covers;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 /// Damaged exports.
 const MUTANTS: u64 = 10_000;
