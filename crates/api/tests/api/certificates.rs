@@ -643,7 +643,9 @@ async fn archives_that_are_none_are_refused_with_their_code_and_reason() {
     let [of_authority, of_curve] = of_openssl(&authority);
     let noise: Vec<u8> = (0..200_000u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let cut = good[..good.len() * 9 / 10].to_vec();
-    let rows: Vec<(&str, Vec<u8>, &[u8], u16, &str, Option<&str>)> = vec![
+    /// What it is, its bytes, the password, and what is answered: status, code, reason.
+    type Row<'a> = (&'a str, Vec<u8>, &'a [u8], u16, &'a str, Option<&'a str>);
+    let rows: Vec<Row<'_>> = vec![
         ("a megabyte of garbage", vec![0x30; 1 << 20], pw, 413, "body_too_large", None),
         ("as much as a form holds", vec![0x30; 300 << 10], pw, 400, "certificate_format", Some("pkcs12_bounds")),
         ("as much as is looked at", noise, pw, 400, "certificate_format", Some("pkcs12_format")),

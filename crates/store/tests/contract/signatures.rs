@@ -171,7 +171,7 @@ async fn rules_are_held_when_the_intent_is_written(bench: &Bench) {
     let theirs = self::grant(id, &user.to_string());
     let mut tx = bench.our_tx().await;
     tx.add_signature_grant(&theirs).await.unwrap();
-    assert_eq!(tx.signature_grants_of(id, &user.to_string()).await.unwrap(), [theirs.clone()]);
+    assert_eq!(tx.signature_grants_of(id, &user.to_string()).await.unwrap(), std::slice::from_ref(&theirs));
     tx.commit().await.unwrap();
     assert_eq!(refused_with(&book, &person, bound("11")).await, Some(Code::SignatureGrantAmount));
     assert_eq!(refused_with(&book, &person, bound("5")).await, None);
