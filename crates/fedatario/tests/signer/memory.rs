@@ -5,6 +5,7 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
@@ -118,7 +119,7 @@ pub fn found(pid: u32, patterns: &[Pattern]) -> Option<BTreeSet<String>> {
             memory.seek(SeekFrom::Start(at)).unwrap();
             let Ok(read) = memory.read(&mut buffer[..wanted]) else { break };
             bytes += read;
-            starts.search(&buffer[..read], patterns, &mut names);
+            busy(&buffer[..read]).into_iter().for_each(|it| starts.search(&buffer[it], patterns, &mut names));
             let next = if read == wanted && at + (wanted as u64) < end { wanted - longest } else { wanted };
             if read == 0 {
                 break;
@@ -128,6 +129,22 @@ pub fn found(pid: u32, patterns: &[Pattern]) -> Option<BTreeSet<String>> {
     }
     assert!(bytes > 1 << 20, "a process has more memory than {bytes} bytes");
     Some(names)
+}
+
+/// Where a chunk holds anything, with a page around it: the allocator asks for much more than it uses, and
+/// what nobody wrote to is zeros.
+fn busy(chunk: &[u8]) -> Vec<Range<usize>> {
+    const PAGE: usize = 4096;
+    const ZEROS: [u8; PAGE] = [0; PAGE];
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for (place, page) in chunk.chunks(PAGE).enumerate().filter(|(_, it)| **it != ZEROS[..it.len()]) {
+        let (from, to) = (place.saturating_sub(1) * PAGE, (place * PAGE + page.len() + PAGE).min(chunk.len()));
+        match all.last_mut() {
+            Some(last) if last.end >= from => last.end = to,
+            _ => all.push(from..to),
+        }
+    }
+    all
 }
 
 /// What is there for good. The buffers of a connection are given back when its task ends, which nobody sees
