@@ -90,13 +90,16 @@ impl Deliveries {
             drop(tx);
             return self.over(scope, lease).await;
         };
+        drop(tx);
+        // Before the address is read: whoever had the place before may have been told that it is gone.
+        let Some(_place) = self.place(delivery.webhook) else {
+            return Err(JobFailure::Later { after: WAIT_FOR_PLACE, why: "its address is busy".to_owned() });
+        };
+        let mut tx = self.app.store.read(scope).await?;
         let (event, webhook) = (tx.event(delivery.event).await?, tx.webhook(delivery.webhook).await?);
         drop(tx);
         let (Some(event), Some(webhook)) = (event, webhook.filter(|it| it.state == HookState::Enabled)) else {
             return Ok(self.skip(scope, delivery, lease).await?);
-        };
-        let Some(_place) = self.place(webhook.id) else {
-            return Err(JobFailure::Later { after: WAIT_FOR_PLACE, why: "its address is busy".to_owned() });
         };
         let begun = self.app.clock.wall();
         let answer = self.attempt(scope, &webhook, &event, begun).await?;
