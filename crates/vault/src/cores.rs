@@ -2,14 +2,14 @@
 //!
 //! One takes most of a millisecond of a core: on a thread that also serves, everybody else would wait
 //! behind it, and first of all the log, whose commits many signatures share. So they run on threads that
-//! may block, a few more at a time than there are cores; whoever comes then waits in order.
+//! may block, as many at a time as there are cores; whoever comes then waits in order.
 
 use crate::VaultError;
 use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
-/// Operations at once for each core: the next is at hand when one is done.
-const FOR_EACH_CORE: usize = 2;
+/// Operations at once for each core. More would only take turns, and leave the log waiting for its own.
+const FOR_EACH_CORE: usize = 1;
 
 static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
